@@ -1,0 +1,1 @@
+"""The engine of ACL Explorer: active continual learning, step by step, without any user interface."""

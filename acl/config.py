@@ -1,0 +1,294 @@
+"""RunConfig: every choice of one run, checked once when it is made, JSON both ways."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+FORMAT = "1"
+FULL = "full"
+
+
+class UserError(ValueError):
+    """Something the user can mend. The message is one sentence: what is wrong, where, and what to do."""
+
+
+class RunConfig(BaseModel):
+    """All settings of one run. Equal configs on the same kind of device give bitwise equal runs.
+
+    Field titles and descriptions are what forms and the command line show; `group` sorts them there.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    preset: str = Field(
+        "",
+        title="Preset",
+        description="Where the settings started from.",
+        json_schema_extra={"group": "hidden"},
+    )
+    dataset: str = Field(
+        "digits",
+        title="Data",
+        description="The labelled images that are cut into a stream of tasks.",
+        json_schema_extra={"group": "main"},
+    )
+    learner: str = Field(
+        "er",
+        title="CL method",
+        description="How the network keeps old tasks while it learns a new one.",
+        json_schema_extra={"group": "main"},
+    )
+    strategy: str = Field(
+        "accuacl",
+        title="Query strategy",
+        description="Who decides which samples are worth a label; 'full' labels them all.",
+        json_schema_extra={"group": "main"},
+    )
+    seed: int = Field(
+        0,
+        ge=0,
+        lt=2**31,
+        title="Seed",
+        description="Runs that share a seed share their first network, first labels and order of samples.",
+        json_schema_extra={"group": "main"},
+    )
+    n_start: int = Field(
+        10,
+        ge=1,
+        title="First labels per task",
+        description="Samples labelled at random when a task arrives.",
+        json_schema_extra={"group": "budget"},
+    )
+    n_query: int = Field(
+        10,
+        ge=1,
+        title="Labels per query round",
+        description="Samples the strategy may buy in one query round.",
+        json_schema_extra={"group": "budget"},
+    )
+    n_end: int = Field(
+        40,
+        ge=1,
+        title="Label budget per task",
+        description="Labels of one task in all; the query rounds stop here.",
+        json_schema_extra={"group": "budget"},
+    )
+    memory: int = Field(
+        10,
+        ge=1,
+        title="Memory size",
+        description="Old samples that may be kept for replay.",
+        json_schema_extra={"group": "main"},
+    )
+    memory_policy: Literal["reservoir", "balanced"] = Field(
+        "reservoir",
+        title="Memory policy",
+        description="Reservoir keeps a uniform sample of all labels so far; balanced keeps as many of each class.",
+        json_schema_extra={"group": "learner"},
+    )
+    replay: Literal["cycle", "once"] = Field(
+        "cycle",
+        title="Replay",
+        description="Cycle draws old samples at every step; once shows each of them at most once an epoch.",
+        json_schema_extra={"group": "learner"},
+    )
+    lambda_: float | None = Field(
+        None,
+        alias="lambda",
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        title="λ, weight of the past",
+        description="How much of AccuACL's target is the memory; auto is the share of all samples seen in past tasks.",
+        json_schema_extra={"group": "strategy"},
+    )
+    dims_per_class: int = Field(
+        5,
+        ge=1,
+        title="Dimensions per class",
+        description="Fisher entries AccuACL keeps for each output of the network (shared by the classes seen).",
+        json_schema_extra={"group": "strategy"},
+    )
+    oversample: float = Field(
+        2.0,
+        ge=1,
+        allow_inf_nan=False,
+        title="Oversampling",
+        description="AccuACL takes this many times the picks by distribution, then cuts by magnitude.",
+        json_schema_extra={"group": "strategy"},
+    )
+    classes_per_task: int = Field(
+        2, ge=1, title="Classes per task", description="How many new classes each task brings.",
+        json_schema_extra={"group": "data"},
+    )  # fmt: skip
+    model: Literal["mlp", "cnn"] = Field(
+        "mlp",
+        title="Network",
+        description="A small multilayer perceptron, or a small convolutional network.",
+        json_schema_extra={"group": "training"},
+    )
+    width: int = Field(
+        64,
+        ge=2,
+        le=4096,
+        title="Feature dimensions",
+        description="Size of the layer before the classifier, where strategies look.",
+        json_schema_extra={"group": "training"},
+    )
+    epochs: int = Field(
+        50, ge=1, title="Epochs", description="Passes over the task's labelled samples in each training.",
+        json_schema_extra={"group": "training"},
+    )  # fmt: skip
+    batch_size: int = Field(
+        16, ge=1, title="Batch size", description="New samples in one training step.",
+        json_schema_extra={"group": "training"},
+    )  # fmt: skip
+    memory_batch_size: int = Field(
+        16, ge=1, title="Memory batch size", description="Old samples replayed in one training step.",
+        json_schema_extra={"group": "training"},
+    )  # fmt: skip
+    lr: float = Field(
+        0.05, gt=0, allow_inf_nan=False, title="Learning rate", description="Step size of SGD at the first epoch.",
+        json_schema_extra={"group": "training"},
+    )  # fmt: skip
+    lr_end: float = Field(
+        0.05,
+        ge=0,
+        allow_inf_nan=False,
+        title="Last learning rate",
+        description="Step size SGD reaches by a cosine in the last epoch.",
+        json_schema_extra={"group": "training"},
+    )
+    momentum: float = Field(
+        0.8, ge=0, lt=1, title="Momentum", description="Share of the last step that SGD carries on.",
+        json_schema_extra={"group": "training"},
+    )  # fmt: skip
+    weight_decay: float = Field(
+        0.0, ge=0, allow_inf_nan=False, title="Weight decay", description="Pull of the weights towards zero.",
+        json_schema_extra={"group": "training"},
+    )  # fmt: skip
+    augment: Literal["none", "flip", "crop_flip"] = Field(
+        "none",
+        title="Augmentation",
+        description="Random mirror image, with or without a random crop (pad 4), in training.",
+        json_schema_extra={"group": "training"},
+    )
+    eval_batch: int = Field(
+        1024, ge=1, title="Evaluation batch", description="Images in one forward pass outside training.",
+        json_schema_extra={"group": "machine"},
+    )  # fmt: skip
+    threads: int = Field(
+        1,
+        ge=1,
+        le=256,
+        title="Threads",
+        description="CPU threads of the run; part of the result's last bits, so it is recorded.",
+        json_schema_extra={"group": "machine"},
+    )
+    device: Literal["cpu", "cuda"] = Field(
+        "cpu",
+        title="Device",
+        description="Where the network is trained.",
+        json_schema_extra={"group": "machine"},
+    )
+    snapshots: Literal["auto", "all", "last_round", "off"] = Field(
+        "auto",
+        title="Snapshots",
+        description="Which queries are kept for inspection; auto keeps all while they stay under 200 MB.",
+        json_schema_extra={"group": "machine"},
+    )
+
+    @field_validator("lambda_", mode="before")
+    @classmethod
+    def _auto_lambda(cls, value: Any) -> Any:
+        return None if isinstance(value, str) and value.lower() in {"auto", "none", ""} else value
+
+    @model_validator(mode="after")
+    def _budget_fits(self) -> RunConfig:
+        if self.n_end < self.n_start:
+            raise ValueError(
+                f"n_end must be at least n_start ({self.n_start}), got {self.n_end}: "
+                "the label budget of a task includes its first labels"
+            )
+        return self
+
+    @property
+    def rounds(self) -> int:
+        """Query rounds of one task (0 where every label is given at once)."""
+        return 0 if self.strategy == FULL else -(-(self.n_end - self.n_start) // self.n_query)
+
+    def labels_at(self, round_: int, pool: int) -> int:
+        """Labels a task of `pool` samples holds when `round_` (0 = first labels) has been bought."""
+        if self.strategy == FULL:
+            return pool
+        return min(self.n_start + round_ * self.n_query, self.n_end)
+
+    def to_json(self) -> str:
+        return json.dumps(self.model_dump(by_alias=True), indent=1)
+
+    def changed(self, **values: Any) -> RunConfig:
+        """A copy with other values, checked like a new one."""
+        return make_config({**self.model_dump(by_alias=True), **values})
+
+
+def near(name: str, choices: Iterable[str], what: str) -> str:
+    """The sentence for a name that does not exist: the near match first, then every choice."""
+    names = sorted(choices)
+    match = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    hint = f" Did you mean '{match[0]}'?" if match else ""
+    return f"Unknown {what} '{name}'.{hint} Choices: {', '.join(names)}."
+
+
+def field_names() -> dict[str, str]:
+    """Name of every setting as users write it -> attribute of RunConfig."""
+    return {info.alias or name: name for name, info in RunConfig.model_fields.items()}
+
+
+def make_config(values: Mapping[str, Any]) -> RunConfig:
+    """RunConfig from plain values; every mistake becomes one sentence (UserError)."""
+    known = field_names()
+    for name in values:
+        if name not in known:
+            raise UserError(near(name, known, "setting"))
+    try:
+        return RunConfig(**dict(values))
+    except ValidationError as error:
+        raise UserError(_sentence(error)) from None
+
+
+def _sentence(error: ValidationError) -> str:
+    first = error.errors()[0]
+    message = first["msg"].removeprefix("Value error, ")
+    where = ".".join(str(part) for part in first["loc"])
+    if where == "lambda":
+        return f"lambda must be between 0 and 1 (or auto), got {first['input']}."
+    if not where:
+        return f"{message}."
+    return f"{where}: {message[0].lower()}{message[1:]}, got {first['input']!r}."
+
+
+def read_config(path: Path) -> tuple[RunConfig, dict[str, Any]]:
+    """The config of a run folder's config.json, and the extra entries beside it (format, parent)."""
+    try:
+        raw = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path} does not exist: this folder is not a run.") from None
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise UserError(f"{path} cannot be read ({error}): restore it or delete the run.") from None
+    if not isinstance(raw, dict) or not isinstance(raw.get("config"), dict):
+        raise UserError(f"{path} holds no run settings: restore it or delete the run.")
+    if str(raw.get("format")) != FORMAT:
+        raise UserError(
+            f"{path} has run format {raw.get('format')!r}, this version reads format {FORMAT!r}: "
+            "open it with the version that wrote it, or a newer one."
+        )
+    try:
+        return make_config(raw["config"]), {k: v for k, v in raw.items() if k != "config"}
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None

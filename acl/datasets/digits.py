@@ -1,0 +1,48 @@
+"""The 1,797 real 8×8 handwritten digits that scikit-learn ships: always there, learned in seconds.
+
+Source: E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, UCI, 1998 (its test part).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import blake2b
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, Int64
+from numpy import ndarray
+
+from acl.config import UserError
+from acl.datasets.base import Base, ImageSet
+
+LABEL = "SplitDigits"
+TRAIN_SHARE = 0.7
+
+
+@dataclass(frozen=True)
+class Digits(Base):
+    def load(self) -> ImageSet:
+        rows = np.loadtxt(_file(), delimiter=",", dtype=np.int64)
+        images = np.round(rows[:, :-1] * (255 / 16)).astype(np.uint8).reshape(-1, 8, 8, 1)
+        labels = rows[:, -1]
+        return ImageSet(LABEL, images, labels, tuple("0123456789"), _train_rows(labels))
+
+
+def _file() -> Path:
+    """The table inside scikit-learn. Its own reader would import the whole library: seconds at every start."""
+    spec = find_spec("sklearn")
+    if spec is None or spec.origin is None:
+        raise UserError("The digits need scikit-learn: install requirements.txt.")
+    return Path(spec.origin).parent / "datasets" / "data" / "digits.csv.gz"
+
+
+def _train_rows(labels: Int64[ndarray, " n"]) -> Bool[ndarray, " n"]:
+    """A fixed stratified 70/30 split: in each class the rows with the smallest digests are for training."""
+    digest = np.array([blake2b(b"digits/%d" % row, digest_size=8).hexdigest() for row in range(len(labels))])
+    is_train = np.zeros(len(labels), dtype=bool)
+    for label in np.unique(labels):
+        rows = np.flatnonzero(labels == label)
+        is_train[rows[np.argsort(digest[rows], kind="stable")][: round(TRAIN_SHARE * len(rows))]] = True
+    return is_train

@@ -1,0 +1,214 @@
+"""The facts a run can report, one JSON line each, and History: what they add up to.
+
+Tasks, rounds and epochs count from 1; round 0 is the labelling of the first samples of a task. Two runs of
+the same config agree in every value but those named in TIMING.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, ClassVar, Literal
+
+Phase = Literal["score", "buy", "train", "evaluate"]
+PHASES: tuple[Phase, ...] = ("score", "buy", "train", "evaluate")
+TIMING = frozenset({"t", "cost", "seconds", "device"})
+
+
+@dataclass(frozen=True, order=True)
+class Position:
+    """A place in a run; the phases of a round are ordered as in PHASES."""
+
+    task: int
+    round: int
+    phase_index: int
+
+    @staticmethod
+    def at(task: int, round_: int, phase: Phase) -> Position:
+        return Position(task, round_, PHASES.index(phase))
+
+    @property
+    def phase(self) -> Phase:
+        return PHASES[self.phase_index]
+
+
+@dataclass(frozen=True)
+class Started:
+    """The run began. `tasks`: for each task its classes, pool size and test size."""
+
+    kind: ClassVar[str] = "started"
+    stream: str
+    class_names: list[str]
+    tasks: list[dict[str, Any]]
+    device: str
+
+
+@dataclass(frozen=True)
+class TaskStarted:
+    """A task arrived, all of it unlabelled; the model and the memory as they are now are its base."""
+
+    kind: ClassVar[str] = "task"
+    task: int
+    classes: list[int]
+    pool: int
+    memory: int
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A query strategy has chosen `ids`, best first, out of `pool` samples. cost: seconds and bytes."""
+
+    kind: ClassVar[str] = "scored"
+    task: int
+    round: int
+    strategy: str
+    ids: list[int]
+    pool: int
+    lambda_: float
+    cost: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Bought:
+    """Samples were labelled. by: who chose them (a strategy, "start" for the random first ones, "full")."""
+
+    kind: ClassVar[str] = "bought"
+    task: int
+    round: int
+    ids: list[int]
+    labels: list[int]
+    by: str
+    n_labelled: int
+
+
+@dataclass(frozen=True)
+class Epoch:
+    kind: ClassVar[str] = "epoch"
+    task: int
+    round: int
+    epoch: int
+    loss: float
+
+
+@dataclass(frozen=True)
+class Trained:
+    kind: ClassVar[str] = "trained"
+    task: int
+    round: int
+    loss: float
+    images: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """The memory was updated at the end of a task."""
+
+    kind: ClassVar[str] = "remembered"
+    task: int
+    ids: list[int]
+    labels: list[int]
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """One entry for each task seen so far: accuracy, its task-aware twin, likelihood of the true class."""
+
+    kind: ClassVar[str] = "evaluated"
+    task: int
+    round: int
+    accuracy: list[float]
+    accuracy_aware: list[float]
+    likelihood: list[float]
+    final: bool
+
+
+@dataclass(frozen=True)
+class Finished:
+    kind: ClassVar[str] = "finished"
+    summary: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """A worker took up a run again: what came after line `after` belonged to unfinished work and is void."""
+
+    kind: ClassVar[str] = "resumed"
+    task: int
+    round: int
+    after: int
+
+
+Event = Started | TaskStarted | Scored | Bought | Epoch | Trained | Remembered | Evaluated | Finished | Resumed
+KINDS: dict[str, type[Any]] = {
+    cls.kind: cls
+    for cls in (Started, TaskStarted, Scored, Bought, Epoch, Trained, Remembered, Evaluated, Finished, Resumed)
+}
+
+
+def to_line(event: Event, seq: int, t: float) -> str:
+    """One line of events.jsonl: seq (line number from 0), t (Unix seconds), kind, and the event's fields."""
+    return json.dumps({"seq": seq, "t": round(t, 3), "kind": event.kind, **asdict(event)}) + "\n"
+
+
+def from_line(line: str) -> tuple[int, float, Event | None]:
+    """seq, t and the event; None for a kind of a later version. ValueError if the line is no event."""
+    raw = json.loads(line)
+    try:
+        seq, t, cls = raw["seq"], raw["t"], KINDS.get(raw["kind"])
+        if cls is None:
+            return seq, t, None
+        return seq, t, cls(**{f.name: raw[f.name] for f in fields(cls)})
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"not an event: {error}") from None
+
+
+@dataclass(frozen=True)
+class Row:
+    """An event with its line number and time."""
+
+    seq: int
+    t: float
+    event: Event
+
+
+class History:
+    """Events added up. `add` is all that changes it; everything else reads."""
+
+    def __init__(self, rows: Iterable[Row] = ()) -> None:
+        self.rows: list[Row] = []
+        for row in rows:
+            self.add(row)
+
+    def add(self, row: Row) -> None:
+        if isinstance(row.event, Resumed):
+            after = row.event.after
+            self.rows = [old for old in self.rows if old.seq <= after or isinstance(old.event, Resumed)]
+        self.rows.append(row)
+
+    def of(self, *kinds: type[Any]) -> list[Any]:
+        """The events of these kinds, in order."""
+        return [row.event for row in self.rows if isinstance(row.event, kinds)]
+
+    @property
+    def last_durable(self) -> int:
+        """Line number of the last event that ends a piece of work (an epoch does not); -1 if none."""
+        return max((row.seq for row in self.rows if not isinstance(row.event, Epoch)), default=-1)
+
+    @property
+    def started(self) -> Started | None:
+        found = self.of(Started)
+        return found[0] if found else None
+
+    @property
+    def finished(self) -> Finished | None:
+        found = self.of(Finished)
+        return found[-1] if found else None
+
+    def bought(self, task: int) -> list[Bought]:
+        return [event for event in self.of(Bought) if event.task == task]
+
+    def finals(self) -> list[Evaluated]:
+        """The evaluations that end a task: the rows of R."""
+        return [event for event in self.of(Evaluated) if event.final]

@@ -1,0 +1,134 @@
+"""Fisher information embeddings in factored form, AccuACL's target, its scores, and the trace objective.
+
+Notation (AccuACL, ICLR 2025, and DESIGN section 3)
+    x        a sample; h(x) ∈ R^d its features; p(x) ∈ R^C its probabilities over the classes seen so far
+    f(x)     its Fisher information embedding, f[k, i] = p_k (1 − p_k) h_i²: the diagonal of the Fisher
+             information of the last layer, E_y [ (∂ log p_y / ∂ W_ki)² ]
+    a, b     its factors: f = a ⊗ b with a = p (1 − p), b = h²; N×C×d is never built
+    F(S)     the mean of f over a set S
+    F*       the target, λ F(M) + (1 − λ) F(U): the past (memory M) and the new (pool U); λ weighs the past
+    kept     the entries (k, i) of F* that scores look at, the largest of each class
+    M(x)     magnitude, ‖f(x)‖₂ over the kept entries
+    D(x)     distribution score, exp(− JS(p_x, q) / mean JS), how alike x and the target are spread
+
+Everything is float64: once the network is confident, p (1 − p) spans many orders of magnitude and float32
+misranks the pool.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Float64, Int64
+from torch import Tensor
+
+from acl.query import QueryContext, Samples
+
+CHUNK_ENTRIES = 4_000_000
+
+
+def factors(samples: Samples) -> tuple[Float64[Tensor, "n classes"], Float64[Tensor, "n dim"]]:
+    """a = p (1 − p) and b = h²; f(x) = a(x) ⊗ b(x)."""
+    p = samples.p.double()
+    return p * (1 - p), samples.h.double().square()
+
+
+def mean_embedding(samples: Samples) -> Float64[Tensor, "classes dim"]:
+    """F(S) = (1/|S|) Aᵀ B; zero for an empty set."""
+    a, b = factors(samples)
+    return a.T @ b / max(len(samples), 1)
+
+
+@dataclass(frozen=True)
+class Target:
+    """F* and its two parts, each [C, d], already weighted: total = past + new."""
+
+    past: Float64[Tensor, "classes dim"]
+    new: Float64[Tensor, "classes dim"]
+
+    @property
+    def total(self) -> Float64[Tensor, "classes dim"]:
+        return self.past + self.new
+
+
+def target(context: QueryContext) -> Target:
+    """F* = λ F(M) + (1 − λ) F(U). An empty memory counts as λ = 0."""
+    new = mean_embedding(context.pool)
+    if not len(context.memory):
+        return Target(torch.zeros_like(new), new)
+    return Target(context.lambda_ * mean_embedding(context.memory), (1 - context.lambda_) * new)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The entries of F* that scores look at: class column and feature dimension of each, and F* there."""
+
+    rows: Int64[Tensor, " kept"]
+    dims: Int64[Tensor, " kept"]
+    values: Float64[Tensor, " kept"]
+
+
+def keep_largest(total: Float64[Tensor, "classes dim"], n_kept: int) -> Kept:
+    """The k = min(d, ⌊n_kept / C⌋) largest entries of each class, at least one; ties to the lower dimension."""
+    n_classes, dim = total.shape
+    k = max(1, min(dim, n_kept // n_classes))
+    dims = torch.argsort(total, dim=1, descending=True, stable=True)[:, :k].reshape(-1)
+    rows = torch.arange(n_classes, device=total.device).repeat_interleave(k)
+    return Kept(rows, dims, total[rows, dims])
+
+
+def _embedding_chunks(samples: Samples, kept: Kept) -> Iterator[Float64[Tensor, "chunk kept"]]:
+    """f(x) over the kept entries, some rows at a time, so that memory stays O(N (C + d))."""
+    a, b = factors(samples)
+    size = max(1, CHUNK_ENTRIES // len(kept.rows))
+    for start in range(0, len(a), size):
+        rows = slice(start, start + size)
+        yield a[rows][:, kept.rows] * b[rows][:, kept.dims]
+
+
+def js_distance(p: Float[Tensor, "n kept"], q: Float[Tensor, " kept"]) -> Float[Tensor, " n"]:
+    """Jensen–Shannon distance (square root of the divergence, natural logarithm) of each row of p to q."""
+    mixed = p + q
+    terms = torch.xlogy(p, 2 * p / mixed) + torch.xlogy(q, 2 * q / mixed)
+    # An entry that is zero on both sides adds nothing; 0/0 above would say NaN.
+    terms = torch.where(mixed > 0, terms, torch.zeros_like(terms))
+    # Equal distributions may sum to -1e-17.
+    return (terms.sum(1) / 2).clamp_min(0).sqrt()
+
+
+def magnitude_and_distribution(
+    context: QueryContext, dims_per_class: int
+) -> tuple[Float64[Tensor, " pool"], Float64[Tensor, " pool"]]:
+    """M(x) and D(x) of every pool sample. If F* or every JS is zero on the kept entries, all D are 1."""
+    kept = keep_largest(target(context).total, dims_per_class * context.n_classes)
+    magnitude = torch.cat([f.square().sum(1).sqrt() for f in _embedding_chunks(context.pool, kept)])
+    mu = kept.values.mean()
+    if mu == 0:
+        return magnitude, torch.ones_like(magnitude)
+    q = torch.softmax(kept.values / mu, 0)
+    js = torch.cat([js_distance(torch.softmax(f / mu, 1), q) for f in _embedding_chunks(context.pool, kept)])
+    mean = js.mean()
+    return magnitude, torch.ones_like(js) if mean == 0 else torch.exp(-js / mean)
+
+
+@dataclass(frozen=True)
+class TraceObjective:
+    """J(S) and its parts: how well the picks cover what the target asks for; lower is better."""
+
+    past: float
+    new: float
+
+    @property
+    def total(self) -> float:
+        return self.past + self.new
+
+
+def trace_objective(context: QueryContext, picks: Samples, dims_per_class: int) -> TraceObjective:
+    """J(S) = Σ_j F*_j / (F(S)_j + ε) over the kept entries, ε = 10⁻³ · mean F* there; split by F*'s parts."""
+    parts = target(context)
+    kept = keep_largest(parts.total, dims_per_class * context.n_classes)
+    cover = mean_embedding(picks)[kept.rows, kept.dims] + 1e-3 * kept.values.mean()
+    past, new = (float((part[kept.rows, kept.dims] / cover).sum()) for part in (parts.past, parts.new))
+    return TraceObjective(past, new)

@@ -1,0 +1,1 @@
+"""One continual learner a file."""

@@ -1,0 +1,30 @@
+"""Experience replay: new and remembered samples learned together, as if they were one batch.
+
+Source: A. Chaudhry et al., On Tiny Episodic Memories in Continual Learning, 2019, algorithm 1; one mean
+cross-entropy over a joint forward of both batches, as in AccuACL's code.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from acl.learners.base import Base, Batch
+from acl.models import Network
+
+LABEL = "ER"
+SETTINGS = ("memory", "memory_policy", "replay", "memory_batch_size")
+
+
+@dataclass(frozen=True)
+class ER(Base):
+    def loss(self, model: Network, current: Batch, replayed: Batch | None) -> Float[Tensor, ""]:
+        x, y = current.x, current.y
+        if replayed is not None:
+            x, y = torch.cat([x, replayed.x]), torch.cat([y, replayed.y])
+        _, logits = model(x)
+        return cross_entropy(logits, y)

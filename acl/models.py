@@ -1,0 +1,67 @@
+"""The networks: each gives penultimate features h [B, d] and logits [B, n_classes] of a batch of images."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from acl.config import RunConfig
+from acl.seeds import generator
+
+
+class Network(nn.Module):
+    """A body that ends in d features, and one linear head for every class of the stream."""
+
+    def __init__(self, body: nn.Module, dim: int, n_classes: int) -> None:
+        super().__init__()
+        self.body = body
+        self.head = nn.Linear(dim, n_classes)
+
+    def forward(
+        self, x: Float[Tensor, "batch channel height width"]
+    ) -> tuple[Float[Tensor, "batch dim"], Float[Tensor, "batch n_classes"]]:
+        h = self.body(x)
+        return h, self.head(h)
+
+
+def _mlp(shape: tuple[int, int, int], width: int) -> nn.Module:
+    return nn.Sequential(nn.Flatten(), nn.Linear(math.prod(shape), width), nn.ReLU())
+
+
+def _cnn(shape: tuple[int, int, int], width: int) -> nn.Module:
+    return nn.Sequential(
+        nn.Conv2d(shape[0], 32, 3, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(32, 64, 3, padding=1),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(4),
+        nn.Flatten(),
+        nn.Linear(64 * 16, width),
+        nn.ReLU(),
+    )
+
+
+BODIES = {"mlp": _mlp, "cnn": _cnn}
+
+
+def build_model(config: RunConfig, shape: tuple[int, int, int], n_classes: int) -> Network:
+    """The network of `config` for images of `shape` (channel, height, width), first weights from the seed."""
+    model = Network(BODIES[config.model](shape, config.width), config.width, n_classes)
+    draw = generator(config.seed, "init")
+    for module in model.modules():
+        if isinstance(module, (nn.Linear, nn.Conv2d)):
+            _init(module, draw)
+    return model
+
+
+@torch.no_grad()
+def _init(module: nn.Linear | nn.Conv2d, draw: torch.Generator) -> None:
+    """torch's own default: uniform in ±1/√fan_in, weights and bias alike."""
+    bound = 1 / math.sqrt(module.weight[0].numel())
+    module.weight.uniform_(-bound, bound, generator=draw)
+    if module.bias is not None:
+        module.bias.uniform_(-bound, bound, generator=draw)

@@ -1,0 +1,102 @@
+"""Plug-ins: the file name is the plug-in's name. Listing reads the files, only using one imports it.
+
+A plug-in is one file in acl/strategies, acl/learners or acl/datasets that defines one class (a subclass of
+its folder's base), and may say at the top LABEL = "…" (its name in the literature) and SETTINGS = (…), the
+RunConfig fields that change what it does. The first line of its docstring is its description. Other
+packages add theirs by an entry point in the group acl.strategies, acl.learners or acl.datasets whose value
+is the module.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import importlib.util
+import inspect
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, Literal
+
+from acl.config import FULL, RunConfig, UserError, near
+
+Kind = Literal["strategies", "learners", "datasets"]
+SINGULAR = {"strategies": "strategy", "learners": "learner", "datasets": "dataset"}
+
+
+@dataclass(frozen=True)
+class Plugin:
+    kind: Kind
+    name: str
+    module: str
+    label: str
+    summary: str
+    settings: tuple[str, ...] = field(default=())
+
+    def load(self) -> type[Any]:
+        """The plug-in's class; the module is imported now. UserError if it cannot be."""
+        module = importlib.import_module(self.module)
+        base: type[Any] = importlib.import_module(f"acl.{self.kind}.base").Base
+        for value in vars(module).values():
+            if inspect.isclass(value) and issubclass(value, base) and value.__module__ == module.__name__:
+                return value
+        raise UserError(f"{self.module} defines no subclass of acl.{self.kind}.base.Base.")
+
+
+def _describe(kind: Kind, name: str, module: str, path: Path) -> Plugin:
+    tree = ast.parse(path.read_text("utf-8"))
+    constants = {
+        target.id: ast.literal_eval(node.value)
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name) and target.id in {"LABEL", "SETTINGS"}
+    }
+    summary = (ast.get_docstring(tree) or "").split("\n")[0]
+    return Plugin(kind, name, module, constants.get("LABEL", name), summary, tuple(constants.get("SETTINGS", ())))
+
+
+@cache
+def discover(kind: Kind) -> dict[str, Plugin]:
+    """Every plug-in of `kind` by name, ours and those of installed packages, without importing them."""
+    folder = Path(__file__).parent / kind
+    found = {
+        path.stem: _describe(kind, path.stem, f"acl.{kind}.{path.stem}", path)
+        for path in sorted(folder.glob("*.py"))
+        if path.stem not in {"__init__", "base"}
+    }
+    for point in entry_points(group=f"acl.{kind}"):
+        spec = importlib.util.find_spec(point.value)
+        if spec and spec.origin and point.name not in found:
+            found[point.name] = _describe(kind, point.name, point.value, Path(spec.origin))
+    return found
+
+
+def plugin(kind: Kind, name: str) -> Plugin:
+    """The plug-in `name`. Unknown: UserError with the near match and the choices."""
+    found = discover(kind)
+    if name not in found:
+        extra = [FULL] if kind == "strategies" else []
+        raise UserError(near(name, [*found, *extra], SINGULAR[kind]))
+    return found[name]
+
+
+def build(kind: Kind, name: str, config: RunConfig) -> Any:
+    """A plug-in's object: its dataclass fields that are also RunConfig fields are filled from `config`."""
+    cls = plugin(kind, name).load()
+    names = getattr(cls, "__dataclass_fields__", {})
+    return cls(**{name: getattr(config, name) for name in names if name in RunConfig.model_fields})
+
+
+def prepare(config: RunConfig) -> Any:
+    """Everything that can be wrong with `config` is said here (UserError), before anything is created.
+
+    Returns the acl.datasets.base.TaskStream the run will see. Imports no torch.
+    """
+    if config.strategy != FULL:
+        plugin("strategies", config.strategy)
+    learner = plugin("learners", config.learner)
+    stream = build("datasets", config.dataset, config).stream(config.classes_per_task)
+    stream.check(config, uses_memory="memory" in learner.settings)
+    return stream

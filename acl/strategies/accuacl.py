@@ -1,0 +1,34 @@
+"""Accumulated informativeness: samples whose Fisher information covers the new task and the past.
+
+Source: AccuACL, ICLR 2025. The paper asks for the subset that minimises the trace of F(S)⁻¹ F*; its cheap
+form, followed here as in the authors' code, scores each sample alone: of the oversample·n samples spread
+most like the target (distribution score D), the n of largest magnitude M. Their code stores 1 − λ under the
+name lam; here λ is the weight of the past. It also takes p over all outputs; here it is over the classes
+seen so far.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from acl.fisher import magnitude_and_distribution
+from acl.query import QueryContext, Selection, best
+from acl.strategies.base import Base
+
+LABEL = "AccuACL"
+SETTINGS = ("lambda", "dims_per_class", "oversample")
+
+
+@dataclass(frozen=True)
+class AccuACL(Base):
+    """dims_per_class and oversample are 5 and 2 in the authors' code."""
+
+    dims_per_class: int = 5
+    oversample: float = 2.0
+
+    def select(self, context: QueryContext) -> Selection:
+        magnitude, distribution = magnitude_and_distribution(context, self.dims_per_class)
+        ids = context.pool.ids
+        candidates = best(distribution, ids, round(self.oversample * context.n))
+        picked = candidates[best(magnitude[candidates], ids[candidates], context.n)]
+        return Selection(ids[picked], {"magnitude": magnitude, "distribution": distribution})

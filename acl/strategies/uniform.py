@@ -1,0 +1,21 @@
+"""Every unlabelled sample has the same chance: the baseline every strategy must beat."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from acl.query import QueryContext, Selection
+from acl.seeds import key, shuffled
+from acl.strategies.base import Base
+
+LABEL = "Uniform"
+
+
+@dataclass(frozen=True)
+class Uniform(Base):
+    def select(self, context: QueryContext) -> Selection:
+        draw = key(context.seed, "uniform", context.task, context.round)
+        order = shuffled(draw, context.pool.ids.cpu().numpy())
+        return Selection(torch.from_numpy(order[: context.n].copy()))

@@ -1,0 +1,130 @@
+"""One training: from the task's base, with a fresh optimiser, on everything labelled so far, with replay."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Int64
+from numpy import ndarray
+from torch import Tensor
+
+from acl.config import RunConfig, UserError
+from acl.images import Images
+from acl.learners.base import Base as Learner
+from acl.learners.base import Batch
+from acl.memory import Memory
+from acl.models import Network
+from acl.seeds import key, shuffled
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Samples and the labels they were given, in order of id."""
+
+    ids: Int64[ndarray, " n"]
+    labels: Int64[ndarray, " n"]
+
+
+class Training:
+    """`step()` is one minibatch of `config.batch_size` new and `config.memory_batch_size` old samples.
+
+    An epoch is one pass over `labelled`; every order is drawn anew each epoch, keyed by sample id.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        model: Network,
+        learner: Learner,
+        images: Images,
+        labelled: Labelled,
+        memory: Memory,
+        where: tuple[int, int],
+    ) -> None:
+        self.config, self.model, self.learner, self.images = config, model, learner, images
+        self.labelled, self.memory, self.where = labelled, memory, where
+        self.optimizer = torch.optim.SGD(
+            model.parameters(), lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay
+        )
+        self.steps_per_epoch = math.ceil(len(labelled.ids) / config.batch_size)
+        self.n_steps = config.epochs * self.steps_per_epoch
+        self.n_done = 0
+        self.n_images = 0
+        self._label_of = dict(
+            zip(
+                [*labelled.ids.tolist(), *memory.ids.tolist()],
+                [*labelled.labels.tolist(), *memory.labels.tolist()],
+                strict=True,
+            )
+        )
+        self._losses: list[Tensor] = []
+
+    @property
+    def done(self) -> bool:
+        return self.n_done == self.n_steps
+
+    @property
+    def epoch(self) -> int:
+        """Epochs finished."""
+        return self.n_done // self.steps_per_epoch
+
+    def step(self) -> float | None:
+        """Train on one minibatch. At the end of an epoch the mean loss of its steps, else None."""
+        epoch, step = divmod(self.n_done, self.steps_per_epoch)
+        if step == 0:
+            self._begin_epoch(epoch)
+        self.optimizer.zero_grad()
+        loss = self.learner.loss(self.model, self._batch(self._new[step], "augment"), self._replayed(step))
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+        self._losses.append(loss.detach())
+        self.n_done += 1
+        return self._mean_loss() if step + 1 == self.steps_per_epoch else None
+
+    def _begin_epoch(self, epoch: int) -> None:
+        config = self.config
+        self._epoch, self._losses = epoch, []
+        order = shuffled(self._key("order"), self.labelled.ids)
+        self._new = np.split(order, range(config.batch_size, len(order), config.batch_size))
+        self._old = self._replay_order()
+        share = epoch / max(config.epochs - 1, 1)
+        lr = config.lr_end + (config.lr - config.lr_end) * (1 + math.cos(math.pi * share)) / 2
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+
+    def _replay_order(self) -> list[Int64[ndarray, " b"]]:
+        """The memory batches of this epoch: as many as steps (cycle), or one pass over the memory (once)."""
+        size = min(self.config.memory_batch_size, len(self.memory))
+        if size == 0:
+            return []
+        cycle = self.config.replay == "cycle"
+        needed = self.steps_per_epoch * size if cycle else min(len(self.memory), self.steps_per_epoch * size)
+        passes = range(math.ceil(needed / len(self.memory)))
+        order = np.concatenate([shuffled(self._key("replay", turn), self.memory.ids) for turn in passes])
+        return np.split(order[:needed], range(size, needed, size))
+
+    def _replayed(self, step: int) -> Batch | None:
+        return self._batch(self._old[step], "replay augment", step) if step < len(self._old) else None
+
+    def _batch(self, ids: Int64[ndarray, " b"], purpose: str, *more: int) -> Batch:
+        device = self.images.pixels.device
+        x = self.images.augmented(torch.from_numpy(ids).to(device), self._key(purpose, *more))
+        y = torch.tensor([self._label_of[i] for i in ids.tolist()], device=device)
+        self.n_images += len(ids)
+        return Batch(x, y)
+
+    def _key(self, purpose: str, *more: int) -> int:
+        return key(self.config.seed, purpose, *self.where, self._epoch, *more)
+
+    def _mean_loss(self) -> float:
+        loss = float(torch.stack(self._losses).mean())
+        if not math.isfinite(loss):
+            task, round_ = self.where
+            raise UserError(
+                f"The loss became {loss} in task {task}, round {round_}, epoch {self._epoch + 1}: "
+                f"lower the learning rate (lr is {self.config.lr})."
+            )
+        return loss

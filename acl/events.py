@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal
 
 Phase = Literal["score", "buy", "train", "evaluate"]
 PHASES: tuple[Phase, ...] = ("score", "buy", "train", "evaluate")
-TIMING = frozenset({"t", "cost", "seconds", "device"})
+TIMING = frozenset({"t", "cost", "seconds"})
 
 
 @dataclass(frozen=True, order=True)

@@ -139,6 +139,18 @@ class Loop:
         return sum(sizes[:-1]) / sum(sizes)
 
     @property
+    def n_wanted(self) -> int:
+        """Labels the current round buys."""
+        pool = len(self.current.train_ids)
+        before = self.config.labels_at(self.round - 1, pool) if self.round else 0
+        return self.config.labels_at(self.round, pool) - before
+
+    @property
+    def images_per_s(self) -> float | None:
+        """Throughput of the training under way; None outside one."""
+        return self.training.n_images / self._train_seconds if self.training and self._train_seconds else None
+
+    @property
     def progress(self) -> float:
         """Share of all training steps of the run that are done, 0..1."""
         if self.done:
@@ -242,7 +254,9 @@ class Loop:
         if self.training.done:
             self.training, self._restoring = None, False
         else:
+            start = time.perf_counter()
             self.training.step()
+            self._train_seconds += time.perf_counter() - start
 
     # -- the stages ------------------------------------------------------------------------------------
 
@@ -289,13 +303,12 @@ class Loop:
             Samples(torch.from_numpy(ids), h, q)
             for ids, h, q in zip(roles, seen.h.split(sizes), p.split(sizes), strict=True)  # type: ignore[no-untyped-call]
         )
-        n = self.config.labels_at(self.round, len(self.current.train_ids)) - len(self.labelled.ids)
         return QueryContext(
             pool,
             labelled,
             memory,
             classes,
-            n,
+            self.n_wanted,
             self.lambda_,
             self.task,
             self.round,

@@ -57,6 +57,9 @@ def _describe(kind: Kind, name: str, module: str, path: Path) -> Plugin:
     return Plugin(kind, name, module, constants.get("LABEL", name), summary, tuple(constants.get("SETTINGS", ())))
 
 
+FULL_LABELS = Plugin("strategies", FULL, "", "Full labels", "No selection: every sample of the task is labelled.")
+
+
 @cache
 def discover(kind: Kind) -> dict[str, Plugin]:
     """Every plug-in of `kind` by name, ours and those of installed packages, without importing them."""
@@ -73,12 +76,16 @@ def discover(kind: Kind) -> dict[str, Plugin]:
     return found
 
 
+def choices(kind: Kind) -> dict[str, Plugin]:
+    """What a config may name: the plug-ins, and for strategies also the full labels."""
+    return discover(kind) | ({FULL: FULL_LABELS} if kind == "strategies" else {})
+
+
 def plugin(kind: Kind, name: str) -> Plugin:
     """The plug-in `name`. Unknown: UserError with the near match and the choices."""
     found = discover(kind)
     if name not in found:
-        extra = [FULL] if kind == "strategies" else []
-        raise UserError(near(name, [*found, *extra], SINGULAR[kind]))
+        raise UserError(near(name, choices(kind), SINGULAR[kind]))
     return found[name]
 
 

@@ -1,0 +1,7 @@
+"""python -m acl: see acl.cli."""
+
+import sys
+
+from acl.cli import main
+
+sys.exit(main())

@@ -1,0 +1,388 @@
+"""The backend: watches a runs folder, gives every wanted run a worker, replaces workers that die or hang.
+
+It holds `.backend/lock` in the runs folder, keeps one warm spare worker (torch imported, never acl, so that
+it cannot run old code), and ends by itself after ten idle minutes with no app attached. It starts without
+torch. Workers live in sessions of their own: they go on when the backend goes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import IO
+
+import psutil
+
+from acl.config import UserError
+from acl.control import ACTIVE, Control, Status, as_position, read_control, read_status, write_status
+from acl.files import read_json, try_lock, write_json
+from acl.runs import Run, check_folder, list_runs
+
+TICK_S = 0.05
+IDLE_S = 600.0
+MAX_TRIES = 3
+PATIENCE_S = {"starting": 300.0, "score": 600.0}
+DEFAULT_PATIENCE_S = 60.0
+
+# The optimiser and the loss are touched once, because torch imports half of itself at their first use.
+SPARE = """
+import json, os, runpy, sys
+import torch
+w = torch.zeros(1, 2, requires_grad=True)
+torch.nn.functional.cross_entropy(w, torch.zeros(1, dtype=torch.long)).backward()
+torch.optim.SGD([w], lr=0.1).step()
+import pandas, psutil, pydantic, pyarrow.parquet, safetensors.torch
+job = json.loads(sys.stdin.readline() or "null")
+if job:
+    log = os.open(job["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    sys.argv = ["acl.worker", job["run"]]
+    runpy.run_module("acl.worker", run_name="__main__", alter_sys=True)
+"""
+
+
+def home(runs: Path) -> Path:
+    return runs / ".backend"
+
+
+@dataclass
+class Watched:
+    """What the backend remembers of one run between two looks."""
+
+    run: Run
+    marks: tuple[int, int] = (-1, -1)
+    control: Control | None = None
+    status: Status | None = None
+    process: subprocess.Popen[bytes] | None = None
+    tries: int = 0
+    tried_at: object = None
+    beat: tuple[int, float] = (-1, 0.0)
+    exit_code: int | None = None
+
+
+@dataclass
+class Backend:
+    """`serve()` runs until stopped. slots: how many runs may play at once."""
+
+    runs: Path
+    slots: int
+    idle_s: float = IDLE_S
+    watched: dict[str, Watched] = field(default_factory=dict)
+    spare: subprocess.Popen[bytes] | None = None
+    stopping: bool = False
+
+    def serve(self) -> None:
+        """UserError if another backend serves this folder."""
+        check_folder(self.runs)
+        home(self.runs).mkdir(exist_ok=True)
+        lock = try_lock(home(self.runs) / "lock")
+        if lock is None:
+            raise UserError(f"Another backend already serves {self.runs}: nothing to do.")
+        process = psutil.Process()
+        record = {"pid": process.pid, "create_time": process.create_time(), "slots": self.slots}
+        write_json(home(self.runs) / "backend.json", record)
+        signal.signal(signal.SIGTERM, lambda *_: setattr(self, "stopping", True))
+        busy_at = time.monotonic()
+        try:
+            while not self.stopping:
+                busy = self.tick()
+                self._keep_spare()
+                if busy or app_attached(self.runs):
+                    busy_at = time.monotonic()
+                if time.monotonic() - busy_at > self.idle_s:
+                    break
+                time.sleep(TICK_S)
+        finally:
+            self._end_idle_processes()
+            (home(self.runs) / "backend.json").unlink(missing_ok=True)
+            lock.close()
+
+    def tick(self) -> bool:
+        """Look at every run once and do what it needs. True if any run plays or waits for a slot."""
+        self._find_runs()
+        busy = False
+        waiting: list[Watched] = []
+        playing = 0
+        for seen in self.watched.values():
+            self._look(seen)
+            if not self._concerns(seen):
+                continue
+            if self._alive(seen):
+                playing += seen.status is None or seen.status.state in {"starting", "playing"}
+                self._replace_if_silent(seen)
+            elif self._wanted(seen):
+                waiting.append(seen)
+        for seen in sorted(waiting, key=lambda seen: seen.run.id):
+            busy = True
+            if playing < self.slots:
+                playing += self._start(seen)
+            elif seen.status is None or seen.status.state != "queued":
+                self._say(seen, replace(seen.status or Status("queued"), state="queued"))
+        return busy or playing > 0
+
+    # -- looking ---------------------------------------------------------------------------------------
+
+    def _find_runs(self) -> None:
+        for run in list_runs(self.runs):
+            if run.id not in self.watched:
+                self.watched[run.id] = Watched(run)
+        for id_ in [id_ for id_, seen in self.watched.items() if not seen.run.path.exists()]:
+            gone = self.watched.pop(id_)
+            if gone.process:
+                _end(gone.process)
+
+    def _look(self, seen: Watched) -> None:
+        """Read control and status again if they changed; reap the worker if it ended."""
+        if seen.process and seen.process.poll() is not None:
+            seen.exit_code, seen.process = seen.process.returncode, None
+        marks = (_mark(seen.run.path / "control.json"), _mark(seen.run.path / "status.json"))
+        if marks != seen.marks:
+            seen.marks = marks
+            seen.control, seen.status = read_control(seen.run.path), read_status(seen.run.path)
+            if seen.status and seen.status.beat != seen.beat[0]:
+                seen.beat = (seen.status.beat, time.monotonic())
+
+    def _concerns(self, seen: Watched) -> bool:
+        """A run nobody asked to play, or that is over, needs no look at its lock."""
+        if seen.process:
+            return True
+        return seen.control is not None and (seen.status is None or seen.status.state != "finished")
+
+    def _wanted(self, seen: Watched) -> bool:
+        control, status = seen.control, seen.status
+        if control is None or control.mode != "play":
+            return False
+        if status is None:
+            return True
+        if status.state in {"failed", "stopped"}:
+            return control.seq > status.seq
+        until, completed = as_position(control.until), as_position(status.completed)
+        return not (until is not None and completed is not None and completed >= until)
+
+    def _alive(self, seen: Watched) -> bool:
+        if seen.process:
+            return True
+        # Only here is a worker's lock ever tried: trying it from the worker's own process would free it.
+        if not (seen.run.path / "worker.lock").exists():
+            return False
+        lock = try_lock(seen.run.path / "worker.lock")
+        if lock is None:
+            return True
+        lock.close()
+        return False
+
+    def _replace_if_silent(self, seen: Watched) -> None:
+        """Kill a worker that has not said anything for longer than its phase may take; a later tick restarts it."""
+        status = seen.status
+        if status is None or status.state not in {"starting", "playing"} or not status.pid:
+            return
+        patience = PATIENCE_S.get(status.state, PATIENCE_S.get(status.phase, DEFAULT_PATIENCE_S))
+        if time.monotonic() - seen.beat[1] > patience:
+            _kill_group(status.pid, status.create_time)
+
+    # -- acting ----------------------------------------------------------------------------------------
+
+    def _start(self, seen: Watched) -> bool:
+        """Give the run a worker, unless it has used up its tries where it stands. True if one was started."""
+        status = seen.status
+        crashed = status is not None and status.state in {"starting", "playing", "paused"}
+        if not crashed:
+            seen.tries, seen.exit_code = 0, None
+        elif status is not None:
+            if seen.tried_at != status.completed:
+                seen.tries, seen.tried_at = 0, status.completed
+            if seen.exit_code == 2 or seen.tries >= MAX_TRIES:
+                self._give_up(seen, status)
+                return False
+            seen.tries += 1
+        try:
+            seen.process = self._launch(seen.run)
+        except OSError as error:
+            self._say(seen, Status("failed", seq=_heard(seen), error=f"No worker could be started: {error}."))
+            return False
+        seen.beat = (seen.beat[0], time.monotonic())
+        self._say(seen, replace(status or Status("starting"), state="starting", error="", pid=0))
+        return True
+
+    def _give_up(self, seen: Watched, status: Status) -> None:
+        last_words = _last_line(seen.run.path / "worker.log")
+        reason = (
+            last_words
+            if seen.exit_code == 2 and last_words
+            else (
+                f"The worker ended {seen.tries + 1} times at the same place (exit code {seen.exit_code}): "
+                f"{last_words or 'it left no word'}. Press Play to try again."
+            )
+        )
+        self._say(seen, replace(status, state="failed", error=reason, seq=_heard(seen)))
+
+    def _launch(self, run: Run) -> subprocess.Popen[bytes]:
+        """The warm spare if there is one, else a new process."""
+        log = str(run.path / "worker.log")
+        if self.spare and self.spare.poll() is None and self.spare.stdin:
+            process, self.spare = self.spare, None
+            assert process.stdin
+            process.stdin.write(json.dumps({"run": str(run.path), "log": log}).encode() + b"\n")
+            process.stdin.close()
+            return process
+        with open(log, "ab") as file:
+            return _popen([sys.executable, "-m", "acl.worker", str(run.path)], file)
+
+    def _keep_spare(self) -> None:
+        if self.spare is None or self.spare.poll() is not None:
+            self.spare = _popen([sys.executable, "-c", SPARE], None)
+
+    def _say(self, seen: Watched, status: Status) -> None:
+        try:
+            write_status(seen.run.path, replace(status, beat=status.beat + 1))
+        except OSError as error:
+            print(f"{seen.run.id}: {error}", file=sys.stderr)
+
+    def _end_idle_processes(self) -> None:
+        """The spare, and workers that hold still; those that play go on alone."""
+        if self.spare:
+            _end(self.spare)
+        for seen in self.watched.values():
+            self._look(seen)
+            if seen.status and seen.status.state == "paused":
+                _kill_group(seen.status.pid, seen.status.create_time, signal.SIGTERM)
+
+
+def _heard(seen: Watched) -> int:
+    return seen.control.seq if seen.control else 0
+
+
+def _mark(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _popen(command: list[str], log: IO[bytes] | None) -> subprocess.Popen[bytes]:
+    """A process in a session of its own, so that it outlives us and can be ended with all its children."""
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE if log is None else subprocess.DEVNULL,
+        stdout=log or subprocess.DEVNULL,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        preexec_fn=_be_nice,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+
+
+def _be_nice() -> None:
+    """Training must not make the page wait."""
+    os.nice(5)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(5)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _kill_group(pid: int, create_time: float, how: int = signal.SIGKILL) -> None:
+    """Signal the worker's process group, if that pid is still the process we mean."""
+    try:
+        if abs(psutil.Process(pid).create_time() - create_time) < 0.01:
+            os.killpg(pid, how)
+    except (psutil.NoSuchProcess, ProcessLookupError):
+        return
+
+
+def _last_line(path: Path) -> str:
+    try:
+        lines = path.read_text("utf-8", "replace").strip().splitlines()
+    except OSError:
+        return ""
+    return lines[-1][:500] if lines else ""
+
+
+# -- for others ----------------------------------------------------------------------------------------
+
+
+def app_attached(runs: Path) -> bool:
+    """Does a living app process hold its (shared) lock?"""
+    path = home(runs) / "app.lock"
+    if not path.exists():
+        return False
+    lock = try_lock(path)
+    if lock:
+        lock.close()
+    return lock is None
+
+
+def attach(runs: Path) -> IO[str] | None:
+    """For the app: keep the returned file open as long as the app lives."""
+    home(runs).mkdir(parents=True, exist_ok=True)
+    return try_lock(home(runs) / "app.lock", shared=True)
+
+
+def running(runs: Path) -> psutil.Process | None:
+    """The living backend of this folder."""
+    record = read_json(home(runs) / "backend.json")
+    if record is None:
+        return None
+    try:
+        process = psutil.Process(record["pid"])
+        same = abs(process.create_time() - record["create_time"]) < 0.01
+    except psutil.NoSuchProcess:
+        return None
+    return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+
+
+def ensure(runs: Path) -> None:
+    """Start a backend for `runs` if none lives. It outlives the caller."""
+    if running(runs) is None:
+        check_folder(runs)
+        home(runs).mkdir(exist_ok=True)
+        with open(home(runs) / "backend.log", "ab") as log:
+            _popen([sys.executable, "-m", "acl.backend", str(runs)], log)
+
+
+def stop(runs: Path, timeout_s: float = 15.0) -> str:
+    """End the backend of `runs`; says what happened and what goes on."""
+    process = running(runs)
+    if process is None:
+        return f"No backend serves {runs}."
+    process.terminate()
+    process.wait(timeout_s)
+    left = active_runs(runs)
+    return "The backend has ended." + (f" Still playing: {', '.join(left)}." if left else "")
+
+
+def active_runs(runs: Path) -> list[str]:
+    """Ids of the runs that play."""
+    found = []
+    for run in list_runs(runs):
+        status = read_status(run.path)
+        if status and status.state in ACTIVE - {"paused"} and psutil.pid_exists(status.pid):
+            found.append(run.id)
+    return found
+
+
+def default_slots() -> int:
+    return max(1, os.cpu_count() or 1)
+
+
+def main(runs: Path, slots: int, idle_s: float = IDLE_S) -> None:
+    Backend(runs, slots, idle_s).serve()
+
+
+if __name__ == "__main__":
+    try:
+        main(Path(sys.argv[1]), default_slots())
+    except UserError as error:
+        sys.exit(str(error))

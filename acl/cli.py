@@ -1,0 +1,221 @@
+"""python -m acl: the engine without the browser.
+
+Progress goes to stderr, results to stdout. Exit code 0 on success, 2 and one sentence on bad input. What is
+heavy is imported by the command that needs it, so that --help answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from acl.config import UserError
+
+Command = Callable[[argparse.Namespace], None]
+
+
+class Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message[0].upper()}{message[1:]} (see {self.prog} --help).")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    try:
+        arguments = _parser().parse_args(argv)
+        arguments.command(arguments)
+    except UserError as error:
+        print(f"acl: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except KeyboardInterrupt:
+        print("acl: interrupted; every finished round is kept (acl resume RUN).", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> Parser:
+    parser = Parser(prog="acl", description="Active continual learning, without the browser.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(name: str, command: Command, help_: str) -> Parser:
+        sub: Parser = commands.add_parser(name, help=help_, description=help_)
+        sub.set_defaults(command=command)
+        return sub
+
+    def runs_option(sub: Parser) -> None:
+        sub.add_argument(
+            "--runs", type=Path, default=Path(os.environ.get("ACL_RUNS", "runs")), metavar="DIR",
+            help="the runs folder (default: runs)",
+        )  # fmt: skip
+
+    sub = add("run", _run, "run to the end; the last line of stdout is JSON: run, A, F, F_diag, R, ...")
+    sub.add_argument("--preset", default="digits-demo", help="where the settings start from (see: acl presets)")
+    for name in ("dataset", "learner", "strategy"):
+        sub.add_argument(f"--{name}", help=f"see: acl {_plural(name)}")
+    sub.add_argument("--seed", help="default 0")
+    _set_option(sub)
+    sub.add_argument("--quiet", action="store_true", help="no progress bar")
+    runs_option(sub)
+
+    sub = add("resume", _resume, "take up a run that did not end; prints what run prints")
+    sub.add_argument("run", metavar="RUN", help="an id or a folder")
+    sub.add_argument("--quiet", action="store_true", help="no progress bar")
+    runs_option(sub)
+
+    sub = add("select", _select, "choose samples of a query snapshot; the last line of stdout is JSON: ids")
+    sub.add_argument("snapshot", type=Path, metavar="SNAPSHOT.safetensors")
+    sub.add_argument("--strategy", default="accuacl")
+    sub.add_argument("--n", type=int, help="how many (default: what the snapshot says)")
+    sub.add_argument("--lambda", dest="lambda_", type=float, metavar="λ", help="weight of the past, 0..1")
+    sub.add_argument("--scores", type=Path, metavar="OUT.parquet", help="write every sample's scores here")
+    _set_option(sub)
+
+    for kind in ("strategies", "learners", "datasets", "presets"):
+        sub = add(kind, _catalogue, f"list the {kind}")
+        sub.set_defaults(kind=kind)
+        sub.add_argument("--json", action="store_true", help="for machines")
+
+    sub = add("backend", _backend, "watch a runs folder and play what the app asks for")
+    sub.add_argument("--slots", type=int, help="runs that may play at once (default: one per core)")
+    sub.add_argument("--stop", action="store_true", help="end the backend of this folder")
+    runs_option(sub)
+    return parser
+
+
+def _plural(name: str) -> str:
+    return {"strategy": "strategies"}.get(name, name + "s")
+
+
+def _set_option(sub: Parser) -> None:
+    sub.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", dest="changes",
+        help="any other setting, e.g. --set memory=50 (may be repeated)",
+    )  # fmt: skip
+
+
+def _changes(pairs: Sequence[str]) -> dict[str, Any]:
+    changes: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise UserError(f"--set needs NAME=VALUE, got '{pair}'.")
+        changes[name.strip()] = value.strip()
+    return changes
+
+
+# -- run and resume ------------------------------------------------------------------------------------
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    from acl.presets import preset_config
+    from acl.registry import prepare
+    from acl.runs import create, resolved
+
+    named = {name: getattr(arguments, name) for name in ("dataset", "learner", "strategy", "seed")}
+    values = {name: value for name, value in named.items() if value is not None} | _changes(arguments.changes)
+    config = preset_config(arguments.preset, **values)
+    config = resolved(config, prepare(config))
+    _work(create(config, arguments.runs), arguments.quiet)
+
+
+def _resume(arguments: argparse.Namespace) -> None:
+    from acl.control import request
+    from acl.runs import find_run
+
+    run = find_run(arguments.run, arguments.runs)
+    if run.recorded:
+        raise UserError(f"{run.id} is a recording: it can be looked at, not taken up.")
+    run.config  # noqa: B018 - an unreadable config is said before anything is touched
+    if run.summary is None and (run.path / "control.json").exists():
+        request(run.path, mode="play", until=None)
+    _work(run, arguments.quiet)
+
+
+def _work(run: Any, quiet: bool) -> None:
+    from tqdm import tqdm
+
+    from acl.events import Epoch
+    from acl.worker import execute
+
+    with tqdm(total=1000, disable=quiet, desc=run.id, bar_format="{desc} {percentage:3.0f}%|{bar}| {postfix}") as bar:
+
+        def show(loop: Any, event: Any) -> None:
+            if isinstance(event, Epoch):
+                bar.postfix = f"task {event.task}, round {event.round}, loss {event.loss:.3f}"
+            bar.update(int(1000 * loop.progress) - bar.n)
+
+        status = execute(run, show)
+    if status.state != "finished":
+        raise UserError(f"Run {run.id} was stopped before its end: acl resume {run.id} goes on.")
+    print(json.dumps({"run": run.id, **(run.summary or {})}))
+
+
+# -- select --------------------------------------------------------------------------------------------
+
+
+def _select(arguments: argparse.Namespace) -> None:
+    from dataclasses import replace
+
+    from acl.config import make_config
+    from acl.query import load_snapshot
+    from acl.registry import build
+
+    context = load_snapshot(arguments.snapshot)
+    changes = _changes(arguments.changes)
+    if arguments.n is not None:
+        context = replace(context, n=arguments.n)
+    if arguments.lambda_ is not None:
+        context = replace(context, lambda_=arguments.lambda_)
+    config = make_config({"strategy": arguments.strategy, **changes})
+    selection = build("strategies", arguments.strategy, config).select(context)
+    if arguments.scores:
+        import pyarrow.parquet as pq
+
+        from acl.files import disk_trouble, replace_file
+        from acl.recording import score_table
+
+        table = score_table(context, selection, config.dims_per_class)
+        with disk_trouble("The table", arguments.scores):
+            replace_file(arguments.scores, lambda temporary: pq.write_table(table, temporary))
+    print(json.dumps({"ids": selection.ids.tolist()}))
+
+
+# -- lists and backend ---------------------------------------------------------------------------------
+
+
+def _catalogue(arguments: argparse.Namespace) -> None:
+    if arguments.kind == "presets":
+        from acl.presets import PRESETS
+
+        rows = [{"name": name, "label": p.label, "summary": p.summary, **p.values} for name, p in PRESETS.items()]
+    else:
+        from acl.registry import choices
+
+        rows = [
+            {"name": name, "label": p.label, "summary": p.summary, "settings": list(p.settings)}
+            for name, p in choices(arguments.kind).items()
+        ]
+    if arguments.json:
+        print(json.dumps(rows, indent=1, ensure_ascii=False))
+        return
+    width = max(len(str(row["name"])) for row in rows)
+    for row in rows:
+        print(f"{row['name']:<{width}}  {row['label']}: {row['summary']}")
+
+
+def _backend(arguments: argparse.Namespace) -> None:
+    from acl import backend
+
+    if arguments.stop:
+        print(backend.stop(arguments.runs))
+        return
+    slots = arguments.slots if arguments.slots is not None else backend.default_slots()
+    if slots < 1:
+        raise UserError(f"--slots must be at least 1, got {slots}.")
+    backend.main(arguments.runs, slots)

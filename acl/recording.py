@@ -1,0 +1,76 @@
+"""What a query leaves in the run folder: its snapshot, its table of scores; and pictures for runs that travel."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from safetensors.numpy import save_file
+
+from acl.datasets.base import TaskStream
+from acl.events import Bought
+from acl.files import replace_file
+from acl.fisher import magnitude_and_distribution
+from acl.loop import Query
+from acl.query import QueryContext, Selection
+from acl.runs import Run
+
+
+def score_table(context: QueryContext, selection: Selection, dims_per_class: int) -> pa.Table:
+    """One row for each pool sample: id, every score, rank (1 = first pick, null = not picked), picked,
+    and label, null until the sample is bought.
+
+    Magnitude and distribution are there for every strategy, so that each can be looked at in AccuACL's
+    plane.
+    """
+    rank = {int(id_): place for place, id_ in enumerate(selection.ids, start=1)}
+    ids = context.pool.ids.tolist()
+    scores = {name: values.numpy() for name, values in selection.scores.items()}
+    if "magnitude" not in scores:
+        magnitude, distribution = magnitude_and_distribution(context, dims_per_class)
+        scores |= {"magnitude": magnitude.numpy(), "distribution": distribution.numpy()}
+    classes = torch.tensor(context.classes)
+    return pa.table(
+        {
+            "id": pa.array(ids, pa.int64()),
+            **scores,
+            "predicted": classes[context.pool.p.argmax(1)].numpy(),
+            "rank": pa.array([rank.get(id_) for id_ in ids], pa.int64()),
+            "picked": [id_ in rank for id_ in ids],
+            "label": pa.nulls(len(ids), pa.int64()),
+        }
+    )
+
+
+def save_query(run: Run, query: Query) -> None:
+    """Snapshot and scores of `query`, as far as the run's snapshot policy wants them."""
+    context, selection, config = query.context, query.selection, run.config
+    assert context is not None and selection is not None
+    last = context.round == config.rounds
+    if config.snapshots == "off" or (config.snapshots == "last_round" and not last):
+        return
+    path = run.snapshot(context.task, context.round)
+    path.parent.mkdir(exist_ok=True)
+    replace_file(path, context.save)
+    table = score_table(context, selection, config.dims_per_class)
+    replace_file(run.scores(context.task, context.round), lambda temporary: pq.write_table(table, temporary))
+
+
+def save_labels(run: Run, bought: Bought) -> None:
+    """Fill in the labels of the samples just bought, if their query has a table."""
+    path = run.scores(bought.task, bought.round)
+    if not path.exists():
+        return
+    table = pq.read_table(path)
+    label = dict(zip(bought.ids, bought.labels, strict=True))
+    column = pa.array([label.get(id_) for id_ in table["id"].to_pylist()], pa.int64())
+    table = table.set_column(table.column_names.index("label"), "label", column)
+    replace_file(path, lambda temporary: pq.write_table(table, temporary))
+
+
+def save_thumbs(run: Run, stream: TaskStream) -> None:
+    """Pictures and labels of every training sample: a run that travels shows them without the dataset."""
+    ids = np.sort(np.concatenate([task.train_ids for task in stream.tasks]))
+    tensors = {"ids": ids, "images": stream.images[ids], "labels": stream.labels[ids]}
+    replace_file(run.thumbs, lambda temporary: save_file(tensors, temporary))

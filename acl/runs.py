@@ -1,0 +1,212 @@
+"""The run folder: the one shared truth about a run. Create, append, read what was added, list, delete.
+
+config.json  events.jsonl  status.json  control.json  worker.lock  summary.json
+tasks/03/base.safetensors  queries/03-02.safetensors  queries/03-02.parquet  thumbs.safetensors
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+import time
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from acl.config import FORMAT, RunConfig, UserError, near, read_config
+from acl.events import Event, History, Row, from_line, to_line
+from acl.files import disk_trouble, read_json, write_json
+
+ID = re.compile(r"[a-z0-9][a-z0-9_-]{3,95}")
+AUTO_SNAPSHOT_BYTES = 200_000_000
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder. Nothing is read before it is asked for."""
+
+    path: Path
+
+    @property
+    def id(self) -> str:
+        return self.path.name
+
+    @cached_property
+    def config(self) -> RunConfig:
+        return read_config(self.path / "config.json")[0]
+
+    @property
+    def events(self) -> Path:
+        return self.path / "events.jsonl"
+
+    @property
+    def summary(self) -> dict[str, Any] | None:
+        return read_json(self.path / "summary.json")
+
+    @property
+    def recorded(self) -> bool:
+        """A recording ships with the tool and cannot be played on."""
+        return (self.path / "recorded").exists()
+
+    def base(self, task: int) -> Path:
+        return self.path / "tasks" / f"{task:02d}" / "base.safetensors"
+
+    def snapshot(self, task: int, round_: int) -> Path:
+        return self.path / "queries" / f"{task:02d}-{round_:02d}.safetensors"
+
+    def scores(self, task: int, round_: int) -> Path:
+        return self.path / "queries" / f"{task:02d}-{round_:02d}.parquet"
+
+    @property
+    def thumbs(self) -> Path:
+        return self.path / "thumbs.safetensors"
+
+    def history(self) -> History:
+        return History(EventReader(self.events).poll())
+
+
+def check_folder(runs: Path) -> None:
+    """Make the runs folder if need be; one sentence if that, or writing there, is impossible."""
+    with disk_trouble("The runs folder", runs):
+        runs.mkdir(parents=True, exist_ok=True)
+        probe = runs / f".probe-{os.getpid()}"
+        probe.write_bytes(b"0" * 4096)
+        probe.unlink()
+
+
+def create(config: RunConfig, runs: Path, parent: dict[str, Any] | None = None) -> Run:
+    """A new run folder for `config`; there at once and whole, or not at all."""
+    check_folder(runs)
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    name = f"{stamp}-{config.learner}-{config.strategy}-{config.dataset}-s{config.seed}-{secrets.token_hex(2)}"
+    draft = runs / f".new-{name}"
+    with disk_trouble("The runs folder", runs):
+        try:
+            draft.mkdir()
+            record = {"format": FORMAT, "parent": parent, "config": config.model_dump(by_alias=True)}
+            write_json(draft / "config.json", record)
+            draft.rename(runs / name)
+        except OSError:
+            shutil.rmtree(draft, ignore_errors=True)
+            raise
+    return Run(runs / name)
+
+
+def list_runs(*folders: Path) -> list[Run]:
+    """Every run folder in `folders`, newest first (by id). Damaged ones are listed too."""
+    found = [
+        Run(path)
+        for folder in folders
+        if folder.is_dir()
+        for path in folder.iterdir()
+        if path.is_dir() and ID.fullmatch(path.name)
+    ]
+    return sorted(found, key=lambda run: run.id, reverse=True)
+
+
+def find_run(name: str, *folders: Path) -> Run:
+    """The run with this id in one of `folders`, or at this path. Unknown: UserError."""
+    path = Path(name)
+    if path.is_dir() and (path / "config.json").exists():
+        return Run(path.resolve())
+    if ID.fullmatch(name):
+        for folder in folders:
+            if (folder / name).is_dir():
+                return Run((folder / name).resolve())
+    known = [run.id for run in list_runs(*folders)][:20]
+    if not known:
+        raise UserError(f"There is no run '{name}': {' and '.join(map(str, folders))} holds no runs.")
+    raise UserError(near(name, known, "run"))
+
+
+def delete(run: Run) -> None:
+    """Remove the folder. It disappears from listings first, so a half-done delete leaves no ghost."""
+    with disk_trouble("The run", run.path):
+        grave = run.path.with_name(f".deleted-{run.id}")
+        run.path.rename(grave)
+        shutil.rmtree(grave)
+
+
+def snapshot_bytes(config: RunConfig, stream: Any) -> dict[str, int]:
+    """Estimated bytes of all snapshots of a run, for the policies all and last_round."""
+    per_round: list[list[int]] = []
+    for task in stream.tasks:
+        classes = len(stream.classes_seen(task.index))
+        rows = len(task.train_ids) + config.memory
+        per_round.append([rows * (8 + 4 * (config.width + classes))] * config.rounds)
+    return {"all": sum(map(sum, per_round)), "last_round": sum(r[-1] for r in per_round if r)}
+
+
+def resolved(config: RunConfig, stream: Any) -> RunConfig:
+    """`config` with every 'auto' that concerns the machine decided, as it will be recorded."""
+    if config.snapshots != "auto":
+        return config
+    small = snapshot_bytes(config, stream)["all"] <= AUTO_SNAPSHOT_BYTES
+    return config.changed(snapshots="all" if small else "last_round")
+
+
+class EventReader:
+    """Reads what was appended to an events.jsonl since the last `poll`; a half last line waits.
+
+    A line that cannot be read is counted in `damaged` and skipped.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.offset, self.damaged = path, 0, 0
+
+    def poll(self) -> list[Row]:
+        try:
+            if self.path.stat().st_size <= self.offset:
+                return []
+            with self.path.open("rb") as file:
+                file.seek(self.offset)
+                data = file.read()
+        except FileNotFoundError:
+            return []
+        whole = data[: data.rfind(b"\n") + 1]
+        self.offset += len(whole)
+        rows = []
+        for line in whole.splitlines():
+            try:
+                seq, t, event = from_line(line.decode("utf-8"))
+            except ValueError:
+                self.damaged += 1
+                continue
+            if event is not None:
+                rows.append(Row(seq, t, event))
+        return rows
+
+
+class EventWriter:
+    """Appends to an events.jsonl. Only the worker that holds the run's lock has one."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        whole = path.read_bytes() if path.exists() else b""
+        whole = whole[: whole.rfind(b"\n") + 1]
+        self.seq = whole.count(b"\n")
+        self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        os.ftruncate(self._fd, len(whole))
+        self._end = len(whole)
+
+    def append(self, event: Event) -> Row:
+        """One line, whole or not at all. OSError (a full disk) leaves the file as it was."""
+        t = time.time()
+        line = to_line(event, self.seq, t).encode()
+        try:
+            written = os.write(self._fd, line)
+            if written < len(line):
+                os.write(self._fd, line[written:])
+        except OSError:
+            os.ftruncate(self._fd, self._end)
+            raise
+        self._end += len(line)
+        row = Row(self.seq, t, event)
+        self.seq += 1
+        return row
+
+    def close(self) -> None:
+        os.close(self._fd)

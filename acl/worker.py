@@ -1,0 +1,280 @@
+"""One run in one process: steps the loop, obeys control.json, writes what happened into the run folder.
+
+`python -m acl.worker RUN` works until the run is finished, stopped or fails. Exit code 0: finished or
+stopped; 2: a mistake the user can mend; 1: anything else (the backend tries again).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from acl.config import UserError
+from acl.control import Control, State, Status, Target, as_position, read_control, read_status, write_status
+from acl.datasets.base import TaskStream
+from acl.events import Bought, Evaluated, Event, Finished, History, Resumed, Scored, TaskStarted, Trained
+from acl.files import disk_trouble, replace_file, try_lock, write_json
+from acl.loop import Loop
+from acl.recording import save_labels, save_query
+from acl.registry import prepare
+from acl.runs import EventReader, EventWriter, Run
+
+POLL_S, BEAT_S, HELD_BEAT_S = 0.03, 0.25, 1.0
+ENDS_PHASE = {Scored: "score", Bought: "buy", Trained: "train", Evaluated: "evaluate"}
+
+
+class Stopped(Exception):
+    """The user asked for the end of this worker; the run can be taken up again."""
+
+
+class Worker:
+    """Holds the run's lock from `__init__` to `close`. `on_event` is told of every fact (a progress bar)."""
+
+    def __init__(self, run: Run, on_event: Callable[[Loop, Event], None] | None = None) -> None:
+        self.run, self.on_event = run, on_event
+        with disk_trouble("The run", run.path):
+            self._lock = try_lock(run.path / "worker.lock")
+        if self._lock is None:
+            raise UserError(f"Run {run.id} is being worked on by another process: pause or stop it there.")
+        self.process = psutil.Process()
+        self._lock.seek(0)
+        self._lock.truncate()
+        self._lock.write(f"{self.process.pid} {self.process.create_time()}\n")
+        self._lock.flush()
+        self.control = Control(mode="play")
+        self._control_mark = (0, 0)
+        self._last_poll = self._last_beat = 0.0
+        self._beat = (read_status(run.path) or Status("starting")).beat
+        self.completed: Target | None = None
+        self._device = ""
+        self._phase_began = self._playing_since = time.monotonic()
+        self._progress_then = 0.0
+
+    def close(self) -> None:
+        if self._lock:
+            self._lock.close()
+
+    # -- the run ---------------------------------------------------------------------------------------
+
+    def work(self) -> Status:
+        """Run to the end, or until stopped; returns the last status. UserError for what a user can mend."""
+        self._write(Status("starting"))
+        self._look_at_control()
+        config = self.run.config
+        self._device = config.device
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # deterministic matrix products on a GPU
+        torch.set_num_threads(config.threads)
+        torch.use_deterministic_algorithms(True)
+        stream: TaskStream = prepare(config)
+        self.loop = Loop(config, stream)
+        with disk_trouble("The run", self.run.path):
+            self._take_up()
+            try:
+                while not self.loop.done:
+                    self._obey()
+                    event = self.loop.step()
+                    if event is not None:
+                        self._record(event)
+                    self._heartbeat()
+                    self._keep_pace(event)
+            except Stopped:
+                return self._say("stopped")
+            finally:
+                self.writer.close()
+            return self._say("finished")
+
+    def _take_up(self) -> None:
+        """Open the events for writing; if there are any, go to where they end and say so."""
+        history = History(EventReader(self.run.events).poll())
+        self.writer = EventWriter(self.run.events)
+        if not history.rows:
+            return
+        if history.finished is None:
+            bases = history.of(TaskStarted)
+            resumed = Resumed(
+                bases[-1].task if bases else 1,
+                max((e.round for e in history.of(Bought) if e.task == bases[-1].task), default=0) if bases else 0,
+                history.last_durable,
+            )
+            history.add(self.writer.append(resumed))
+        self.loop.restore(history, self._base(history))
+        for event in history.of(*ENDS_PHASE):
+            self._complete(event)
+        self._progress_then = self.loop.progress
+
+    def _base(self, history: History) -> dict[str, Tensor]:
+        started = history.of(TaskStarted)
+        if not started:
+            return {}
+        path = self.run.base(started[-1].task)
+        try:
+            return load_file(path)
+        except (OSError, SafetensorError) as error:
+            raise UserError(
+                f"{path} is missing or damaged ({error}): the run can be looked at, but not taken up again."
+            ) from None
+
+    def _record(self, event: Event) -> None:
+        """Files first, then the event that names them."""
+        if isinstance(event, TaskStarted):
+            path = self.run.base(event.task)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            replace_file(path, lambda temporary: save_file(self.loop.base_state(), temporary))
+        if isinstance(event, Scored) and self.loop.query is not None:
+            save_query(self.run, self.loop.query)
+        if isinstance(event, Bought):
+            save_labels(self.run, event)
+        if isinstance(event, Finished):
+            write_json(self.run.path / "summary.json", event.summary)
+        self.writer.append(event)
+        self._complete(event)
+        if self.on_event:
+            self.on_event(self.loop, event)
+
+    def _complete(self, event: Event) -> None:
+        phase = ENDS_PHASE.get(type(event))
+        if phase is not None and isinstance(event, Scored | Bought | Trained | Evaluated):
+            self.completed = (event.task, event.round, phase)
+
+    # -- what the user wants ---------------------------------------------------------------------------
+
+    def _look_at_control(self) -> None:
+        self._last_poll = time.monotonic()
+        try:
+            stat = os.stat(self.run.path / "control.json")
+        except FileNotFoundError:
+            return
+        mark = (stat.st_mtime_ns, stat.st_ino)
+        if mark == self._control_mark:
+            return
+        control = read_control(self.run.path)
+        if control is not None:
+            self._control_mark, self.control = mark, control
+            self._last_beat = 0.0
+
+    @property
+    def _held(self) -> bool:
+        if self.control.mode == "pause":
+            return True
+        until, completed = as_position(self.control.until), as_position(self.completed)
+        return until is not None and completed is not None and completed >= until
+
+    def _obey(self) -> None:
+        """Look at the control file now and then; wait here while the user wants the run to hold."""
+        if time.monotonic() - self._last_poll >= POLL_S:
+            self._look_at_control()
+        if self._held:
+            self._say("paused")
+            while self._held and self.control.mode != "stop":
+                time.sleep(POLL_S / 2)
+                self._look_at_control()
+                if time.monotonic() - self._last_beat >= HELD_BEAT_S:
+                    self._say("paused")
+            self._playing_since, self._progress_then = time.monotonic(), self.loop.progress
+            self._phase_began = time.monotonic()
+        if self.control.mode == "stop":
+            raise Stopped
+
+    def _keep_pace(self, event: Event | None) -> None:
+        """Stretch the phase to the pace the user asked for, evenly over a training."""
+        ended = event is not None and type(event) in ENDS_PHASE
+        training = self.loop.training
+        share = 1.0 if ended else training.n_done / training.n_steps if training else 0.0
+        while time.monotonic() < self._phase_began + self.control.pace * share:
+            time.sleep(min(POLL_S, self.control.pace / 10))
+            self._obey()
+            self._heartbeat()
+        if ended:
+            self._phase_began = time.monotonic()
+
+    # -- what the user is told -------------------------------------------------------------------------
+
+    def _heartbeat(self) -> None:
+        if time.monotonic() - self._last_beat >= BEAT_S:
+            self._say("playing")
+
+    def _say(self, state: State) -> Status:
+        loop, position = self.loop, self.loop.next_phase
+        training = loop.training
+        n_pool = len(loop.pool) if not loop.done else 0
+        status = Status(
+            state,
+            task=position.task,
+            round=position.round,
+            phase=position.phase,
+            epoch=training.epoch if training else 0,
+            epochs=loop.config.epochs,
+            progress=loop.progress,
+            eta_s=self._eta(),
+            images_per_s=loop.images_per_s,
+            pool=n_pool,
+            n=loop.n_wanted if not loop.done else 0,
+        )
+        return self._write(status)
+
+    def _write(self, status: Status) -> Status:
+        self._last_beat = time.monotonic()
+        self._beat += 1
+        status = replace(
+            status,
+            seq=self.control.seq,
+            pid=self.process.pid,
+            create_time=self.process.create_time(),
+            device=self._device,
+            completed=self.completed,
+            beat=self._beat,
+        )
+        write_status(self.run.path, status)
+        return status
+
+    def _eta(self) -> float | None:
+        gained = self.loop.progress - self._progress_then
+        spent = time.monotonic() - self._playing_since
+        return spent / gained * (1 - self.loop.progress) if gained > 0.005 else None
+
+    def fail(self, message: str) -> None:
+        """Leave the reason where the app finds it, if the disk still takes it."""
+        status = read_status(self.run.path) or Status("failed")
+        try:
+            self._write(replace(status, state="failed", error=message))
+        except OSError as error:
+            print(f"The status of {self.run.id} could not be written: {error}", file=sys.stderr)
+
+
+def execute(run: Run, on_event: Callable[[Loop, Event], None] | None = None) -> Status:
+    """Work on `run` in this process. A mistake the user can mend is left in the status and raised again."""
+    worker = Worker(run, on_event)
+    try:
+        return worker.work()
+    except UserError as error:
+        worker.fail(str(error))
+        raise
+    finally:
+        worker.close()
+
+
+def main(path: str) -> int:
+    try:
+        execute(Run(Path(path)))
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except Exception:
+        traceback.print_exc()
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

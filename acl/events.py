@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeVar
 
 Phase = Literal["score", "buy", "train", "evaluate"]
 PHASES: tuple[Phase, ...] = ("score", "buy", "train", "evaluate")
@@ -140,6 +140,7 @@ class Resumed:
     after: int
 
 
+E = TypeVar("E")
 Event = Started | TaskStarted | Scored | Bought | Epoch | Trained | Remembered | Evaluated | Finished | Resumed
 KINDS: dict[str, type[Any]] = {
     cls.kind: cls
@@ -178,18 +179,26 @@ class History:
 
     def __init__(self, rows: Iterable[Row] = ()) -> None:
         self.rows: list[Row] = []
+        self._by_kind: dict[type[Any], list[Any]] = {}
         for row in rows:
             self.add(row)
 
     def add(self, row: Row) -> None:
         if isinstance(row.event, Resumed):
             after = row.event.after
-            self.rows = [old for old in self.rows if old.seq <= after or isinstance(old.event, Resumed)]
-        self.rows.append(row)
+            kept = [old for old in self.rows if old.seq <= after or isinstance(old.event, Resumed)]
+            self.rows, self._by_kind = [], {}
+            for old in kept:
+                self._append(old)
+        self._append(row)
 
-    def of(self, *kinds: type[Any]) -> list[Any]:
-        """The events of these kinds, in order."""
-        return [row.event for row in self.rows if isinstance(row.event, kinds)]
+    def _append(self, row: Row) -> None:
+        self.rows.append(row)
+        self._by_kind.setdefault(type(row.event), []).append(row.event)
+
+    def of(self, kind: type[E]) -> list[E]:
+        """The events of this kind, in order."""
+        return self._by_kind.get(kind, [])
 
     @property
     def last_durable(self) -> int:

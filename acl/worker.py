@@ -109,8 +109,8 @@ class Worker:
             )
             history.add(self.writer.append(resumed))
         self.loop.restore(history, self._base(history))
-        for event in history.of(*ENDS_PHASE):
-            self._complete(event)
+        for row in history.rows:
+            self._complete(row.event)
         self._progress_then = self.loop.progress
 
     def _base(self, history: History) -> dict[str, Tensor]:

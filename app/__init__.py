@@ -1,0 +1,1 @@
+"""What the pages share: state, cached reads, words, colours, charts and controls."""

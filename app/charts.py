@@ -1,0 +1,211 @@
+"""Charts: functions from a table to an Apache ECharts option. No streamlit, no run folder in here.
+
+Live charts do not animate and have fixed axes, so that nothing jumps while a run plays.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from app.palette import FORGOTTEN, KEPT, LEARNED, OTHER, strategy_colour, task_colours
+
+Spec = dict[str, Any]
+GRID = {"left": 44, "right": 84, "top": 16, "bottom": 40, "containLabel": False}
+PERCENT = {"min": 0, "max": 100, "axisLabel": {"formatter": "{value} %"}, "splitNumber": 4}
+FAINT = "rgba(128,138,150,0.55)"
+
+
+def _tasks_axis(n_tasks: int, name: str) -> Spec:
+    return {
+        "type": "value", "min": 0, "max": n_tasks, "interval": 1, "name": name, "nameLocation": "middle",
+        "nameGap": 26, "splitLine": {"show": True}, "axisTick": {"show": False},
+    }  # fmt: skip
+
+
+def _end_label(text: str = "{a}") -> Spec:
+    return {"endLabel": {"show": True, "formatter": text, "color": "inherit", "fontSize": 12, "distance": 6}}
+
+
+def accuracy_chart(table: pd.DataFrame, n_tasks: int) -> Spec:
+    """A line for each task: its accuracy at every evaluation, large marks where a task ends."""
+    ends = table[table["final"]].reset_index(drop=True) if len(table) else table
+    series: list[Spec] = []
+    for j, colour in enumerate(task_colours(n_tasks), start=1):
+        common = {"encode": {"x": "x", "y": f"task_{j}", "tooltip": [f"task_{j}"]}, "name": f"Task {j}"}
+        series.append(
+            {
+                **common, "type": "line", "datasetIndex": 0, "color": colour, "symbol": "circle", "symbolSize": 5,
+                "lineStyle": {"width": 2}, "labelLayout": {"moveOverlap": "shiftY"}, **_end_label(),
+            }
+        )  # fmt: skip
+        series.append(
+            {
+                **common, "type": "scatter", "datasetIndex": 1, "color": colour, "symbolSize": 11,
+                "tooltip": {"show": False}, "silent": True,
+            }
+        )  # fmt: skip
+    return {
+        "animation": False,
+        "grid": GRID,
+        "dataset": [{"source": table}, {"source": ends}],
+        "tooltip": {"trigger": "axis", "valueFormatter": "%.1f %%"},
+        "xAxis": _tasks_axis(n_tasks, "tasks learned"),
+        "yAxis": PERCENT,
+        "series": series,
+    }
+
+
+def balance_chart(table: pd.DataFrame, n_tasks: int) -> Spec:
+    """Learned, kept, and forgetting after each task."""
+    lines = (
+        ("learned", "LA learned ↑", LEARNED, "solid"),
+        ("kept", "A kept ↑", KEPT, "solid"),
+        ("forgetting", "F forgetting ↓", FORGOTTEN, "dashed"),
+    )
+    return {
+        "animation": False,
+        "grid": {**GRID, "right": 104},
+        "dataset": {"source": table},
+        "tooltip": {"trigger": "axis", "valueFormatter": "%.1f %%"},
+        "xAxis": _tasks_axis(n_tasks, "tasks learned"),
+        "yAxis": PERCENT,
+        "series": [
+            {
+                "type": "line", "name": name, "encode": {"x": "task", "y": column, "tooltip": [column]},
+                "color": colour, "lineStyle": {"width": 2.5, "type": style}, "symbol": "circle", "symbolSize": 8,
+                "labelLayout": {"moveOverlap": "shiftY"}, **_end_label(),
+            }
+            for column, name, colour, style in lines
+        ],
+    }  # fmt: skip
+
+
+def loss_chart(table: pd.DataFrame, boundaries: list[float]) -> Spec:
+    """Mean loss of each epoch over the whole run; a line where a task begins."""
+    marks = [{"xAxis": x} for x in boundaries]
+    return {
+        "animation": False,
+        "grid": {**GRID, "right": 24, "left": 56},
+        "dataset": {"source": table},
+        "tooltip": {"trigger": "axis"},
+        "xAxis": {"type": "value", "name": "epochs", "nameLocation": "middle", "nameGap": 26, "min": 0},
+        "yAxis": {"type": "value", "name": "loss", "min": 0},
+        "series": [
+            {
+                "type": "line", "showSymbol": False, "color": KEPT, "lineStyle": {"width": 1.5},
+                "encode": {"x": "epoch", "y": "loss", "tooltip": ["when", "loss"]},
+                "markLine": {
+                    "silent": True, "symbol": "none", "data": marks, "label": {"show": False},
+                    "lineStyle": {"type": "dotted", "color": FAINT},
+                },
+            }
+        ],
+    }  # fmt: skip
+
+
+def plane_chart(scores: pd.DataFrame, strategy: str, cuts: tuple[float, float] | None) -> Spec:
+    """Magnitude × distribution of a pool, picks on top; `cuts` = (least D, least M) that were let through."""
+    table = scores[["id", "distribution", "magnitude"]]
+    picks = table[scores["picked"]].reset_index(drop=True)
+    positive = scores["magnitude"].min() > 0
+    lines = [{"xAxis": cuts[0]}, {"yAxis": cuts[1]}] if cuts else []
+    return {
+        "animation": False,
+        "grid": {"left": 62, "right": 24, "top": 30, "bottom": 40},
+        "legend": _legend(),
+        "dataset": [{"source": table}, {"source": picks}],
+        "tooltip": {"trigger": "item"},
+        "xAxis": {**_scaled("distribution score D"), "nameGap": 26},
+        "yAxis": {
+            **_scaled("magnitude M"), "type": "log" if positive else "value", "nameGap": 46,
+            "axisLabel": {"hideOverlap": True},
+        },
+        "series": [
+            {
+                "type": "scatter", "name": f"pool {len(table):,}", "datasetIndex": 0, "symbolSize": 5,
+                "itemStyle": {"color": FAINT}, "large": False, **_xy("distribution", "magnitude"),
+            },
+            {
+                "type": "scatter", "name": f"picks {len(picks):,}", "datasetIndex": 1, "symbolSize": 12, "z": 5,
+                "itemStyle": _pick_style(strategy), **_xy("distribution", "magnitude"),
+                "markLine": {
+                    "silent": True, "symbol": "none", "data": lines, "label": {"show": False},
+                    "lineStyle": {"type": "dashed", "color": strategy_colour(strategy), "opacity": 0.7},
+                },
+            },
+        ],
+    }  # fmt: skip
+
+
+def map_chart(points: pd.DataFrame, picked: set[int], strategy: str) -> Spec:
+    """Pool, labelled and memory in feature space, picks on top (columns id, role, x, y)."""
+    role = points["role"].where(~points["id"].isin(picked), "picks")
+    looks: dict[str, Spec] = {
+        "pool": {"symbolSize": 5, "itemStyle": {"color": FAINT}},
+        "labelled": {"symbolSize": 7, "itemStyle": {"color": OTHER}},
+        "memory": {
+            "symbolSize": 11, "symbol": "diamond", "z": 4,
+            "itemStyle": {"color": "transparent", "borderColor": FORGOTTEN, "borderWidth": 2},
+        },
+        "picks": {"symbolSize": 12, "z": 5, "itemStyle": _pick_style(strategy)},
+    }  # fmt: skip
+    groups = {name: points[role == name][["id", "x", "y"]].reset_index(drop=True) for name in looks}
+    shown = {name: group for name, group in groups.items() if len(group)}
+    return {
+        "animation": False,
+        "grid": {"left": 20, "right": 20, "top": 30, "bottom": 40},
+        "legend": _legend(),
+        "dataset": [{"source": group} for group in shown.values()],
+        "tooltip": {"trigger": "item"},
+        "xAxis": {**_scaled("1st principal component"), "axisLabel": {"show": False}, "nameGap": 12},
+        "yAxis": {**_scaled("2nd principal component"), "axisLabel": {"show": False}, "nameGap": 4},
+        "series": [
+            {"type": "scatter", "name": f"{name} {len(group):,}", "datasetIndex": i, **looks[name], **_xy("x", "y")}
+            for i, (name, group) in enumerate(shown.items())
+        ],
+    }
+
+
+def matrix_chart(r: list[list[float]], n_tasks: int) -> Spec:
+    """The accuracy matrix R in percent: a row after each task, a column for each task."""
+    cells = [[j, i, round(100 * value, 1)] for i, row in enumerate(r) for j, value in enumerate(row)]
+    tasks = [f"{t}" for t in range(1, n_tasks + 1)]
+    return {
+        "animation": False,
+        "grid": {"left": 60, "right": 20, "top": 40, "bottom": 16},
+        "tooltip": {"show": False},
+        "xAxis": {
+            "type": "category", "data": tasks, "position": "top", "name": "accuracy on task", "nameLocation": "middle",
+            "nameGap": 24, "splitLine": {"show": False}, "axisLine": {"show": False}, "axisTick": {"show": False},
+        },
+        "yAxis": {
+            "type": "category", "data": tasks, "inverse": True, "name": "after task", "nameLocation": "middle",
+            "nameGap": 28, "splitLine": {"show": False}, "axisLine": {"show": False}, "axisTick": {"show": False},
+        },
+        "visualMap": {
+            "show": False, "min": 0, "max": 100, "dimension": 2,
+            "inRange": {"color": ["rgba(11,127,194,0.04)", "rgba(11,127,194,0.62)"]},
+        },
+        "series": [{"type": "heatmap", "data": cells, "label": {"show": True, "formatter": "{@[2]} %"}}],
+    }  # fmt: skip
+
+
+def _legend() -> Spec:
+    return {"top": 0, "left": 0, "itemWidth": 10, "itemHeight": 10, "textStyle": {"fontSize": 12}}
+
+
+def _scaled(name: str) -> Spec:
+    return {
+        "type": "value", "scale": True, "name": name, "nameLocation": "middle", "splitLine": {"show": False},
+        "axisTick": {"show": False},
+    }  # fmt: skip
+
+
+def _xy(x: str, y: str) -> Spec:
+    return {"encode": {"x": x, "y": y, "tooltip": ["id", x, y]}}
+
+
+def _pick_style(strategy: str) -> Spec:
+    return {"color": strategy_colour(strategy), "borderColor": "#FFFFFF", "borderWidth": 1.5, "opacity": 0.95}

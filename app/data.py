@@ -1,0 +1,167 @@
+"""Reads of run folders, cached: what was appended since the last look, and files that never change."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
+
+from acl.config import UserError
+from acl.control import Control, Status, read_control, read_status
+from acl.datasets.base import TaskStream
+from acl.events import Evaluated, History, Scored, Started
+from acl.metrics import average_accuracy, backward_transfer, forgetting, learning_accuracy
+from acl.registry import choices, prepare
+from acl.runs import EventReader, Run
+
+
+class LiveRun:
+    """A run's events, read on as they come. One for each run, shared by every tab."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.reader = EventReader(run.events)
+        self._history = History()
+        self._lock = threading.Lock()
+
+    def history(self) -> History:
+        with self._lock:
+            for row in self.reader.poll():
+                self._history.add(row)
+            return self._history
+
+
+@st.cache_resource(max_entries=64)
+def live_run(path: Path) -> LiveRun:
+    return LiveRun(Run(path))
+
+
+def status_of(run: Run) -> Status | None:
+    return read_status(run.path)
+
+
+def control_of(run: Run) -> Control:
+    return read_control(run.path) or Control()
+
+
+@st.cache_data(max_entries=32)
+def score_table(path: str, changed_ns: int) -> pd.DataFrame:
+    """The scores of one query; `changed_ns` is the file's time, so that new labels are seen."""
+    return pd.read_parquet(path)
+
+
+def scores_of(run: Run, query: Scored) -> pd.DataFrame | None:
+    """One row for each pool sample of `query`; None where the run kept none, or the file is damaged."""
+    path = run.scores(query.task, query.round)
+    try:
+        return score_table(str(path), path.stat().st_mtime_ns)
+    except (OSError, ValueError):
+        return None
+
+
+@st.cache_data(max_entries=32)
+def feature_map(path: str, changed_ns: int) -> pd.DataFrame | None:
+    """The first two principal components of pool, labelled and memory: columns id, role, x, y."""
+    try:
+        tensors = load_file(path)
+    except (OSError, SafetensorError):
+        return None
+    roles = [role for role in ("pool", "labelled", "memory") if len(tensors[f"{role}.ids"])]
+    h = np.concatenate([tensors[f"{role}.h"] for role in roles]).astype(np.float64)
+    _, _, axes = np.linalg.svd(h - h.mean(0), full_matrices=False)
+    axes = axes[:2]
+    # A component's sign is arbitrary: the largest entry is made positive, so that the map does not flip.
+    axes = axes * np.sign(axes[np.arange(len(axes)), np.abs(axes).argmax(1)])[:, None]
+    xy = (h - h.mean(0)) @ axes.T
+    return pd.DataFrame(
+        {
+            "id": np.concatenate([tensors[f"{role}.ids"] for role in roles]),
+            "role": np.repeat(roles, [len(tensors[f"{role}.ids"]) for role in roles]),
+            "x": xy[:, 0],
+            "y": xy[:, 1] if xy.shape[1] > 1 else 0.0,
+        }
+    )
+
+
+def map_of(run: Run, query: Scored) -> pd.DataFrame | None:
+    path = run.snapshot(query.task, query.round)
+    return feature_map(str(path), path.stat().st_mtime_ns) if path.exists() else None
+
+
+@st.cache_resource(max_entries=4)
+def stream_of(config_json: str) -> TaskStream:
+    """The task stream of a config (given as its JSON, which can be hashed)."""
+    from acl.config import RunConfig
+
+    return prepare(RunConfig.model_validate_json(config_json))
+
+
+@st.cache_resource(max_entries=8)
+def _thumbs(path: str) -> dict[str, Any]:
+    tensors = load_file(path)
+    return {"row": {int(id_): i for i, id_ in enumerate(tensors["ids"])}, **tensors}
+
+
+def pictures(run: Run, ids: list[int]) -> np.ndarray | None:
+    """uint8 [n, height, width, channel] of these samples; None where the run brings none and its data is not here."""
+    try:
+        if run.thumbs.exists():
+            thumbs = _thumbs(str(run.thumbs))
+            return thumbs["images"][[thumbs["row"][id_] for id_ in ids]]
+        return stream_of(run.config.to_json()).images[ids]
+    except (UserError, SafetensorError, KeyError, IndexError, OSError):
+        return None
+
+
+# -- tables for the charts -----------------------------------------------------------------------------
+
+
+def place(event: Evaluated, rounds: int) -> float:
+    """Where on the axis of tasks an evaluation stands: task t ends at t, its rounds come evenly before."""
+    return event.task - 1 + (event.round + 1) / (rounds + 1)
+
+
+def accuracy_table(history: History, rounds: int) -> pd.DataFrame:
+    """A row for each evaluation: x, its label, whether it ends a task, and a column task_j in percent."""
+    started = history.of(Started)
+    n_tasks = len(started[0].tasks) if started else 0
+    rows = []
+    for event in history.of(Evaluated):
+        row: dict[str, Any] = {"x": place(event, rounds), "final": event.final}
+        row["when"] = f"task {event.task}, " + (f"round {event.round}" if event.round else "first labels")
+        row |= {f"task_{j}": 100 * a for j, a in enumerate(event.accuracy, start=1)}
+        rows.append(row)
+    return pd.DataFrame(rows, columns=["x", "final", "when", *(f"task_{j}" for j in range(1, n_tasks + 1))])
+
+
+def matrix(history: History) -> list[list[float]]:
+    """R, rows after each finished task, fractions."""
+    return [event.accuracy for event in history.finals()]
+
+
+def balance_table(history: History) -> pd.DataFrame:
+    """After each task, in percent: learned (LA), kept (A_t), forgotten, with learned − forgotten = kept; and F_t."""
+    r = matrix(history)
+    rows = [
+        {
+            "task": t,
+            "learned": 100 * learning_accuracy(r, t),
+            "kept": 100 * average_accuracy(r, t),
+            "forgotten": 100 * (t - 1) / t * -backward_transfer(r, t) if t > 1 else 0.0,
+            "forgetting": 100 * forgetting(r, t),
+        }
+        for t in range(1, len(r) + 1)
+    ]
+    return pd.DataFrame(rows, columns=["task", "learned", "kept", "forgotten", "forgetting"])
+
+
+def label_of(kind: Any, name: str) -> str:
+    """The literature's name of a plug-in; its own name if it is not installed here."""
+    found = choices(kind).get(name)
+    return found.label if found else name

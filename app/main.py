@@ -1,0 +1,18 @@
+"""Entry of the app, a table of contents: streamlit run app/main.py"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app.state import PAGES, ROOT
+
+st.set_page_config("ACL Explorer", ROOT / "assets" / "icon.svg", layout="wide")
+st.logo(str(ROOT / "assets" / "logo.svg"), size="large", icon_image=str(ROOT / "assets" / "icon.svg"))
+page = st.navigation(
+    [
+        st.Page(PAGES / "run.py", title="Run", icon=":material/play_circle:", url_path="run", default=True),
+        st.Page(PAGES / "library.py", title="Library", icon=":material/folder_open:", url_path="library"),
+    ],
+    position="top",
+)
+page.run()

@@ -1,0 +1,42 @@
+"""One colour per strategy and one per task, everywhere; each at least 2:1 on both backgrounds, lines 3:1 and up.
+
+The strategies' colours are Okabe and Ito's colour-blind safe set, mirrored in .streamlit/config.toml.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+STRATEGIES = {
+    "accuacl": "#0072B2",
+    "badge": "#56B4E9",
+    "bait": "#CC79A7",
+    "kcenter": "#009E73",
+    "entropy": "#E69F00",
+    "least_confidence": "#D55E00",
+    "uniform": "#8C8C8C",
+}
+OTHER = "#7A869A"
+KEPT, LEARNED, FORGOTTEN = "#0B7FC2", "#2E9E6B", "#D5572B"
+
+# Old tasks cool, new tasks warm; lightness rises with age's end, within what both themes can show.
+RAMP = ("#4659D0", "#8E55C6", "#C9508F", "#E0672F", "#C98F00")
+
+
+def strategy_colour(name: str) -> str:
+    return STRATEGIES.get(name, OTHER)
+
+
+def task_colours(n_tasks: int) -> list[str]:
+    """One colour for each task, oldest first, evenly along the ramp."""
+    if n_tasks == 1:
+        return [RAMP[-1]]
+    return [_along(index / (n_tasks - 1)) for index in range(n_tasks)]
+
+
+def _along(share: float) -> str:
+    steps = list(pairwise(RAMP))
+    place = min(int(share * len(steps)), len(steps) - 1)
+    rest = share * len(steps) - place
+    start, end = (tuple(int(colour[i : i + 2], 16) for i in (1, 3, 5)) for colour in steps[place])
+    return "#" + "".join(f"{round(a + (b - a) * rest):02X}" for a, b in zip(start, end, strict=True))

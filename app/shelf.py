@@ -1,0 +1,143 @@
+"""The Library page's table of runs and what can be done with one."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from acl.config import UserError
+from acl.control import ACTIVE, request
+from acl.runs import Run, delete, list_runs
+from app import data, words
+from app.state import PAGES, POLL_S, RECORDED, RUNS, ensure_backend, show_run
+
+COLUMNS: dict[str, Any] = {
+    "state": st.column_config.TextColumn("State", width=90),
+    "progress": st.column_config.ProgressColumn("Done", format="percent", min_value=0, max_value=1, width=90),
+    "data": "Data",
+    "learner": "CL method",
+    "strategy": "Strategy",
+    "λ": st.column_config.TextColumn("λ", help=words.HELP["λ"], width=60),
+    "labels": st.column_config.NumberColumn("Labels/task", width=90),
+    "memory": st.column_config.NumberColumn("Memory", help=words.HELP["memory"], width=80),
+    "seed": st.column_config.NumberColumn("Seed", width=60),
+    "A": st.column_config.NumberColumn("A ↑", format="%.1f %%", help=words.HELP["A"], width=80),
+    "F": st.column_config.NumberColumn("F ↓", format="%.1f %%", help=words.HELP["F"], width=80),
+    "started": st.column_config.TextColumn("Started", width=130),
+    "id": "Run",
+}
+
+
+def page() -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        search = st.text_input(
+            "Search", key="q", bind="query-params", placeholder="any word of a row, e.g. accuacl", width=320,
+            label_visibility="collapsed",
+        )  # fmt: skip
+        st.space("stretch")
+        if st.button("New run", icon=":material/add:"):
+            show_run(None)
+            st.switch_page(PAGES / "run.py")
+    st.fragment(_table, run_every=2 * POLL_S)(search)
+
+
+def _table(search: str) -> None:
+    runs = list_runs(RUNS) + list_runs(RECORDED)
+    rows = [row for row in map(_row, runs) if search.lower() in " ".join(map(str, row.values())).lower()]
+    if not rows:
+        st.info("No run matches." if runs else "No runs yet: press New run to start one.", icon=":material/info:")
+        return
+    frame = pd.DataFrame(rows)
+    event = st.dataframe(
+        frame, hide_index=True, column_config=COLUMNS, column_order=list(COLUMNS), on_select="rerun",
+        selection_mode="single-row", key="library", height=min(38 + 35 * len(frame), 560),
+    )  # fmt: skip
+    chosen = [i for i in event.selection.rows if i < len(rows)]
+    if not chosen:
+        st.caption("Click the box at the left of a row to choose a run.")
+        return
+    _actions(next(run for run in runs if run.id == rows[chosen[0]]["id"]), rows[chosen[0]])
+
+
+def _row(run: Run) -> dict[str, Any]:
+    """One row; a folder that cannot be read says so in its state and stays in the list."""
+    started = f"{run.id[0:4]}-{run.id[4:6]}-{run.id[6:8]} {run.id[9:11]}:{run.id[11:13]}"
+    row: dict[str, Any] = {"id": run.id, "started": started if run.id[:8].isdigit() else "", "trouble": ""}
+    status = data.status_of(run)
+    row["state"] = "recorded" if run.recorded else words.STATE[status.state][0] if status else "new"
+    row["progress"] = 1.0 if run.recorded else status.progress if status else 0.0
+    try:
+        config = run.config
+    except UserError as error:
+        return {**row, "state": "damaged", "trouble": str(error)}
+    summary = run.summary or {}
+    return {
+        **row,
+        "data": data.label_of("datasets", config.dataset),
+        "learner": data.label_of("learners", config.learner),
+        "strategy": data.label_of("strategies", config.strategy),
+        "λ": "auto" if config.lambda_ is None else f"{config.lambda_:g}",
+        "labels": config.n_end,
+        "memory": config.memory,
+        "seed": config.seed,
+        "A": 100 * summary["A"] if "A" in summary else None,
+        "F": 100 * summary["F"] if "F" in summary else None,
+        "trouble": status.error if status and status.state == "failed" else "",
+    }
+
+
+def _actions(run: Run, row: dict[str, Any]) -> None:
+    if row["trouble"]:
+        st.error(row["trouble"], icon=":material/error:")
+    status = data.status_of(run)
+    active = status is not None and status.state in ACTIVE
+    damaged = row["state"] == "damaged"
+    over = run.recorded or damaged or (status is not None and status.state == "finished")
+    with st.container(horizontal=True, key="actions"):
+        if st.button("Open", icon=":material/open_in_new:", type="primary", disabled=damaged):
+            show_run(run.id)
+            st.switch_page(PAGES / "run.py", query_params={"run": run.id})
+        if st.button("Resume", icon=":material/play_arrow:", disabled=over or (active and row["state"] == "playing")):
+            _resume(run)
+        if st.button("Delete", icon=":material/delete:", disabled=run.recorded):
+            _confirm(run)
+        st.caption(f"{run.id}")
+
+
+def _resume(run: Run) -> None:
+    try:
+        request(run.path, mode="play", until=None)
+        ensure_backend()
+    except UserError as error:
+        st.error(str(error), icon=":material/error:")
+        return
+    st.toast(f"{run.id} goes on.")
+
+
+@st.dialog("Delete this run?")
+def _confirm(run: Run) -> None:
+    st.write(f"{run.id} and everything in its folder will be gone for good.")
+    with st.container(horizontal=True):
+        if st.button("Delete for good", type="primary", icon=":material/delete_forever:"):
+            _delete(run)
+            st.rerun()
+        if st.button("Keep it"):
+            st.rerun()
+
+
+def _delete(run: Run) -> None:
+    """Stop its worker first: a folder that is being written to must not vanish under the writer."""
+    status = data.status_of(run)
+    try:
+        if status and status.state in ACTIVE:
+            request(run.path, mode="stop")
+            time.sleep(0.5)
+        delete(run)
+    except UserError as error:
+        st.error(str(error), icon=":material/error:")
+        return
+    if st.session_state.get("run") == run.id:
+        show_run(None)

@@ -1,0 +1,82 @@
+"""The Run page while there is no run: start one, or open one that is there."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from acl.config import RunConfig, UserError
+from acl.control import request
+from acl.runs import Run, create, list_runs
+from app import words
+from app.controls import PACES, WATCH
+from app.forms import new_run_form
+from app.state import RECORDED, RUNS, show_run
+
+
+def forget_run() -> None:
+    show_run(None)
+
+
+def page() -> None:
+    st.markdown("### Watch a network learn, forget and keep")
+    st.caption("Tasks come one after another; only a few samples of each may be labelled. Which should it be?")
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        _new_run()
+    with right:
+        _open_run()
+
+
+def _new_run() -> None:
+    top = st.container()
+    config = new_run_form()
+    with top:
+        start, pace = st.columns([1, 1], vertical_alignment="bottom")
+        chosen = pace.selectbox(
+            "Pace", list(PACES), list(PACES).index(WATCH), format_func=PACES.__getitem__, help=words.HELP["pace"]
+        )
+        pressed = start.button(
+            "Start the run", type="primary", icon=":material/play_arrow:", disabled=config is None, width="stretch"
+        )
+    if pressed and config is not None:
+        _start(config, chosen)
+
+
+def _start(config: RunConfig, pace: float) -> None:
+    try:
+        run = create(config, RUNS)
+        request(run.path, mode="play", pace=pace)
+    except UserError as error:
+        st.error(str(error), icon=":material/error:")
+        return
+    show_run(run.id)
+    st.rerun()
+
+
+def _open_run() -> None:
+    st.markdown("**Or look at a recorded one**")
+    for run in list_runs(RECORDED):
+        _card(run)
+    mine = list_runs(RUNS)[:5]
+    if mine:
+        st.markdown("**Your latest runs**")
+        for run in mine:
+            _card(run)
+
+
+def _card(run: Run) -> None:
+    try:
+        title = words.run_title(run.config)
+    except UserError:
+        return
+    summary = run.summary
+    result = f" · kept {100 * summary['A']:.0f} %, forgot {100 * summary['F']:.0f} %" if summary else ""
+    st.button(
+        f"{title}{result}",
+        key=f"open-{run.id}",
+        icon=":material/movie:" if run.recorded else ":material/show_chart:",
+        on_click=show_run,
+        args=(run.id,),
+        width="stretch",
+        type="tertiary",
+    )

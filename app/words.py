@@ -1,0 +1,160 @@
+"""The sentences of the app: what runs are called, what they are doing, what happened, what a term means."""
+
+from __future__ import annotations
+
+from acl.config import RunConfig
+from acl.control import Control, Status
+from acl.events import (
+    Bought,
+    Epoch,
+    Evaluated,
+    Event,
+    Finished,
+    History,
+    Remembered,
+    Resumed,
+    Scored,
+    Started,
+    TaskStarted,
+    Trained,
+)
+from app.data import label_of
+
+HELP = {
+    "A": "A_t, accuracy kept: mean accuracy on all tasks seen so far, after the newest one. ↑ better",
+    "LA": "LA, accuracy learned: mean accuracy on each task right after it was learned. ↑ better",
+    "F": "F_t, forgetting: how far each old task fell below its best accuracy, on average. ↓ better",
+    "R": "R[i, j]: accuracy on task j after task i was learned.",
+    "M": "Magnitude: length of the sample's Fisher embedding; large where it is unsure and features are strong.",
+    "D": "Distribution score: how alike the sample's Fisher information and the target are spread; 1 is the same.",
+    "λ": "λ: weight of the past in the target, 0 = only the new task, 1 = only the memory.",
+    "memory": "Old samples kept for replay; the only thing the network still sees of past tasks.",
+    "map": "Each point is a sample, placed by the two main directions (PCA) of the network's features.",
+    "pace": "The least time a phase takes, for the eye only; the results stay the same.",
+}
+STATE = {
+    "queued": ("waiting for a free slot", "hourglass_empty", "gray"),
+    "starting": ("starting", "hourglass_top", "gray"),
+    "playing": ("playing", "play_circle", "green"),
+    "paused": ("paused", "pause_circle", "orange"),
+    "finished": ("finished", "check_circle", "blue"),
+    "stopped": ("stopped", "stop_circle", "gray"),
+    "failed": ("failed", "error", "red"),
+}
+
+
+def run_title(config: RunConfig) -> str:
+    parts = [
+        label_of("learners", config.learner),
+        label_of("strategies", config.strategy),
+        label_of("datasets", config.dataset),
+        f"seed {config.seed}",
+    ]
+    return " · ".join(parts)
+
+
+def phase(config: RunConfig, status: Status, n_tasks: int) -> str:
+    """What the run is doing, e.g. "task 3 of 5 · query round 2 of 3 · choosing 10 of 231"."""
+    if not status.task:
+        return "getting ready"
+    where = f"task {status.task} of {n_tasks}" if n_tasks else f"task {status.task}"
+    round_ = f"query round {status.round} of {config.rounds}" if status.round else "first labels"
+    doing = {
+        "score": f"choosing {status.n} of {status.pool:,}",
+        "buy": f"labelling {status.n}",
+        "train": f"training, epoch {status.epoch} of {status.epochs}",
+        "evaluate": "testing on every task so far",
+    }
+    return " · ".join([where, round_, doing.get(status.phase, status.phase)])
+
+
+def pace_of_work(status: Status) -> str:
+    """Time left, throughput and device, as far as they are known."""
+    parts = []
+    if status.eta_s is not None and status.state == "playing":
+        parts.append(f"{duration(status.eta_s)} left")
+    if status.images_per_s:
+        parts.append(f"{status.images_per_s:,.0f} img/s")
+    if status.device:
+        parts.append(status.device)
+    return " · ".join(parts)
+
+
+def duration(seconds: float) -> str:
+    if seconds < 1:
+        return "under 1 s"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def requested(control: Control, status: Status | None) -> str:
+    """What was asked for and not yet seen by the worker; empty if nothing."""
+    if status is None or control.seq <= status.seq:
+        return ""
+    if control.mode == "play" and control.until:
+        return f"requested: play to the end of “{control.until[2]}”"
+    return f"requested: {control.mode}"
+
+
+# -- what happened -------------------------------------------------------------------------------------
+
+
+def story(config: RunConfig, history: History) -> list[tuple[float, str]]:
+    """The run in sentences, oldest first, each with its time (Unix seconds)."""
+    lines: list[tuple[float, str]] = []
+    before: list[float] = []
+    for row in history.rows:
+        sentence = _sentence(config, row.event, before)
+        if isinstance(row.event, Evaluated):
+            before = row.event.accuracy
+        if sentence:
+            lines.append((row.t, sentence))
+    return lines
+
+
+def _sentence(config: RunConfig, event: Event, before: list[float]) -> str:
+    match event:
+        case Started():
+            return f"The run began: {event.stream}, {len(event.tasks)} tasks, on {event.device}."
+        case TaskStarted():
+            classes = " and ".join(map(str, event.classes))
+            return f"Task {event.task} arrived: {event.pool} unlabelled samples of classes {classes}."
+        case Scored():
+            name = label_of("strategies", event.strategy)
+            return f"{_where(event)}: {name} chose {len(event.ids)} of {event.pool} samples (λ = {event.lambda_:.2f})."
+        case Bought():
+            return f"{_where(event)}: {len(event.ids)} samples were labelled: {_counts(event.labels)}."
+        case Trained():
+            return f"{_where(event)}: training took {event.seconds:.1f} s; the loss ended at {event.loss:.3f}."
+        case Remembered():
+            return f"The memory now holds {len(event.ids)} samples." if event.ids else ""
+        case Evaluated():
+            return f"{_where(event)}: {_changes(event.accuracy, before)}."
+        case Finished():
+            return f"The run ended: {100 * event.summary['A']:.1f} % kept on average."
+        case Resumed():
+            return f"A worker took the run up again in task {event.task}, round {event.round}."
+        case Epoch():
+            return ""
+
+
+def _where(event: Scored | Bought | Trained | Evaluated) -> str:
+    return f"Task {event.task}, " + (f"round {event.round}" if event.round else "first labels")
+
+
+def _counts(labels: list[int]) -> str:
+    return ", ".join(f"{labels.count(c)} of class {c}" for c in sorted(set(labels)))
+
+
+def _changes(after: list[float], before: list[float]) -> str:
+    """The new task's accuracy, and the old task that moved most."""
+    said = f"task {len(after)} is at {100 * after[-1]:.0f} %"
+    moved = [(abs(a - b), j) for j, (a, b) in enumerate(zip(after[:-1], before, strict=False))]
+    if moved and max(moved)[0] >= 0.005:
+        j = max(moved)[1]
+        verb = "fell" if after[j] < before[j] else "rose"
+        said += f"; task {j + 1} {verb} from {100 * before[j]:.0f} % to {100 * after[j]:.0f} %"
+    return said

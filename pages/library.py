@@ -1,0 +1,17 @@
+"""Which runs are there, and what came of each?"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from acl.config import UserError
+from app import shelf
+from app.state import ensure_backend
+
+st.markdown("### Library")
+st.caption("Every run in the runs folder and every recording. Choose one to open, resume or delete it.")
+try:
+    ensure_backend()
+except UserError as error:
+    st.error(str(error), icon=":material/error:")
+shelf.page()

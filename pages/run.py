@@ -1,0 +1,23 @@
+"""What is this run doing, and what did it learn, forget and keep?"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from acl.config import UserError
+from app import live, start
+from app.state import ensure_backend, shown_run
+
+try:
+    ensure_backend()
+    run = shown_run()
+    config = run.config if run else None
+except UserError as error:
+    st.error(str(error), icon=":material/error:")
+    st.button("Start a new run", on_click=start.forget_run)
+    st.stop()
+
+if run is None or config is None:
+    start.page()
+else:
+    live.page(run, config)

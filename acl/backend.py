@@ -358,7 +358,11 @@ def stop(runs: Path, timeout_s: float = 15.0) -> str:
     if process is None:
         return f"No backend serves {runs}."
     process.terminate()
-    process.wait(timeout_s)
+    patience = time.monotonic() + timeout_s
+    while running(runs) is not None:
+        if time.monotonic() > patience:
+            raise UserError(f"The backend (process {process.pid}) did not end in {timeout_s:.0f} s: end it by hand.")
+        time.sleep(0.05)
     left = active_runs(runs)
     return "The backend has ended." + (f" Still playing: {', '.join(left)}." if left else "")
 

@@ -12,8 +12,12 @@ import pandas as pd
 from app.palette import FORGOTTEN, KEPT, LEARNED, OTHER, strategy_colour, task_colours
 
 Spec = dict[str, Any]
-GRID = {"left": 44, "right": 84, "top": 16, "bottom": 40, "containLabel": False}
-PERCENT = {"min": 0, "max": 100, "axisLabel": {"formatter": "{value} %"}, "splitNumber": 4}
+# outerBoundsMode none: the grid stays where it is, whatever the labels are.
+FIXED = {"outerBoundsMode": "none"}
+GRID = {"left": 48, "right": 60, "top": 12, "bottom": 44, **FIXED}
+PERCENT = {"min": 0, "max": 100, "axisLabel": {"formatter": "{value} %"}, "interval": 25}
+# The inner square runs the other way round, which leaves a hole.
+HOLLOW_DIAMOND = "path://M0 -10 L10 0 L0 10 L-10 0 Z M0 -6 L-6 0 L0 6 L6 0 Z"
 FAINT = "rgba(128,138,150,0.55)"
 
 
@@ -66,7 +70,7 @@ def balance_chart(table: pd.DataFrame, n_tasks: int) -> Spec:
     )
     return {
         "animation": False,
-        "grid": {**GRID, "right": 104},
+        "grid": {**GRID, "right": 112},
         "dataset": {"source": table},
         "tooltip": {"trigger": "axis", "valueFormatter": "%.1f %%"},
         "xAxis": _tasks_axis(n_tasks, "tasks learned"),
@@ -113,7 +117,7 @@ def plane_chart(scores: pd.DataFrame, strategy: str, cuts: tuple[float, float] |
     lines = [{"xAxis": cuts[0]}, {"yAxis": cuts[1]}] if cuts else []
     return {
         "animation": False,
-        "grid": {"left": 62, "right": 24, "top": 30, "bottom": 40},
+        "grid": {"left": 56, "right": 16, "top": 30, "bottom": 44, **FIXED},
         "legend": _legend(),
         "dataset": [{"source": table}, {"source": picks}],
         "tooltip": {"trigger": "item"},
@@ -139,28 +143,32 @@ def plane_chart(scores: pd.DataFrame, strategy: str, cuts: tuple[float, float] |
     }  # fmt: skip
 
 
-def map_chart(points: pd.DataFrame, picked: set[int], strategy: str) -> Spec:
-    """Pool, labelled and memory in feature space, picks on top (columns id, role, x, y)."""
+def map_chart(points: pd.DataFrame, picked: set[int], strategy: str, age: dict[int, int], n_tasks: int) -> Spec:
+    """Pool, labelled and memory in feature space, picks on top (columns id, role, x, y).
+
+    age: the task each memory sample comes from; the memory's diamonds take the colours of their tasks.
+    """
+    table = points.assign(task=points["id"].map(age).fillna(0).astype(int))
     role = points["role"].where(~points["id"].isin(picked), "picks")
     looks: dict[str, Spec] = {
         "pool": {"symbolSize": 5, "itemStyle": {"color": FAINT}},
         "labelled": {"symbolSize": 7, "itemStyle": {"color": OTHER}},
-        "memory": {
-            "symbolSize": 11, "symbol": "diamond", "z": 4,
-            "itemStyle": {"color": "transparent", "borderColor": FORGOTTEN, "borderWidth": 2},
-        },
+        "memory": {"symbolSize": 12, "symbol": HOLLOW_DIAMOND, "z": 4, "itemStyle": {"color": OTHER}},
         "picks": {"symbolSize": 12, "z": 5, "itemStyle": _pick_style(strategy)},
-    }  # fmt: skip
-    groups = {name: points[role == name][["id", "x", "y"]].reset_index(drop=True) for name in looks}
+    }
+    groups = {name: table[role == name][["id", "x", "y", "task"]].reset_index(drop=True) for name in looks}
     shown = {name: group for name, group in groups.items() if len(group)}
+    colours = [{"value": t, "color": colour} for t, colour in enumerate(task_colours(n_tasks), start=1)]
+    by_task = {"type": "piecewise", "show": False, "dimension": "task", "pieces": colours}
     return {
         "animation": False,
-        "grid": {"left": 20, "right": 20, "top": 30, "bottom": 40},
+        "grid": {"left": 24, "right": 8, "top": 30, "bottom": 28, **FIXED},
         "legend": _legend(),
         "dataset": [{"source": group} for group in shown.values()],
         "tooltip": {"trigger": "item"},
-        "xAxis": {**_scaled("1st principal component"), "axisLabel": {"show": False}, "nameGap": 12},
-        "yAxis": {**_scaled("2nd principal component"), "axisLabel": {"show": False}, "nameGap": 4},
+        "visualMap": [{**by_task, "seriesIndex": [i]} for i, name in enumerate(shown) if name == "memory"],
+        "xAxis": {**_scaled("1st principal component"), "axisLabel": {"show": False}, "nameGap": 10},
+        "yAxis": {**_scaled("2nd principal component"), "axisLabel": {"show": False}, "nameGap": 6},
         "series": [
             {"type": "scatter", "name": f"{name} {len(group):,}", "datasetIndex": i, **looks[name], **_xy("x", "y")}
             for i, (name, group) in enumerate(shown.items())
@@ -174,7 +182,7 @@ def matrix_chart(r: list[list[float]], n_tasks: int) -> Spec:
     tasks = [f"{t}" for t in range(1, n_tasks + 1)]
     return {
         "animation": False,
-        "grid": {"left": 60, "right": 20, "top": 40, "bottom": 16},
+        "grid": {"left": 60, "right": 20, "top": 44, "bottom": 16, **FIXED},
         "tooltip": {"show": False},
         "xAxis": {
             "type": "category", "data": tasks, "position": "top", "name": "accuracy on task", "nameLocation": "middle",

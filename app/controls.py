@@ -59,9 +59,9 @@ def transport(run: Run, config: RunConfig, control: Control, status: Status | No
     with st.container(horizontal=True, vertical_alignment="bottom", key="transport"):
         playing_on = moving and control.mode == "play" and control.until is None
         button("Play", "play_arrow", "play", "Go on to the end of the run.", playing_on, mode="play", until=None)
-        step("Phase", "step", "phase", "Play to the end of this phase (choose, label, train or test), then pause.")
-        step("Query round", "skip_next", "round", "Play to the end of this query round, then pause.")
-        step("Task", "fast_forward", "task", "Play to the end of this task, then pause.")
+        step("Step phase", "step", "phase", "Play to the end of this phase (choose, label, train or test), then pause.")
+        step("Step query round", "skip_next", "round", "Play to the end of this query round, then pause.")
+        step("Step task", "fast_forward", "task", "Play to the end of this task, then pause.")
         button("Pause", "pause", "pause", "Hold as soon as possible; nothing is lost.", state == "paused", mode="pause")
         button("Stop", "stop", "stop", "End the worker. Play takes the run up again.", state == "stopped", mode="stop")
         if not over:

@@ -15,7 +15,7 @@ from safetensors.numpy import load_file
 from acl.config import UserError
 from acl.control import Control, Status, read_control, read_status
 from acl.datasets.base import TaskStream
-from acl.events import Evaluated, History, Scored, Started
+from acl.events import Evaluated, History, Remembered, Scored, Started
 from acl.metrics import average_accuracy, backward_transfer, forgetting, learning_accuracy
 from acl.registry import choices, prepare
 from acl.runs import EventReader, Run
@@ -129,15 +129,26 @@ def place(event: Evaluated, rounds: int) -> float:
 
 def accuracy_table(history: History, rounds: int) -> pd.DataFrame:
     """A row for each evaluation: x, its label, whether it ends a task, and a column task_j in percent."""
-    started = history.of(Started)
-    n_tasks = len(started[0].tasks) if started else 0
     rows = []
     for event in history.of(Evaluated):
         row: dict[str, Any] = {"x": place(event, rounds), "final": event.final}
         row["when"] = f"task {event.task}, " + (f"round {event.round}" if event.round else "first labels")
         row |= {f"task_{j}": 100 * a for j, a in enumerate(event.accuracy, start=1)}
         rows.append(row)
-    return pd.DataFrame(rows, columns=["x", "final", "when", *(f"task_{j}" for j in range(1, n_tasks + 1))])
+    return pd.DataFrame(rows, columns=["x", "final", "when", *(f"task_{j}" for j in range(1, n_tasks(history) + 1))])
+
+
+def n_tasks(history: History) -> int:
+    """0 until the run has begun."""
+    started = history.of(Started)
+    return len(started[0].tasks) if started else 0
+
+
+def task_of_memory(history: History, task: int) -> dict[int, int]:
+    """For each sample in the memory during `task`: the task it comes from."""
+    held = [event for event in history.of(Remembered) if event.task < task]
+    task_of_class = {c: t for t, row in enumerate(history.of(Started)[0].tasks, start=1) for c in row["classes"]}
+    return {i: task_of_class[y] for i, y in zip(held[-1].ids, held[-1].labels, strict=True)} if held else {}
 
 
 def matrix(history: History) -> list[list[float]]:

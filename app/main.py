@@ -7,7 +7,7 @@ import streamlit as st
 from app.state import PAGES, ROOT
 
 st.set_page_config("ACL Explorer", ROOT / "assets" / "icon.svg", layout="wide")
-st.logo(str(ROOT / "assets" / "logo.svg"), size="large", icon_image=str(ROOT / "assets" / "icon.svg"))
+st.logo(str(ROOT / "assets" / "logo.svg"), size="large")
 page = st.navigation(
     [
         st.Page(PAGES / "run.py", title="Run", icon=":material/play_circle:", url_path="run", default=True),

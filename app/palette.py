@@ -1,4 +1,4 @@
-"""One colour per strategy and one per task, everywhere; each at least 2:1 on both backgrounds, lines 3:1 and up.
+"""One colour per strategy and one per task, everywhere; tasks and curves reach 3:1 on both backgrounds.
 
 The strategies' colours are Okabe and Ito's colour-blind safe set, mirrored in .streamlit/config.toml.
 """
@@ -19,8 +19,8 @@ STRATEGIES = {
 OTHER = "#7A869A"
 KEPT, LEARNED, FORGOTTEN = "#0B7FC2", "#2E9E6B", "#D5572B"
 
-# Old tasks cool, new tasks warm; lightness rises with age's end, within what both themes can show.
-RAMP = ("#4659D0", "#8E55C6", "#C9508F", "#E0672F", "#C98F00")
+# Old tasks cool and dark, new tasks warm and light, within what both themes can show.
+RAMP = ("#4F63DB", "#8E55C6", "#C9508F", "#E0672F", "#C08800")
 
 
 def strategy_colour(name: str) -> str:

@@ -70,13 +70,12 @@ def _card(run: Run) -> None:
     except UserError:
         return
     summary = run.summary
-    result = f" · kept {100 * summary['A']:.0f} %, forgot {100 * summary['F']:.0f} %" if summary else ""
+    result = f"kept {100 * summary['A']:.0f} %, forgot {100 * summary['F']:.0f} %" if summary else "not finished"
     st.button(
-        f"{title}{result}",
+        f"**{title}**  \n{result}",
         key=f"open-{run.id}",
         icon=":material/movie:" if run.recorded else ":material/show_chart:",
         on_click=show_run,
         args=(run.id,),
         width="stretch",
-        type="tertiary",
     )

@@ -102,12 +102,12 @@ def requested(control: Control, status: Status | None) -> str:
 # -- what happened -------------------------------------------------------------------------------------
 
 
-def story(config: RunConfig, history: History) -> list[tuple[float, str]]:
+def story(history: History) -> list[tuple[float, str]]:
     """The run in sentences, oldest first, each with its time (Unix seconds)."""
     lines: list[tuple[float, str]] = []
     before: list[float] = []
     for row in history.rows:
-        sentence = _sentence(config, row.event, before)
+        sentence = _sentence(row.event, before)
         if isinstance(row.event, Evaluated):
             before = row.event.accuracy
         if sentence:
@@ -115,7 +115,7 @@ def story(config: RunConfig, history: History) -> list[tuple[float, str]]:
     return lines
 
 
-def _sentence(config: RunConfig, event: Event, before: list[float]) -> str:
+def _sentence(event: Event, before: list[float]) -> str:
     match event:
         case Started():
             return f"The run began: {event.stream}, {len(event.tasks)} tasks, on {event.device}."

@@ -285,6 +285,8 @@ def _be_nice() -> None:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.stdin:
+        process.stdin.close()
     process.terminate()
     try:
         process.wait(5)
@@ -343,13 +345,18 @@ def running(runs: Path) -> psutil.Process | None:
     return process if same and process.status() != psutil.STATUS_ZOMBIE else None
 
 
+# Kept so that a backend that ended is reaped, and not warned about while it lives.
+_started: list[subprocess.Popen[bytes]] = []
+
+
 def ensure(runs: Path) -> None:
     """Start a backend for `runs` if none lives. It outlives the caller."""
+    _started[:] = [process for process in _started if process.poll() is None]
     if running(runs) is None:
         check_folder(runs)
         home(runs).mkdir(exist_ok=True)
         with open(home(runs) / "backend.log", "ab") as log:
-            _popen([sys.executable, "-m", "acl.backend", str(runs)], log)
+            _started.append(_popen([sys.executable, "-m", "acl.backend", str(runs)], log))
 
 
 def stop(runs: Path, timeout_s: float = 15.0) -> str:

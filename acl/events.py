@@ -157,7 +157,7 @@ def from_line(line: str) -> tuple[int, float, Event | None]:
     """seq, t and the event; None for a kind of a later version. ValueError if the line is no event."""
     raw = json.loads(line)
     try:
-        seq, t, cls = raw["seq"], raw["t"], KINDS.get(raw["kind"])
+        seq, t, cls = int(raw["seq"]), float(raw["t"]), KINDS.get(raw["kind"])
         if cls is None:
             return seq, t, None
         return seq, t, cls(**{f.name: raw[f.name] for f in fields(cls)})

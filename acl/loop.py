@@ -69,7 +69,9 @@ class Loop:
 
     def __init__(self, config: RunConfig, stream: TaskStream) -> None:
         if config.device == "cuda" and not torch.cuda.is_available():
-            raise UserError("device is cuda, but torch finds no CUDA GPU on this machine: set device=cpu.")
+            raise UserError(
+                "device is cuda, but this torch cannot use a CUDA GPU: install one that can, or set device=cpu."
+            )
         self.config, self.stream = config, stream
         self.device = torch.device(config.device)
         train_ids = np.concatenate([task.train_ids for task in stream.tasks])
@@ -294,7 +296,7 @@ class Loop:
             query.cost,
         )
 
-    def _context(self, inference: Inference, roles: list[Int64[ndarray, " n"]]) -> QueryContext:
+    def _context(self, inference: Inference, roles: list[Int64[ndarray, " _"]]) -> QueryContext:
         seen = inference.result()
         classes = self.stream.classes_seen(self.task)
         p = probabilities(seen.logits, classes)

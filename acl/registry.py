@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from acl.config import FULL, RunConfig, UserError, near
+from acl.device import cuda_devices
 
 Kind = Literal["strategies", "learners", "datasets"]
 SINGULAR = {"strategies": "strategy", "learners": "learner", "datasets": "dataset"}
@@ -103,6 +104,8 @@ def prepare(config: RunConfig) -> Any:
     """
     if config.strategy != FULL:
         plugin("strategies", config.strategy)
+    if config.device == "cuda" and not cuda_devices():
+        raise UserError("device is cuda, but this machine shows no CUDA GPU: set device=cpu.")
     learner = plugin("learners", config.learner)
     stream = build("datasets", config.dataset, config).stream(config.classes_per_task)
     stream.check(config, uses_memory="memory" in learner.settings)

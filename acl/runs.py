@@ -6,6 +6,7 @@ tasks/03/base.safetensors  queries/03-02.safetensors  queries/03-02.parquet  thu
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 import secrets
@@ -16,7 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from acl.config import FORMAT, RunConfig, UserError, near, read_config
+from acl.config import FORMAT, RunConfig, UserError, read_config
 from acl.events import Event, History, Row, from_line, to_line
 from acl.files import disk_trouble, read_json, write_json
 
@@ -109,17 +110,16 @@ def list_runs(*folders: Path) -> list[Run]:
 
 def find_run(name: str, *folders: Path) -> Run:
     """The run with this id in one of `folders`, or at this path. Unknown: UserError."""
-    path = Path(name)
-    if path.is_dir() and (path / "config.json").exists():
-        return Run(path.resolve())
+    # os.path answers False for names that are too long, pathlib raises.
+    if os.path.isfile(os.path.join(name, "config.json")):
+        return Run(Path(name).resolve())
     if ID.fullmatch(name):
         for folder in folders:
             if (folder / name).is_dir():
                 return Run((folder / name).resolve())
-    known = [run.id for run in list_runs(*folders)][:20]
-    if not known:
-        raise UserError(f"There is no run '{name}': {' and '.join(map(str, folders))} holds no runs.")
-    raise UserError(near(name, known, "run"))
+    match = difflib.get_close_matches(name, [run.id for run in list_runs(*folders)], n=1, cutoff=0.7)
+    hint = f" Did you mean '{match[0]}'?" if match else ""
+    raise UserError(f"There is no run '{name}' in {' or '.join(map(str, folders))}.{hint}")
 
 
 def delete(run: Run) -> None:

@@ -95,7 +95,7 @@ class Training:
         for group in self.optimizer.param_groups:
             group["lr"] = lr
 
-    def _replay_order(self) -> list[Int64[ndarray, " b"]]:
+    def _replay_order(self) -> list[Int64[ndarray, " _"]]:
         """The memory batches of this epoch: as many as steps (cycle), or one pass over the memory (once)."""
         size = min(self.config.memory_batch_size, len(self.memory))
         if size == 0:

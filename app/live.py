@@ -11,8 +11,7 @@ from acl.events import History
 from acl.runs import Run
 from app import charts, close_up, data, details, words
 from app.controls import transport
-from app.start import forget_run
-from app.state import POLL_S
+from app.state import POLL_S, new_run
 
 CURVE_WIDTH, CURVE_HEIGHT = 440, 220
 
@@ -60,7 +59,8 @@ def _header(run: Run, config: RunConfig, status: Status | None) -> None:
         if wanted and not run.recorded:
             st.badge(wanted, icon=":material/schedule_send:", color="gray")
         st.space("stretch")
-        st.button("New run", icon=":material/add:", key="new-run", on_click=forget_run)
+        if st.button("New run", icon=":material/add:", key="new-run"):
+            new_run()
 
 
 def _progress(run: Run, config: RunConfig, status: Status | None, n_tasks: int) -> None:

@@ -10,7 +10,9 @@ st.set_page_config("ACL Explorer", ROOT / "assets" / "icon.svg", layout="wide")
 st.logo(str(ROOT / "assets" / "logo.svg"), size="large")
 page = st.navigation(
     [
-        st.Page(PAGES / "run.py", title="Run", icon=":material/play_circle:", url_path="run", default=True),
+        # The default page answers only to "/", so that /run can be a page of its own.
+        st.Page(PAGES / "start.py", title="New run", icon=":material/add_circle:", default=True),
+        st.Page(PAGES / "run.py", title="Run", icon=":material/show_chart:", url_path="run"),
         st.Page(PAGES / "library.py", title="Library", icon=":material/folder_open:", url_path="library"),
     ],
     position="top",

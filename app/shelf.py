@@ -12,7 +12,7 @@ from acl.config import UserError
 from acl.control import ACTIVE, request
 from acl.runs import Run, delete, list_runs
 from app import data, words
-from app.state import PAGES, POLL_S, RECORDED, RUNS, ensure_backend, show_run
+from app.state import POLL_S, RECORDED, RUNS, ensure_backend, forget_run, new_run, open_run
 
 COLUMNS: dict[str, Any] = {
     "state": st.column_config.TextColumn("State", width=90),
@@ -39,8 +39,7 @@ def page() -> None:
         )  # fmt: skip
         st.space("stretch")
         if st.button("New run", icon=":material/add:"):
-            show_run(None)
-            st.switch_page(PAGES / "run.py")
+            new_run()
     st.fragment(_table, run_every=2 * POLL_S)(search)
 
 
@@ -98,8 +97,7 @@ def _actions(run: Run, row: dict[str, Any]) -> None:
     over = run.recorded or damaged or (status is not None and status.state == "finished")
     with st.container(horizontal=True, key="actions"):
         if st.button("Open", icon=":material/open_in_new:", type="primary", disabled=damaged):
-            show_run(run.id)
-            st.switch_page(PAGES / "run.py", query_params={"run": run.id})
+            open_run(run)
         if st.button("Resume", icon=":material/play_arrow:", disabled=over or (active and row["state"] == "playing")):
             _resume(run)
         if st.button("Delete", icon=":material/delete:", disabled=run.recorded):
@@ -140,4 +138,4 @@ def _delete(run: Run) -> None:
         st.error(str(error), icon=":material/error:")
         return
     if st.session_state.get("run") == run.id:
-        show_run(None)
+        forget_run()

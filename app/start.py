@@ -1,4 +1,4 @@
-"""The Run page while there is no run: start one, or open one that is there."""
+"""Start a run, or open one that is there: the first page, and the Run page while there is no run."""
 
 from __future__ import annotations
 
@@ -10,11 +10,7 @@ from acl.runs import Run, create, list_runs
 from app import words
 from app.controls import PACES, WATCH
 from app.forms import new_run_form
-from app.state import RECORDED, RUNS, show_run
-
-
-def forget_run() -> None:
-    show_run(None)
+from app.state import RECORDED, RUNS, open_run
 
 
 def page() -> None:
@@ -49,8 +45,7 @@ def _start(config: RunConfig, pace: float) -> None:
     except UserError as error:
         st.error(str(error), icon=":material/error:")
         return
-    show_run(run.id)
-    st.rerun()
+    open_run(run)
 
 
 def _open_run() -> None:
@@ -71,11 +66,10 @@ def _card(run: Run) -> None:
         return
     summary = run.summary
     result = f"kept {100 * summary['A']:.0f} %, forgot {100 * summary['F']:.0f} %" if summary else "not finished"
-    st.button(
+    if st.button(
         f"**{title}**  \n{result}",
         key=f"open-{run.id}",
         icon=":material/movie:" if run.recorded else ":material/show_chart:",
-        on_click=show_run,
-        args=(run.id,),
         width="stretch",
-    )
+    ):
+        open_run(run)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import NoReturn
 
 import streamlit as st
 
@@ -44,10 +45,17 @@ def shown_run() -> Run | None:
     return run
 
 
-def show_run(run_id: str | None) -> None:
-    """Make this the run the pages show; None: none, a new one is to be made."""
-    st.session_state["run"] = run_id
-    if run_id is None:
-        st.query_params.pop("run", None)
-    else:
-        st.query_params["run"] = run_id
+def open_run(run: Run) -> NoReturn:
+    """Go to the Run page of `run`."""
+    st.session_state["run"] = run.id
+    st.switch_page(PAGES / "run.py", query_params={"run": run.id})
+
+
+def new_run() -> NoReturn:
+    """Go to the form of a new run; no run is shown any more."""
+    forget_run()
+    st.switch_page(PAGES / "start.py")
+
+
+def forget_run() -> None:
+    st.session_state.pop("run", None)

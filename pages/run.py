@@ -6,7 +6,7 @@ import streamlit as st
 
 from acl.config import UserError
 from app import live, start
-from app.state import ensure_backend, shown_run
+from app.state import ensure_backend, new_run, shown_run
 
 try:
     ensure_backend()
@@ -14,7 +14,8 @@ try:
     config = run.config if run else None
 except UserError as error:
     st.error(str(error), icon=":material/error:")
-    st.button("Start a new run", on_click=start.forget_run)
+    if st.button("Start a new run", icon=":material/add:"):
+        new_run()
     st.stop()
 
 if run is None or config is None:

@@ -1,0 +1,51 @@
+# make app | test | check | fix | install | stop | recordings | soak
+PYTHON ?= python3
+PORT ?= 8501
+BIN := .venv/bin
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+export PYTHONUNBUFFERED = 1
+
+.PHONY: app install test check fix stop recordings soak browser
+
+app: install
+	@$(BIN)/python -m app.launch --port $(PORT)
+
+stop:
+	@$(BIN)/acl backend --stop
+
+install: .venv/installed
+
+# uv is many times faster than pip with torch's large wheels; pip brings it where it is missing.
+$(BIN)/uv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ACL Explorer needs Python 3.11 or newer: make PYTHON=python3.12")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet uv
+
+.venv/installed: $(BIN)/uv requirements.txt pyproject.toml
+	$(BIN)/uv pip install --python $(BIN)/python --compile-bytecode -r requirements.txt
+	@touch $@
+
+.venv/installed-dev: .venv/installed requirements-dev.txt
+	$(BIN)/uv pip install --python $(BIN)/python -r requirements-dev.txt
+	@touch $@
+
+browser: .venv/installed-dev
+	@tests/install-browser.sh
+
+test: .venv/installed-dev browser
+	$(BIN)/pytest -m "not soak"
+
+soak: .venv/installed-dev browser
+	$(BIN)/pytest -m soak
+
+check: .venv/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+fix: .venv/installed-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+recordings: install
+	$(BIN)/python assets/record.py

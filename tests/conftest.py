@@ -1,0 +1,38 @@
+"""Shared fixtures: a stream and a config so small that a whole run takes a fraction of a second."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from acl.config import RunConfig
+from acl.datasets.base import TaskStream
+from acl.presets import preset_config
+from acl.registry import prepare
+from acl.runs import resolved
+
+torch.set_num_threads(1)
+SMALL = {"classes_per_task": 5, "epochs": 3, "n_start": 6, "n_query": 4, "n_end": 16, "width": 12}
+
+
+def small_config(**values: object) -> RunConfig:
+    """Two tasks of five digits, three query rounds each."""
+    config = preset_config("digits-demo", **{**SMALL, **values})
+    return resolved(config, prepare(config))
+
+
+@pytest.fixture(scope="session")
+def config() -> RunConfig:
+    return small_config()
+
+
+@pytest.fixture(scope="session")
+def stream(config: RunConfig) -> TaskStream:
+    return prepare(config)
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Path:
+    return tmp_path / "runs"

@@ -1,0 +1,233 @@
+"""The backend for real: processes that are killed, hang, fail, wait for a slot; and backends that come and go."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from acl import backend
+from acl.backend import Backend
+from acl.config import UserError
+from acl.control import read_status, request
+from acl.events import Resumed
+from acl.presets import preset_config
+from acl.registry import prepare
+from acl.runs import create, resolved
+from tests.tools import facts, history_facts, run_config, state_of, wait_for
+
+
+def demo_config(seed: int = 0):
+    config = preset_config("digits-demo", seed=seed)
+    return resolved(config, prepare(config))
+
+
+@pytest.fixture(scope="module")
+def reference():
+    return facts(run_config(demo_config()))
+
+
+@pytest.fixture
+def served(runs: Path):
+    """A backend in a thread of this process, on a fresh runs folder."""
+    with Served(runs) as served:
+        yield served
+
+
+class Served:
+    def __init__(self, runs: Path, slots: int = 2) -> None:
+        self.backend = Backend(runs, slots)
+        self.thread = threading.Thread(target=self._serve)
+
+    def _serve(self) -> None:
+        signal_call = signal.signal
+        signal.signal = lambda *_: None  # only a main thread may set one
+        try:
+            self.backend.serve()
+        finally:
+            signal.signal = signal_call
+
+    def __enter__(self) -> Backend:
+        self.thread.start()
+        return self.backend
+
+    def __exit__(self, *_: object) -> None:
+        self.backend.stopping = True
+        self.thread.join(30)
+        for seen in self.backend.watched.values():
+            if seen.process:
+                seen.process.kill()
+                seen.process.wait()
+
+
+def kill_worker(run) -> int:
+    """SIGKILL to whoever works on `run` now; returns its pid."""
+
+    def somebody():
+        status = read_status(run.path)
+        if not status or not status.pid or status.state not in {"starting", "playing"}:
+            return None
+        return status.pid if psutil.pid_exists(status.pid) else None
+
+    pid = wait_for(somebody)
+    os.kill(pid, signal.SIGKILL)
+    return pid
+
+
+def kill_and_resume(runs: Path, reference, kills: int, seed: int) -> None:
+    draw = random.Random(seed)
+    lines_at = sorted(draw.sample(range(5, len(reference) - 30), kills))
+    with Served(runs):
+        run = create(demo_config(), runs)
+        request(run.path, mode="play", pace=0.05)
+        for lines in lines_at:
+            # Rows that a resume made void are written twice: count what holds.
+            wait_for(lambda lines=lines: len(run.history().rows) >= lines)
+            pid = kill_worker(run)
+            wait_for(lambda pid=pid: (s := read_status(run.path)) and s.pid not in {0, pid} and s.state == "playing")
+        wait_for(lambda: state_of(run.path) == "finished", 120)
+    assert history_facts(run) == reference
+    assert run.summary == reference[-1]["summary"]
+    assert sum(isinstance(row.event, Resumed) for row in run.history().rows) == kills
+
+
+def test_kill_9_at_six_instants_ends_bitwise_the_same(runs, reference):
+    kill_and_resume(runs, reference, kills=6, seed=20)
+
+
+@pytest.mark.soak
+def test_kill_9_at_fifty_instants_ends_bitwise_the_same(runs, reference):
+    kill_and_resume(runs, reference, kills=50, seed=21)
+
+
+def test_a_run_goes_on_while_the_backend_is_replaced(runs, reference):
+    backend.ensure(runs)
+    first = wait_for(lambda: backend.running(runs))
+    backend.ensure(runs)
+    run = create(demo_config(), runs)
+    request(run.path, mode="play", pace=0.1)
+    wait_for(lambda: state_of(run.path) == "playing")
+    pid = read_status(run.path).pid
+    first.kill()
+    wait_for(lambda: backend.running(runs) is None)
+    wait_for(lambda: (s := read_status(run.path)) and s.task >= 2)
+    backend.ensure(runs)
+    wait_for(lambda: backend.running(runs))
+    assert read_status(run.path).pid == pid
+    request(run.path, pace=0.0)
+    wait_for(lambda: state_of(run.path) == "finished")
+    assert read_status(run.path).pid == pid and history_facts(run) == reference
+    assert backend.stop(runs) == "The backend has ended."
+    assert "No backend" in backend.stop(runs)
+
+
+def test_a_second_backend_says_one_sentence(served, runs):
+    wait_for(lambda: (backend.home(runs) / "backend.json").exists())
+    other = subprocess.run(
+        [sys.executable, "-m", "acl", "backend", "--runs", str(runs)], capture_output=True, text=True
+    )
+    assert other.returncode == 2 and "already serves" in other.stderr and other.stderr.count("\n") == 1
+
+
+def test_runs_wait_for_a_slot_and_paused_ones_do_not_take_one(runs):
+    with Served(runs, slots=1):
+        created = [create(demo_config(seed), runs) for seed in (0, 1)]
+        for run in created:
+            request(run.path, mode="play", pace=0.2)
+        first, second = sorted(created, key=lambda run: run.id)
+        wait_for(lambda: state_of(first.path) == "playing")
+        wait_for(lambda: state_of(second.path) == "queued")
+        request(first.path, mode="pause")
+        wait_for(lambda: state_of(second.path) == "playing")
+        request(second.path, mode="stop")
+        wait_for(lambda: state_of(second.path) == "stopped")
+        request(first.path, mode="play", pace=0.0)
+        wait_for(lambda: state_of(first.path) == "finished")
+
+
+def test_a_worker_that_hangs_is_replaced(served, runs, reference, monkeypatch):
+    monkeypatch.setattr(backend, "DEFAULT_PATIENCE_S", 1.5)
+    monkeypatch.setattr(backend, "PATIENCE_S", {"starting": 300.0})
+    run = create(demo_config(), runs)
+    request(run.path, mode="play", pace=0.05)
+    wait_for(lambda: len(run.history().rows) > 200)
+    pid = read_status(run.path).pid
+    os.kill(pid, signal.SIGSTOP)
+    wait_for(lambda: (s := read_status(run.path)) and s.pid not in {0, pid})
+    wait_for(lambda: state_of(run.path) == "finished")
+    assert history_facts(run) == reference
+
+
+def test_a_run_that_cannot_work_fails_with_the_reason_and_can_be_tried_again(served, runs):
+    run = create(demo_config(), runs)
+    config = (run.path / "config.json").read_text()
+    (run.path / "config.json").write_text(config.replace('"digits"', '"nothing"'))
+    request(run.path, mode="play")
+    wait_for(lambda: state_of(run.path) == "failed")
+    assert "Unknown dataset 'nothing'" in read_status(run.path).error
+    (run.path / "config.json").write_text(config)
+    request(run.path, mode="play")
+    wait_for(lambda: state_of(run.path) == "finished")
+
+
+def test_a_worker_that_dies_at_the_same_place_is_given_up_after_three_more_tries(served, runs):
+    run = create(demo_config(), runs)
+    # A folder where the events should be: no sentence covers it, so the worker just breaks.
+    run.events.mkdir()
+    request(run.path, mode="play")
+    wait_for(lambda: state_of(run.path) == "failed", 120)
+    error = read_status(run.path).error
+    assert "4 times" in error and "IsADirectoryError" in error and "Press Play" in error
+
+
+def test_it_ends_by_itself_when_nothing_is_left_to_do(runs):
+    served = Backend(runs, slots=1, idle_s=0.3)
+    thread = threading.Thread(target=served.serve)
+    signal_call, signal.signal = signal.signal, lambda *_: None
+    try:
+        attached = backend.attach(runs)
+        thread.start()
+        wait_for(lambda: (backend.home(runs) / "backend.json").exists())
+        assert attached is not None
+        attached.close()
+        thread.join(20)
+        assert not thread.is_alive() and backend.running(runs) is None
+    finally:
+        served.stopping = True
+        signal.signal = signal_call
+
+
+def test_an_attached_app_is_seen_from_another_process(runs):
+    runs.mkdir()
+    code = (
+        "import sys, time; from pathlib import Path; from acl import backend\n"
+        "held = backend.attach(Path(sys.argv[1])); print('held', flush=True); time.sleep(60)"
+    )
+    app = subprocess.Popen([sys.executable, "-c", code, str(runs)], stdout=subprocess.PIPE)
+    assert app.stdout and app.stdout.readline() == b"held\n"
+    assert backend.app_attached(runs)
+    app.kill()
+    app.wait()
+    app.stdout.close()
+    assert not backend.app_attached(runs)
+
+
+def test_the_backend_starts_without_torch():
+    code = "import sys, acl.backend; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_a_runs_folder_that_cannot_be_used(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot be used"):
+        Backend(tmp_path / "file", 1).serve()
+    started = time.monotonic()
+    assert backend.running(tmp_path) is None and time.monotonic() - started < 5

@@ -1,0 +1,219 @@
+"""The app in Chromium, as a person would use it."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from acl.control import read_status, request
+from acl.presets import preset_config
+from acl.registry import prepare
+from acl.runs import Run, create, list_runs, resolved
+from tests.browser import App, browser_page, running_app
+from tests.tools import facts, history_facts, run_config, state_of, wait_for
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory) -> App:
+    with running_app(tmp_path_factory.mktemp("app") / "runs", tmp_path_factory.mktemp("elsewhere")) as app:
+        yield app
+
+
+def header(page: Page):
+    return page.locator(".st-key-header")
+
+
+def no_trouble(page: Page) -> None:
+    assert page.locator('[data-testid="stException"]').count() == 0
+    assert "Traceback" not in page.content()
+
+
+def start_run(app: App, page: Page) -> Run:
+    before = {run.id for run in list_runs(app.runs)}
+    page.goto(app.url)
+    page.get_by_role("button", name="Start the run").click()
+    run = wait_for(lambda: next((r for r in list_runs(app.runs) if r.id not in before), None))
+    expect(page).to_have_url(re.compile(f"run={run.id}"))
+    return run
+
+
+@pytest.mark.parametrize("path", ["", "run", "library"])
+def test_a_fresh_server_answers_a_deep_link_with_the_whole_navigation(path, tmp_path):
+    """Each time another server: its first request decides what it believes its pages are."""
+    with running_app(tmp_path / "runs", tmp_path) as fresh, browser_page() as page:
+        page.goto(f"{fresh.url}/{path}")
+        for name in ("New run", "Run", "Library"):
+            expect(page.get_by_role("link", name=name, exact=True)).to_be_visible()
+        expect(
+            page.get_by_text("Every run in the runs folder" if path == "library" else "Start the run")
+        ).to_be_visible()
+        expect(page.get_by_role("dialog")).to_have_count(0)
+        no_trouble(page)
+
+
+def test_watch_pause_step_reload_and_find_it_again(app):
+    with browser_page() as page:
+        run = start_run(app, page)
+        expect(header(page)).to_contain_text("playing")
+        expect(page.locator(".st-key-phase")).to_contain_text(re.compile(r"task \d of 5 · "))
+        for chart in ("accuracy", "balance", "plane", "map"):
+            expect(page.locator(f".st-key-{chart} canvas").first).to_be_visible()
+        expect(page.locator(".st-key-gallery")).to_contain_text("class")
+        _curves_grow_without_remount(page, run)
+
+        page.get_by_role("button", name="Pause").click()
+        expect(header(page)).to_contain_text("paused")
+        assert wait_for(lambda: state_of(run.path) == "paused")
+        before = read_status(run.path)
+        page.get_by_role("button", name="Step task").click()
+        wait_for(lambda: read_status(run.path).completed == (before.task, 3, "evaluate"))
+        wait_for(lambda: state_of(run.path) == "paused")
+        page.get_by_role("button", name="Step phase").click()
+        wait_for(lambda: read_status(run.path).completed == (before.task + 1, 0, "buy"))
+        expect(page.locator(".st-key-phase")).to_contain_text("training")
+
+        page.get_by_role("link", name="Library").click()
+        expect(page.locator(".st-key-library")).to_be_visible()
+        page.get_by_role("link", name="Run", exact=True).click()
+        expect(page).to_have_url(re.compile(f"run={run.id}"))
+        expect(header(page)).to_contain_text("paused")
+        page.reload()
+        expect(header(page)).to_contain_text("paused")
+        expect(page.locator(".st-key-accuracy canvas").first).to_be_visible()
+
+        request(run.path, pace=0.0)
+        page.get_by_role("button", name="Play").click()
+        expect(header(page)).to_contain_text("finished")
+        expect(page.get_by_text(re.compile(r"% learned − .* % forgotten = .* % kept"))).to_be_visible()
+        no_trouble(page)
+    assert history_facts(run) == facts(run_config(run.config))
+
+
+def _curves_grow_without_remount(page: Page, run: Run) -> None:
+    """The canvas that is there now is the canvas that is there later, and what it shows has changed."""
+    canvas = page.locator(".st-key-accuracy canvas").first
+    canvas.evaluate("node => { node.dataset.mark = 'mine' }")
+    first = canvas.screenshot()
+    rows = len(run.history().rows)
+    wait_for(lambda: len(run.history().rows) > rows + 300)
+    time.sleep(1.0)
+    assert canvas.evaluate("node => node.dataset.mark") == "mine" and canvas.evaluate("node => node.isConnected")
+    assert canvas.screenshot() != first
+
+
+def test_the_library_lists_opens_resumes_and_deletes(app):
+    config = preset_config("digits-demo", seed=7)
+    run = create(resolved(config, prepare(config)), app.runs)
+    with browser_page() as page:
+        page.goto(f"{app.url}/library?q={run.id}")
+        table = page.locator(".st-key-library")
+        expect(table).to_be_visible()
+        expect(page.get_by_text("Click the box at the left")).to_be_visible()
+        _choose_first_row(page)
+        page.get_by_role("button", name="Resume").click()
+        wait_for(lambda: state_of(run.path) == "finished")
+        page.get_by_role("button", name="Open").click()
+        expect(page).to_have_url(re.compile(f"run={run.id}"))
+        expect(header(page)).to_contain_text("seed 7")
+        page.goto(f"{app.url}/library?q={run.id}")
+        expect(table).to_be_visible()
+        _choose_first_row(page)
+        page.get_by_role("button", name="Delete").click()
+        expect(page.get_by_role("dialog")).to_contain_text(run.id)
+        page.get_by_role("button", name="Keep it").click()
+        expect(page.get_by_role("dialog")).to_have_count(0)
+        assert run.path.exists()
+        page.get_by_role("button", name="Delete").click()
+        page.get_by_role("button", name="Delete for good").click()
+        wait_for(lambda: not run.path.exists())
+        expect(page.get_by_text("No run matches")).to_be_visible()
+        no_trouble(page)
+
+
+def _choose_first_row(page: Page) -> None:
+    """Tables are drawn on a canvas: the box is where the first row's box is."""
+    frame = page.locator(".st-key-library canvas").first.bounding_box()
+    assert frame
+    page.mouse.click(frame["x"] + 16, frame["y"] + 52)
+    expect(page.get_by_role("button", name="Open")).to_be_visible()
+
+
+def test_a_run_goes_on_when_the_app_is_restarted(app):
+    with browser_page() as page:
+        run = start_run(app, page)
+        expect(header(page)).to_contain_text("playing")
+        app.stop()
+        rows = len(run.history().rows)
+        wait_for(lambda: len(run.history().rows) > rows + 100)
+        app.start()
+        expect(header(page)).to_contain_text("playing")
+        request(run.path, pace=0.0)
+        expect(header(page)).to_contain_text("finished")
+        no_trouble(page)
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("run=nobody-knows-it", "There is no run"),
+        ("run=../../etc/passwd", "is not the name of a run"),
+        ("run=%3Cscript%3E", "is not the name of a run"),
+    ],
+)
+def test_a_bad_link_is_a_sentence_with_a_way_on(app, query, expected):
+    with browser_page() as page:
+        page.goto(f"{app.url}/run?{query}")
+        expect(page.get_by_role("alert")).to_contain_text(expected)
+        page.get_by_role("button", name="Start a new run").click()
+        expect(page.get_by_role("button", name="Start the run")).to_be_visible()
+        no_trouble(page)
+
+
+def test_a_recorded_run_shows_everything_and_cannot_be_played(app):
+    with browser_page(width=1024, dark=True) as page:
+        page.goto(f"{app.url}/run?run=recorded-er-accuacl-digits-s0")
+        expect(header(page)).to_contain_text("recorded")
+        expect(page.get_by_role("button", name="Play")).to_be_disabled()
+        expect(page.locator(".st-key-gallery")).to_contain_text("class")
+        for tab, shown in (
+            ("Loss", ".st-key-loss canvas"),
+            ("What happened", '[data-testid="stDataFrame"]'),
+            ("Settings", '[data-testid="stDataFrame"]'),
+            ("Matrix R", ".st-key-matrix canvas"),
+        ):
+            page.get_by_role("radio", name=tab).click()
+            expect(page.locator(shown).first).to_be_visible()
+        no_trouble(page)
+
+
+def test_a_form_that_does_not_fit_says_why_and_starts_nothing(app):
+    before = len(list_runs(app.runs))
+    with browser_page() as page:
+        page.goto(app.url)
+        budget = page.get_by_role("spinbutton", name="Label budget per task")
+        budget.fill("9999")
+        budget.press("Enter")
+        expect(page.get_by_role("alert")).to_contain_text("n_end must be at most 248")
+        expect(page.get_by_role("button", name="Start the run")).to_be_disabled()
+        no_trouble(page)
+    assert len(list_runs(app.runs)) == before
+
+
+def test_damaged_runs_are_listed_with_what_is_wrong(tmp_path: Path):
+    runs = tmp_path / "runs"
+    config = preset_config("digits-demo")
+    run = create(config, runs)
+    (run.path / "config.json").write_text("{")
+    with running_app(runs, tmp_path) as app, browser_page() as page:
+        page.goto(f"{app.url}/library?q={run.id}")
+        _choose_first_row(page)
+        expect(page.get_by_role("alert")).to_contain_text("cannot be read")
+        page.goto(f"{app.url}/run?run={run.id}")
+        expect(page.get_by_role("alert")).to_contain_text("cannot be read")
+        no_trouble(page)

@@ -1,0 +1,145 @@
+"""The command line: what it prints, and exit code 2 with one sentence on every bad input."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+
+import pyarrow.parquet as pq
+import pytest
+
+from acl.cli import main
+from acl.control import request
+from acl.device import cuda_devices
+from acl.runs import Run, list_runs
+from tests.conftest import SMALL
+from tests.tools import facts, history_facts, run_config
+
+SETTINGS = [part for name, value in SMALL.items() for part in ("--set", f"{name}={value}")]
+
+
+def acl(*arguments, capsys):
+    code = main([str(a) for a in arguments])
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+def test_run_prints_its_summary_as_the_last_line(runs, capsys):
+    code, out, _ = acl("run", *SETTINGS, "--strategy", "entropy", "--runs", runs, "--quiet", capsys=capsys)
+    summary = json.loads(out.splitlines()[-1])
+    assert code == 0 and {"run", "A", "F", "F_diag", "R"} <= summary.keys()
+    assert 0 <= summary["A"] <= 1 and [len(row) for row in summary["R"]] == [1, 2]
+    run = list_runs(runs)[0]
+    assert run.id == summary["run"] and run.config.strategy == "entropy" and run.config.epochs == 3
+    assert history_facts(run) == facts(run_config(run.config))
+    code, again, _ = acl("resume", run.id, "--runs", runs, "--quiet", capsys=capsys)
+    assert code == 0 and json.loads(again) == summary
+
+
+def test_resume_goes_on_where_it_stopped(runs, capsys):
+    acl("run", *SETTINGS, "--runs", runs, "--quiet", capsys=capsys)
+    run = list_runs(runs)[0]
+    reference = history_facts(run)
+    lines = run.events.read_bytes().splitlines(keepends=True)
+    run.events.write_bytes(b"".join(lines[:20]) + b'{"seq": 20,')
+    (run.path / "summary.json").unlink()
+    request(run.path, mode="stop")
+    code, out, err = acl("resume", run.path, "--runs", runs, capsys=capsys)
+    assert code == 0 and json.loads(out)["run"] == run.id and "100%" in err
+    assert history_facts(run) == reference
+
+
+@pytest.fixture(scope="module")
+def snapshot(tmp_path_factory):
+    runs = tmp_path_factory.mktemp("cli")
+    assert main(["run", *SETTINGS, "--runs", str(runs), "--quiet"]) == 0
+    return list_runs(runs)[0].snapshot(2, 1)
+
+
+def test_select_answers_what_the_run_chose(snapshot, tmp_path, capsys):
+    run = Run(snapshot.parent.parent)
+    recorded = [row.event for row in run.history().rows if row.event.kind == "scored" and row.event.task == 2][0]
+    code, out, _ = acl("select", snapshot, "--strategy", "accuacl", "--n", 4, capsys=capsys)
+    assert code == 0 and json.loads(out.splitlines()[-1]) == {"ids": recorded.ids}
+    table = tmp_path / "scores.parquet"
+    code, out, _ = acl(
+        "select", snapshot, "--strategy", "entropy", "--n", 7, "--lambda", 0.5, "--scores", table, capsys=capsys
+    )
+    rows = pq.read_table(table).to_pandas()
+    assert json.loads(out)["ids"] == rows[rows["picked"]].sort_values("rank")["id"].tolist()
+    assert {"id", "entropy", "magnitude", "distribution", "rank", "picked"} <= set(rows.columns)
+    other = acl("select", snapshot, "--set", "oversample=1", "--lambda", 0, capsys=capsys)[1]
+    assert other != out
+
+
+@pytest.mark.parametrize("kind", ["strategies", "learners", "datasets", "presets"])
+def test_lists_for_people_and_machines(kind, capsys):
+    code, out, _ = acl(kind, capsys=capsys)
+    rows = json.loads(acl(kind, "--json", capsys=capsys)[1])
+    assert code == 0 and len(out.splitlines()) == len(rows)
+    assert all(row["name"] in out and row["label"] in out and row["summary"] for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["run", "--strategy", "acuacl"], "Did you mean 'accuacl'"),
+        (["run", "--preset", "digts-demo"], "Did you mean 'digits-demo'"),
+        (["run", "--dataset", "mnits"], "Unknown dataset 'mnits'"),
+        (["run", "--learner", "eer"], "Did you mean 'er'"),
+        (["run", "--set", "memory=3"], "memory must be at least 10"),
+        (["run", "--set", "n_end=9999"], "n_end must be at most 248"),
+        (["run", "--set", "lambda=2"], "lambda must be between 0 and 1"),
+        (["run", "--set", "memory"], "--set needs NAME=VALUE"),
+        (["run", "--set", "memroy=3"], "Did you mean 'memory'"),
+        (["run", "--seed", "one"], "seed"),
+        (["run", "--set", "device=cuda"], "no CUDA GPU"),
+        (["resume", "nobody"], "no run 'nobody'"),
+        (["select", "missing.safetensors"], "missing.safetensors does not exist"),
+        (["dance"], "dance"),
+        ([], "COMMAND"),
+        (["backend", "--slots", "0"], "--slots must be at least 1"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_exit_code_2(arguments, expected, runs, capsys):
+    if "device=cuda" in arguments and cuda_devices():
+        return
+    if arguments and arguments[0] in {"run", "resume", "backend"}:
+        arguments = [*arguments, "--runs", runs]
+    code, out, err = acl(*arguments, capsys=capsys)
+    assert code == 2 and out == "" and expected in err and err.count("\n") == 1 and "Traceback" not in err
+    assert not runs.exists() or not list_runs(runs)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [(["--n", "0"], "n must be"), (["--n", "99999"], "n must be"), (["--lambda", "3"], "lambda")],
+)
+def test_select_with_bad_numbers(snapshot, options, expected, capsys):
+    code, out, err = acl("select", snapshot, *options, capsys=capsys)
+    assert code == 2 and out == "" and expected in err and err.count("\n") == 1
+
+
+def test_a_run_of_a_newer_format(runs, capsys):
+    acl("run", *SETTINGS, "--runs", runs, "--quiet", capsys=capsys)
+    run = list_runs(runs)[0]
+    config = run.path / "config.json"
+    config.write_text(config.read_text().replace('"format": "1"', '"format": "7"'))
+    code, _, err = acl("resume", run.id, "--runs", runs, capsys=capsys)
+    assert code == 2 and "format '7'" in err and err.count("\n") == 1
+
+
+def test_a_runs_folder_that_is_a_file(tmp_path, capsys):
+    (tmp_path / "runs").write_text("")
+    code, _, err = acl("run", *SETTINGS, "--runs", tmp_path / "runs", capsys=capsys)
+    assert code == 2 and "cannot be used" in err and err.count("\n") == 1
+
+
+def test_help_needs_no_torch():
+    code = "import sys; from acl.cli import main\ntry: main(['--help'])\nfinally: assert 'torch' not in sys.modules"
+    start = time.monotonic()
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0 and "select" in done.stdout and "Traceback" not in done.stderr
+    assert time.monotonic() - start < 30

@@ -1,0 +1,51 @@
+"""Reservoir and balanced memory, against their definitions."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+from scipy.stats import chisquare
+
+from acl.memory import Memory
+
+
+def feed(policy, size, parts, seed=0):
+    memory = Memory.empty(size, policy, seed)
+    for ids, labels in parts:
+        memory = memory.updated(np.array(ids), np.array(labels))
+    return memory
+
+
+def test_reservoir_keeps_the_smallest_keys_whatever_way_they_came():
+    ids = np.arange(50)
+    at_once = feed("reservoir", 8, [(ids, ids % 5)])
+    in_parts = feed("reservoir", 8, [(ids[30:], ids[30:] % 5), (ids[:30], ids[:30] % 5)])
+    assert at_once.ids.tolist() == in_parts.ids.tolist() and len(at_once) == 8
+    assert at_once.labels.tolist() == (at_once.ids % 5).tolist()
+
+
+def test_reservoir_is_a_uniform_sample():
+    ids = np.arange(20)
+    counts = np.zeros(20)
+    for seed in range(4000):
+        counts[feed("reservoir", 5, [(ids[:10], ids[:10]), (ids[10:], ids[10:])], seed).ids] += 1
+    assert chisquare(counts).pvalue > 1e-4
+
+
+def test_balanced_keeps_as_many_of_each_class_as_there_are():
+    parts = [(range(0, 30), [0] * 20 + [1] * 10), (range(30, 60), [2] * 29 + [3])]
+    memory = feed("balanced", 10, parts)
+    assert Counter(memory.labels.tolist()) == {0: 3, 1: 3, 2: 3, 3: 1}
+    assert Counter(feed("balanced", 3, parts).labels.tolist()).most_common(1)[0][1] == 1
+
+
+def test_balanced_gives_up_old_samples_only_and_never_takes_them_back():
+    first = feed("balanced", 6, [(range(20), [0, 1] * 10)])
+    second = first.updated(np.arange(20, 40), np.array([2, 3] * 10))
+    assert set(second.ids[second.ids < 20]) <= set(first.ids)
+    assert len(second) == 6 and max(Counter(second.labels.tolist()).values()) <= 2
+
+
+def test_a_memory_that_is_not_full_keeps_everything():
+    assert len(feed("reservoir", 10, [(range(4), range(4))])) == 4

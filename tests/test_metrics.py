@@ -1,0 +1,49 @@
+"""Metrics on matrices worked out by hand."""
+
+from __future__ import annotations
+
+import pytest
+
+from acl.metrics import (
+    average_accuracy,
+    backward_transfer,
+    forgetting,
+    informativeness,
+    learning_accuracy,
+    summarise,
+)
+
+# Task 1 rises from 0.8 to 0.9 before it falls to 0.6: F and −BWT differ.
+R = [[0.8], [0.9, 0.7], [0.6, 0.5, 1.0]]
+
+
+def test_average_accuracy():
+    assert average_accuracy(R, 1) == 0.8
+    assert average_accuracy(R, 2) == pytest.approx(0.8)
+    assert average_accuracy(R, 3) == pytest.approx(0.7)
+
+
+def test_forgetting_takes_the_best_before_the_authors_take_the_first():
+    assert forgetting(R, 3) == pytest.approx((0.3 + 0.2) / 2)
+    assert -backward_transfer(R, 3) == pytest.approx((0.2 + 0.2) / 2)
+    assert forgetting(R, 2) == pytest.approx(-0.1)
+    assert forgetting(R, 1) == backward_transfer(R, 1) == 0
+
+
+def test_learned_minus_forgotten_is_kept():
+    t = 3
+    assert learning_accuracy(R, t) == pytest.approx((0.8 + 0.7 + 1.0) / 3)
+    assert average_accuracy(R, t) == pytest.approx(learning_accuracy(R, t) + (t - 1) / t * backward_transfer(R, t))
+
+
+def test_informativeness():
+    assert informativeness(R, 3) == pytest.approx({"new": 1.0, "past": 0.55, "together": 0.7})
+    assert informativeness(R, 1) == {"new": 0.8, "past": 0.0, "together": 0.8}
+
+
+def test_summary():
+    summary = summarise(R, R, R)
+    assert summary["A"] == pytest.approx(0.7) and summary["F"] == pytest.approx(0.25)
+    assert summary["F_diag"] == pytest.approx(0.2) and summary["A_mean"] == pytest.approx((0.8 + 0.8 + 0.7) / 3)
+    one = summarise([[0.5]], [[0.5]], [[0.5]])
+    assert (one["A"], one["F"], one["F_diag"]) == (0.5, 0.0, 0.0)

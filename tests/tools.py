@@ -1,0 +1,63 @@
+"""What several tests need: run a loop to its end, compare runs, wait for something."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from acl.config import RunConfig
+from acl.control import read_status
+from acl.events import TIMING, Epoch, Event, History, Resumed
+from acl.loop import Loop
+from acl.registry import prepare
+from acl.runs import Run
+
+
+def play(loop: Loop) -> list[Event]:
+    """Every fact from here to the end."""
+    events = []
+    while not loop.done:
+        event = loop.step()
+        if event is not None:
+            events.append(event)
+    return events
+
+
+def run_config(config: RunConfig) -> list[Event]:
+    return play(Loop(config, prepare(config)))
+
+
+def facts(events: list[Event]) -> list[dict[str, Any]]:
+    """What two runs of one config must agree in."""
+    return [
+        {"kind": event.kind, **{k: v for k, v in asdict(event).items() if k not in TIMING}}
+        for event in events
+        if not isinstance(event, Resumed)
+    ]
+
+
+def history_facts(run: Run) -> list[dict[str, Any]]:
+    return facts([row.event for row in run.history().rows])
+
+
+def durable(history: History) -> list[Event]:
+    return [row.event for row in history.rows if not isinstance(row.event, Epoch | Resumed)]
+
+
+def wait_for(what: Callable[[], Any], seconds: float = 60.0) -> Any:
+    """The first truthy answer of `what`; fails the test when it does not come."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        answer = what()
+        if answer:
+            return answer
+        time.sleep(0.005)
+    raise AssertionError(f"nothing came of {what} in {seconds:.0f} s")
+
+
+def state_of(path: Path) -> str:
+    status = read_status(path)
+    return status.state if status else ""

@@ -69,9 +69,7 @@ class Loop:
 
     def __init__(self, config: RunConfig, stream: TaskStream) -> None:
         if config.device == "cuda" and not torch.cuda.is_available():
-            raise UserError(
-                "device is cuda, but this torch cannot use a CUDA GPU: install one that can, or set device=cpu."
-            )
+            raise UserError("device is cuda, but this torch cannot use a GPU: install one that can, or set device=cpu.")
         self.config, self.stream = config, stream
         self.device = torch.device(config.device)
         train_ids = np.concatenate([task.train_ids for task in stream.tasks])

@@ -216,7 +216,7 @@ class Worker:
             epoch=training.epoch if training else 0,
             epochs=loop.config.epochs,
             progress=loop.progress,
-            eta_s=self._eta(),
+            eta_s=self._eta() if state == "playing" else None,
             images_per_s=loop.images_per_s,
             pool=n_pool,
             n=loop.n_wanted if not loop.done else 0,

@@ -60,6 +60,7 @@ def test_a_fresh_server_answers_a_deep_link_with_the_whole_navigation(path, tmp_
 def test_watch_pause_step_reload_and_find_it_again(app):
     with browser_page() as page:
         run = start_run(app, page)
+        request(run.path, pace=0.6)
         expect(header(page)).to_contain_text("playing")
         expect(page.locator(".st-key-phase")).to_contain_text(re.compile(r"task \d of 5 · "))
         for chart in ("accuracy", "balance", "plane", "map"):
@@ -73,7 +74,9 @@ def test_watch_pause_step_reload_and_find_it_again(app):
         before = read_status(run.path)
         page.get_by_role("button", name="Step task").click()
         wait_for(lambda: read_status(run.path).completed == (before.task, 3, "evaluate"))
-        wait_for(lambda: state_of(run.path) == "paused")
+        # A step is meant from what the page shows: wait until it shows the pause.
+        expect(header(page)).to_contain_text("paused")
+        expect(page.locator(".st-key-phase")).to_contain_text(f"task {before.task + 1} of 5 · first labels")
         page.get_by_role("button", name="Step phase").click()
         wait_for(lambda: read_status(run.path).completed == (before.task + 1, 0, "buy"))
         expect(page.locator(".st-key-phase")).to_contain_text("training")
@@ -101,7 +104,7 @@ def _curves_grow_without_remount(page: Page, run: Run) -> None:
     canvas.evaluate("node => { node.dataset.mark = 'mine' }")
     first = canvas.screenshot()
     rows = len(run.history().rows)
-    wait_for(lambda: len(run.history().rows) > rows + 300)
+    wait_for(lambda: len(run.history().rows) > rows + 100)
     time.sleep(1.0)
     assert canvas.evaluate("node => node.dataset.mark") == "mine" and canvas.evaluate("node => node.isConnected")
     assert canvas.screenshot() != first

@@ -49,7 +49,7 @@ def _blocks(p: Float64[Tensor, "n classes"]) -> Iterator[tuple[int, int, Int64[T
 
 @dataclass(frozen=True)
 class Roots:
-    """V_x = R_x ⊗ hᵀ, scaled, on the r classes of each sample that have a probability."""
+    """V_x = R_x ⊗ hᵀ on the r classes of each sample that have a probability."""
 
     h: Float64[Tensor, "n dim"]
     p: Float64[Tensor, "n classes"]
@@ -79,7 +79,19 @@ class Roots:
             parts.append(self.root[rows] @ own)
         return torch.cat(parts)
 
-    def take(self, keep: list[int]) -> Roots:
+    def scaled(self, scale: float) -> Roots:
+        return Roots(self.h, self.p, self.top, scale * self.root)
+
+    def gram(self) -> Float64[Tensor, "rows rows"]:
+        """V Vᵀ for the r rows of every sample one below the other: ⟨R_x, R_z⟩ ⟨h_x, h_z⟩."""
+        n, r, _ = self.root.shape
+        spread = self.root.new_zeros(n, r, self.p.shape[1])
+        spread = spread.scatter(2, self.top[:, None, :].expand_as(self.root), self.root).flatten(0, 1)
+        gram = spread @ spread.T
+        gram.view(n, r, n, r).mul_((self.h @ self.h.T)[:, None, :, None])
+        return gram
+
+    def take(self, keep: list[int] | slice) -> Roots:
         return Roots(self.h[keep], self.p[keep], self.top[keep], self.root[keep])
 
     def columns(self, matrix: Float64[Tensor, "classes dim classes dim"], y: int) -> Float64[Tensor, "classes dim r"]:
@@ -88,9 +100,9 @@ class Roots:
         return torch.stack(rows, 2) @ self.root[y].T
 
 
-def roots(h: Float64[Tensor, "n dim"], p: Float64[Tensor, "n classes"], r: int, scale: float) -> Roots:
+def roots(h: Float64[Tensor, "n dim"], p: Float64[Tensor, "n classes"], r: int) -> Roots:
     # In order of class, so that r = C is bit for bit the exact method.
     top = torch.argsort(p, dim=1, descending=True, stable=True)[:, :r].sort(1).values
     own = p.gather(1, top)
     eye = torch.eye(top.shape[1], dtype=p.dtype, device=p.device)
-    return Roots(h, p, top, scale * own.sqrt()[:, :, None] * (eye - own[:, None, :]))
+    return Roots(h, p, top, own.sqrt()[:, :, None] * (eye - own[:, None, :]))

@@ -10,9 +10,11 @@ import pytest
 import torch
 
 from acl.config import UserError, make_config
-from acl.exact_fisher import top_probabilities
+from acl.exact_fisher import roots, top_probabilities
+from acl.inverse_information import ClassForm, GramForm
 from acl.query import QueryContext, Samples
 from acl.registry import build
+from acl.strategies import bait
 from acl.strategies.bait import OVERSAMPLE, RIDGE, Bait, Estimate, State, estimate, start
 from tests.contexts import empty, make_context, with_duplicates
 
@@ -56,21 +58,32 @@ class Dense:
         return picked
 
 
+@pytest.fixture(params=[ClassForm, GramForm])
+def form(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> type:
+    """Both forms of the inverse, whichever is the smaller."""
+    for name in ("ClassForm", "GramForm"):
+        monkeypatch.setattr(bait, name, request.param)
+    return request.param
+
+
 def check(state: State, dense: Dense, picked: list[int], candidates: list[int]) -> None:
-    """A, AFA, and the gain or loss of `candidates` (rows of `state`) against the dense matrices."""
+    """A, AFA (or V A Vᵀ), and the gain of `candidates` (rows of `state`) against the dense matrices."""
     inverse = dense.inverse(picked)
     side = len(inverse)
-    np.testing.assert_allclose(state.a.reshape(side, side), inverse, rtol=1e-7, atol=1e-8)
-    np.testing.assert_allclose(state.afa.reshape(side, side), inverse @ dense.target @ inverse, rtol=1e-6, atol=1e-6)
+    if isinstance(state.space, ClassForm):
+        afa = inverse @ dense.target @ inverse
+        np.testing.assert_allclose(state.space.a.reshape(side, side), inverse, rtol=1e-7, atol=1e-8)
+        np.testing.assert_allclose(state.space.afa.reshape(side, side), afa, rtol=1e-6, atol=1e-6)
     gain = [dense.trace(picked) - dense.trace([*picked, y]) for y in candidates]
     np.testing.assert_allclose(state.gain(), gain, rtol=1e-6, atol=1e-8)
 
 
 @pytest.mark.parametrize("labelled", [0, 8])
 @pytest.mark.parametrize("scale", [1, 4])
-def test_updates_are_those_of_dense_inverses(labelled: int, scale: float) -> None:
+def test_updates_are_those_of_dense_inverses(form: type, labelled: int, scale: float) -> None:
     context = make_context(1, pool=12, labelled=labelled, dim=4, n_classes=3, scale=scale)
     state, dense, everyone = start(context, None), Dense(context), list(range(12))
+    assert isinstance(state.space, form)
     check(state, dense, [], everyone)
     for picked in ([3], [3, 7], [3, 7, 0]):
         state.change(picked[-1], 1)
@@ -82,8 +95,20 @@ def test_updates_are_those_of_dense_inverses(labelled: int, scale: float) -> Non
     check(state.take([5, 2]), dense, [3, 0], [5, 2])
 
 
+def test_gram_is_that_of_the_built_rows() -> None:
+    context = make_context(1, n_classes=5)
+    p = top_probabilities(context.pool, 3)
+    rows = roots(context.pool.h.double(), p, 3)
+    built = torch.zeros(len(p), 3, 5, 6, dtype=torch.float64)
+    for x in range(len(p)):
+        for k, c in enumerate(rows.top[x].tolist()):
+            built[x, :, c] = rows.root[x, :, k, None] * rows.h[x]
+    built = built.reshape(len(p) * 3, 30)
+    torch.testing.assert_close(rows.gram(), built @ built.T)
+
+
 @pytest.mark.parametrize("seed", range(12))
-def test_picks_are_those_of_brute_force(seed: int) -> None:
+def test_picks_are_those_of_brute_force(form: type, seed: int) -> None:
     n, labelled = (1, 3, 4, 9)[seed % 4], (0, 6)[seed % 2]
     context = make_context(seed, pool=14, labelled=labelled, dim=3, n_classes=3, scale=(1, 3, 8)[seed % 3], n=n)
     assert Bait().select(context).ids.tolist() == context.pool.ids[Dense(context).select(n)].tolist()
@@ -96,7 +121,7 @@ def test_scores_are_the_first_gains() -> None:
     np.testing.assert_allclose(Bait().select(context).scores["gain"], gain, rtol=1e-8, atol=1e-10)
 
 
-def test_duplicates_tie_and_the_lower_id_stays() -> None:
+def test_duplicates_tie_and_the_lower_id_stays(form: type) -> None:
     context = with_duplicates(make_context(3, pool=40, dim=5), copies=4)
     selection = Bait().select(context)
     gain = selection.scores["gain"].reshape(4, 10)
@@ -113,7 +138,7 @@ def test_top_classes_of_all_classes_is_exact(top_classes: int) -> None:
     assert torch.equal(exact.ids, same.ids) and torch.equal(exact.scores["gain"], same.scores["gain"])
 
 
-def test_top_classes_is_bait_of_the_truncated_probabilities() -> None:
+def test_top_classes_is_bait_of_the_truncated_probabilities(form: type) -> None:
     context = make_context(5, n_classes=6, scale=1)
     expected = {}
     for role in ("pool", "labelled"):
@@ -142,7 +167,6 @@ def test_classes_nobody_may_be_cost_nothing() -> None:
             for role, samples in context.roles().items()
         },
     )
-    assert start(wider, None).a.shape == start(context, None).a.shape
     assert torch.equal(Bait().select(wider).ids, Bait().select(context).ids)
     assert estimate(wider).bytes == pytest.approx(estimate(context).bytes, rel=0.01)
 
@@ -171,10 +195,18 @@ def test_refuses_features_that_float64_cannot_hold() -> None:
         Bait().select(huge)
 
 
-def test_stays_accurate_up_to_the_strength_it_accepts() -> None:
+def test_stays_accurate_up_to_the_strength_it_accepts(form: type) -> None:
     context = make_context(9, pool=10, labelled=0, dim=3, n_classes=3, scale=1, n=4)
     strong = replace(context, pool=replace(context.pool, h=context.pool.h * 9))
     assert Bait().select(strong).ids.tolist() == strong.pool.ids[Dense(strong).select(4)].tolist()
+
+
+def test_the_smaller_form_is_taken_and_its_memory_estimated() -> None:
+    context = make_context(9, pool=50, n_classes=30, dim=20)
+    few, rows = start(context, 2), 58 * 2
+    assert isinstance(few.space, GramForm) and few.space.gram.shape == (rows, rows)
+    assert isinstance(start(context, None).space, ClassForm)
+    assert estimate(context, 2).bytes < estimate(context, 15).bytes < estimate(context).bytes
 
 
 def test_does_not_look_at_the_memory() -> None:

@@ -13,11 +13,11 @@ least. The authors' code takes p over all outputs; here it is over the classes s
 to 1 in float64, without which diag p − ppᵀ is not positive.
 
 How: with K_x = V_x A V_xᵀ and Q_x = V_x A F A V_xᵀ the gain of x is tr((I + K_x)⁻¹ Q_x). All K and Q are computed
-once, O(N d² C²), and after a pick y corrected by V_x A V_yᵀ and V_x A F A V_yᵀ (Woodbury), O(N d C²).
+once, O(N d² C²), and after a pick y corrected by V_x A V_yᵀ and V_x A F A V_yᵀ (Woodbury), O(N d C²). Where
+there are fewer rows V than classes times dimensions, A is held by what it makes of those rows (GramForm).
 
 `top_classes` = r is an approximation: p is replaced, in every term above, by its r largest entries, scaled to
-sum to 1. C becomes r in the costs of the samples; the square matrices stay as wide as the classes that are
-anyone's top r times d.
+sum to 1. It makes V_x r rows instead of C, so that memory falls to (r N)², whatever C·d is.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ from jaxtyping import Float64, Int64
 from torch import Tensor
 
 from acl.config import UserError
-from acl.exact_fisher import CHUNK_ENTRIES, Roots, mean_fisher, roots, top_probabilities
+from acl.exact_fisher import CHUNK_ENTRIES, roots, top_probabilities
+from acl.inverse_information import ClassForm, GramForm, Space, identity, subtract, subtract_both
 from acl.query import QueryContext, Selection, first_equal
 from acl.strategies.base import Base
 
@@ -45,8 +46,10 @@ OVERSAMPLE = 2
 """Forward picks for each sample wanted, as in the authors' code."""
 MEMORY_SHARE = 0.8
 """Part of the machine's free memory that one query may fill."""
-SQUARE_MATRICES = 4
-"""Matrices of (C·d)² alive at once at the worst moment, when F, A, A·F and their product meet."""
+CLASS_MATRICES = 4
+"""Matrices of (C·d)² alive at once at the worst moment of ClassForm: F, A, A·F and their product."""
+GRAM_MATRICES = 3
+"""Matrices of (r·N)² alive at once at the worst moment of GramForm: the Gram matrix and what Woodbury needs."""
 SAMPLE_MATRICES = 12
 """Matrices of r² for each pool sample: R, K, Q, the corrections and what the solver copies."""
 LEAST_CLASSES = 2
@@ -114,15 +117,20 @@ def estimate(context: QueryContext, top_classes: int | None = None) -> Estimate:
     n_pool, n_known = len(context.pool), len(context.pool) + len(context.labelled)
     n_classes = _h_and_p(context, top_classes)[1].shape[1]
     d, r = context.pool.h.shape[1], min(top_classes or n_classes, n_classes)
-    side = n_classes * d
-    floats = SQUARE_MATRICES * side**2 + SAMPLE_MATRICES * n_pool * r**2 + n_known * (2 * d + 4 * n_classes)
-    first = 2 * (n_known + 2 * n_pool) * (r * d) ** 2 / 2 + 5 * side**3
-    forward = 6 * side**2 * r + 4 * n_pool * side * r + SAMPLE_MATRICES * n_pool * r**3
-    backward = 6 * side**2 * r
     n_forward = min(OVERSAMPLE * context.n, n_pool)
+    changes = 2 * n_forward - context.n
+    samples = SAMPLE_MATRICES * n_pool * r**2 + n_known * (2 * d + 4 * n_classes) + 2 * CHUNK_ENTRIES
+    flops = SAMPLE_MATRICES * n_forward * n_pool * r**3
+    # Multiply-adds count as two; the cubes are those of the inverse and of A F A.
+    if n_known * r < n_classes * d:
+        square = GRAM_MATRICES * (side := n_known * r) ** 2
+        flops += 2 * side**2 * (d + n_classes + 2 * (side - n_pool * r) + r + 2 * r * changes)
+    else:
+        square = CLASS_MATRICES * (side := n_classes * d) ** 2
+        flops += (n_known + 2 * n_pool) * (r * d) ** 2 + 5 * side**3
+        flops += changes * 6 * side**2 * r + n_forward * 4 * n_pool * side * r
     bytes_per_float = torch.finfo(torch.float64).bits // 8
-    flops = first + n_forward * forward + (n_forward - context.n) * backward
-    return Estimate((floats + 2 * CHUNK_ENTRIES) * bytes_per_float, flops)
+    return Estimate((square + samples) * bytes_per_float, flops)
 
 
 def refuse_if_too_large(context: QueryContext, top_classes: int | None) -> None:
@@ -157,48 +165,44 @@ def refuse_if_too_strong(h: Float64[Tensor, "n dim"], weight: Float64[Tensor, " 
 
 @dataclass
 class State:
-    """A and AFA for the picks so far, and K_x and Q_x of the samples that may be picked or taken back."""
+    """What the picks so far leave: A and AFA in one of two forms, and K_x and Q_x of every candidate."""
 
-    roots: Roots
-    a: Float64[Tensor, "classes dim classes dim"]
-    afa: Float64[Tensor, "classes dim classes dim"]
+    space: Space
     k: Float64[Tensor, "n r r"]
     q: Float64[Tensor, "n r r"]
 
     def gain(self) -> Float64[Tensor, " n"]:
         """How much each sample would lower tr(A F) if it were added: tr((I + K)⁻¹ Q)."""
-        factor = torch.linalg.cholesky(_eye(self.k) + self.k)
+        factor = torch.linalg.cholesky(identity(self.k) + self.k)
         return _trace(torch.cholesky_solve(self.q, factor))
 
     def loss(self) -> Float64[Tensor, " n"]:
         """How much each sample would raise tr(A F) if it were taken back: tr((I − K)⁻¹ Q)."""
-        return _trace(torch.linalg.solve(_eye(self.k) - self.k, self.q))
+        return _trace(torch.linalg.solve(identity(self.k) - self.k, self.q))
 
     def change(self, y: int, sign: int) -> None:
-        """Add (sign 1) or take back (−1) sample y: A ← A − U S⁻¹ Uᵀ with U = A V_yᵀ, S = K_y ± I; the rest follows."""
-        s_inverse = torch.linalg.inv(sign * _eye(self.k) + self.k[y])
+        """Add (sign 1) or take back (−1) sample y: A ← A − A V_yᵀ S⁻¹ V_y A with S = K_y ± I; the rest follows."""
+        s_inverse = torch.linalg.inv(sign * identity(self.k) + self.k[y])
         half_q = self.q[y] / 2
-        u, t = self.roots.columns(self.a, y), self.roots.columns(self.afa, y)
-        us, uk, tk = u @ s_inverse, self.roots.times(u), self.roots.times(t)
+        uk, tk = self.space.change(y, s_inverse, half_q)
         ks = uk @ s_inverse
-        _subtract(self.a.flatten(2).flatten(0, 1), us.flatten(0, 1), u.flatten(0, 1))
-        _subtract_both(self.afa.flatten(2).flatten(0, 1), us.flatten(0, 1), (t - us @ half_q).flatten(0, 1))
-        _subtract(self.k, ks, uk)
-        _subtract_both(self.q, ks, tk - ks @ half_q)
+        subtract(self.k, ks, uk)
+        subtract_both(self.q, ks, tk - ks @ half_q)
 
     def take(self, keep: list[int]) -> State:
-        return State(self.roots.take(keep), self.a, self.afa, self.k[keep], self.q[keep])
+        return State(self.space.take(keep), self.k[keep], self.q[keep])
 
 
 def start(context: QueryContext, top_classes: int | None) -> State:
-    """Before the first pick: A₀, A₀FA₀, and K and Q of every pool sample."""
-    n_pool, n_labelled = len(context.pool), len(context.labelled)
+    """Before the first pick: A₀ and A₀FA₀ in the smaller of the two forms, K and Q of every pool sample."""
+    n_pool = len(context.pool)
     h, p = _h_and_p(context, top_classes)
-    scale = sqrt(context.n / (n_labelled + context.n))
+    scale = sqrt(context.n / (len(context.labelled) + context.n))
     refuse_if_too_strong(h[:n_pool], scale**2 * (p * (1 - p)).sum(1)[:n_pool])
-    samples = roots(h[:n_pool], p[:n_pool], top_classes or p.shape[1], scale)
-    a, afa = _a_and_afa(mean_fisher(h, p), mean_fisher(h[n_pool:], p[n_pool:]), 1 - scale**2)
-    return State(samples, a, afa, samples.forms(a), samples.forms(afa))
+    every = roots(h, p, top_classes or p.shape[1])
+    form = GramForm if every.root.shape[:2].numel() < h.shape[1] * p.shape[1] else ClassForm
+    space = form.start(every, n_pool, scale, RIDGE)
+    return State(space, *space.forms())
 
 
 def _h_and_p(
@@ -208,31 +212,6 @@ def _h_and_p(
     known = [samples for samples in (context.pool, context.labelled) if len(samples)]
     p = torch.cat([top_probabilities(samples, top_classes) for samples in known])
     return torch.cat([samples.h.double() for samples in known]), p[:, p.sum(0) > 0]
-
-
-def _a_and_afa(target: Tensor, labelled: Tensor, weight: float) -> tuple[Tensor, Tensor]:
-    """A₀ = (RIDGE · I + weight · labelled)⁻¹ and A₀ · target · A₀, in the shape they came in."""
-    side = target.shape[0] * target.shape[1]
-    information = labelled.reshape(side, side).mul_(weight)
-    information.diagonal().add_(RIDGE)
-    a = torch.cholesky_inverse(torch.linalg.cholesky(information))
-    afa = a @ target.reshape(side, side) @ a
-    return a.reshape(target.shape), afa.reshape(target.shape)
-
-
-def _subtract(matrix: Tensor, x: Tensor, y: Tensor) -> None:
-    """matrix ← matrix − x yᵀ, in place; of one matrix or of a batch."""
-    (matrix.addmm_ if matrix.ndim == 2 else matrix.baddbmm_)(x, y.mT, alpha=-1)
-
-
-def _subtract_both(matrix: Tensor, x: Tensor, y: Tensor) -> None:
-    """matrix ← matrix − x yᵀ − y xᵀ, in place."""
-    _subtract(matrix, x, y)
-    _subtract(matrix, y, x)
-
-
-def _eye(like: Tensor) -> Tensor:
-    return torch.eye(like.shape[-1], dtype=like.dtype, device=like.device)
 
 
 def _trace(matrices: Float64[Tensor, "n r r"]) -> Float64[Tensor, " n"]:

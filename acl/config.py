@@ -123,6 +123,13 @@ class RunConfig(BaseModel):
         description="AccuACL takes this many times the picks by distribution, then cuts by magnitude.",
         json_schema_extra={"group": "strategy"},
     )
+    top_classes: int | None = Field(
+        None,
+        ge=2,
+        title="Top classes",
+        description="BAIT looks only at this many of each sample's most probable classes; empty looks at all (exact).",
+        json_schema_extra={"group": "strategy"},
+    )
     classes_per_task: int = Field(
         2, ge=1, title="Classes per task", description="How many new classes each task brings.",
         json_schema_extra={"group": "data"},
@@ -208,6 +215,11 @@ class RunConfig(BaseModel):
     @classmethod
     def _auto_lambda(cls, value: Any) -> Any:
         return None if isinstance(value, str) and value.lower() in {"auto", "none", ""} else value
+
+    @field_validator("top_classes", mode="before")
+    @classmethod
+    def _exact_classes(cls, value: Any) -> Any:
+        return None if isinstance(value, str) and value.lower() in {"exact", "none", ""} else value
 
     @model_validator(mode="after")
     def _budget_fits(self) -> RunConfig:

@@ -38,6 +38,10 @@ class Samples:
     def take(self, keep: Tensor) -> Samples:
         return Samples(self.ids[keep], self.h[keep], self.p[keep])
 
+    def sorted(self) -> Samples:
+        """The same samples in order of id; no copy where they already are."""
+        return self if bool((self.ids.diff() >= 0).all()) else self.take(torch.argsort(self.ids, stable=True))
+
 
 @dataclass(frozen=True)
 class QueryContext:
@@ -47,6 +51,8 @@ class QueryContext:
     memory: the samples kept from past tasks, M_t (both may be empty); classes: the classes seen so far, the
     columns of every p; lambda_: weight of the past in AccuACL's target, 0..1; n_classes: all outputs of the
     network; seed, task and round name the random draws.
+
+    Each role is kept in order of id, so that no result depends on the order its rows came in.
     """
 
     pool: Samples
@@ -71,6 +77,10 @@ class QueryContext:
             for name, values in (("features h", samples.h), ("probabilities p", samples.p)):
                 if not bool(torch.isfinite(values).all()):
                     raise UserError(f"The {name} of the {role} hold NaN or infinite values: no ranking.")
+            if bool((samples.p < 0).any()) or not bool(samples.p.any(1).all()):
+                raise UserError(f"The probabilities p of the {role} hold negative values or a row of zeros.")
+            # Sums round differently in another order: by their last bits near ties would be decided otherwise.
+            object.__setattr__(self, role, samples.sorted())
 
     def roles(self) -> dict[str, Samples]:
         return {"pool": self.pool, "labelled": self.labelled, "memory": self.memory}
@@ -103,6 +113,17 @@ def best(score: Float[Tensor, " pool"], ids: Int64[Tensor, " pool"], n: int) -> 
     """Positions of the `n` highest scores, best first; ties go to the lower sample id."""
     by_id = torch.argsort(ids)
     return by_id[torch.argsort(score[by_id], descending=True, stable=True)][:n]
+
+
+def first_equal(samples: Samples) -> Int64[Tensor, " n"]:
+    """For each sample the position of the first one with exactly its features and probabilities.
+
+    Matrix products round the same row differently at different places, so exact duplicates need this to tie.
+    """
+    group = torch.unique(torch.cat([samples.h, samples.p], 1), dim=0, return_inverse=True)[1]
+    places = torch.arange(len(samples), device=group.device)
+    first = torch.full_like(places, len(samples)).scatter_reduce(0, group, places, "amin")
+    return first[group]
 
 
 def load_snapshot(path: Path) -> QueryContext:

@@ -34,6 +34,12 @@ def shuffled(key: int, ids: NDArray[np.int64]) -> NDArray[np.int64]:
     return ids[np.lexsort((ids, mix(key, ids)))]
 
 
+def uniforms(key: int, ids: NDArray[np.int64]) -> NDArray[np.float64]:
+    """One pseudo-random number for each id, strictly between 0 and 1 (52 bits, the middle of each step)."""
+    bits = np.finfo(np.float64).nmant
+    return np.ldexp((mix(key, ids) >> np.uint64(64 - bits)).astype(np.float64) + 0.5, -bits)
+
+
 def generator(seed: int, purpose: str, *where: int) -> torch.Generator:
     """A CPU generator for draws that belong to no sample, such as the first weights."""
     return torch.Generator().manual_seed(key(seed, purpose, *where) >> 1)

@@ -105,9 +105,9 @@ def _widget(name: str, defaults: RunConfig, preset: str, values: dict[str, Any])
     return _number(title, name, default, common)
 
 
-def _number(title: str, name: str, default: float, common: dict[str, Any]) -> float:
+def _number(title: str, name: str, default: float | None, common: dict[str, Any]) -> float | None:
     """A number input without hard limits: what is out of range gets its sentence from the config itself."""
-    if isinstance(default, int):
+    if default is None or isinstance(default, int):
         return st.number_input(title, value=default, step=1, **common)
     return st.number_input(title, value=float(default), step=None, format="%g", **common)
 

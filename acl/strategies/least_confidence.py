@@ -1,0 +1,22 @@
+"""The samples whose most probable class is the least probable.
+
+Source: D. D. Lewis and W. A. Gale, A Sequential Algorithm for Training Text Classifiers, SIGIR 1994; as
+written here: B. Settles, Active Learning Literature Survey, 2009, section 3.1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from acl.query import QueryContext, Selection, best
+from acl.strategies.base import Base
+
+LABEL = "LeastConf"
+
+
+@dataclass(frozen=True)
+class LeastConfidence(Base):
+    def select(self, context: QueryContext) -> Selection:
+        least_confidence = 1 - context.pool.p.double().amax(1)
+        picked = best(least_confidence, context.pool.ids, context.n)
+        return Selection(context.pool.ids[picked], {"least_confidence": least_confidence})

@@ -183,6 +183,7 @@ class Worker:
                     self._say("paused")
             self._playing_since, self._progress_then = time.monotonic(), self.loop.progress
             self._phase_began = time.monotonic()
+            self._last_beat = 0.0
         if self.control.mode == "stop":
             raise Stopped
 

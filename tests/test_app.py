@@ -1,0 +1,286 @@
+"""The pages without a browser: every state a run can be in, and the helpers behind the widgets."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from acl.config import RunConfig, UserError
+from acl.control import Control, Status, write_status
+from acl.events import Bought, Epoch, Evaluated, History, Row, Started, TaskStarted, to_line
+from acl.presets import preset_config
+from acl.registry import discover
+from acl.runs import Run, create
+from acl.worker import execute
+from app import charts, close_up, data, details, launch, palette, state, words
+from app.controls import target
+from app.forms import no_effect
+from app.gallery import Card, cards_html, sprite
+from tests.conftest import small_config
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True)
+def no_backend(monkeypatch, runs):
+    """Pages are drawn without starting processes, on an empty runs folder."""
+    runs.mkdir()
+    monkeypatch.setattr(state, "RUNS", runs)
+    monkeypatch.setattr("app.start.RUNS", runs)
+    monkeypatch.setattr("app.shelf.RUNS", runs)
+    monkeypatch.setattr("acl.backend.ensure", lambda runs: None)
+    monkeypatch.setattr("acl.backend.attach", lambda runs: None)
+
+
+def page(name: str, **query: str) -> AppTest:
+    test = AppTest.from_file(str(ROOT / "app" / "main.py"), default_timeout=30)
+    for key, value in query.items():
+        test.query_params[key] = value
+    test.switch_page(str(ROOT / "pages" / f"{name}.py")).run()
+    assert not test.exception
+    return test
+
+
+def text(test: AppTest) -> str:
+    parts = [*test.markdown, *test.caption, *test.error, *test.info]
+    return " ".join(str(part.value) for part in parts)
+
+
+# -- states --------------------------------------------------------------------------------------------
+
+
+def test_the_first_page_offers_a_run_and_the_recordings():
+    test = page("start")
+    labels = [button.label for button in test.button]
+    assert "Start the run" in labels and sum("kept" in label for label in labels) == 3
+    assert test.selectbox(key="preset").value == "digits-demo"
+
+
+def test_a_run_nobody_has_taken_yet(runs):
+    run = create(small_config(), runs)
+    assert "Waiting for the backend" in text(page("run", run=run.id))
+
+
+def test_a_finished_run_shows_its_sum_and_all_charts(runs):
+    run = create(small_config(), runs)
+    execute(run)
+    test = page("run", run=run.id)
+    summary = run.summary
+    learned, kept = 100 * summary["LA"], 100 * summary["A"]
+    assert f"{learned:.1f} % learned" in text(test) and f"{kept:.1f} % kept" in text(test)
+    specs = [json.loads(chart.proto.spec) for chart in test.get("echarts_chart")]
+    assert len(specs) == 5
+    assert not test.button(key=f"play-{run.id}").value and test.button(key=f"play-{run.id}").disabled
+
+
+def test_a_run_in_its_first_training_with_a_half_last_line(runs):
+    run = create(small_config(), runs)
+    events = [
+        Started("SplitDigits", list("0123456789"), [{"classes": [0, 1], "pool": 9, "test": 2}] * 5, "cpu"),
+        TaskStarted(1, [0, 1], 9, 0),
+        Bought(1, 0, [3, 5], [0, 1], "start", 2),
+        Epoch(1, 0, 1, 0.7),
+    ]
+    lines = [to_line(event, i, 0.0) for i, event in enumerate(events)]
+    run.events.write_text("".join(lines) + '{"seq": 4, "t"')
+    write_status(
+        run.path, Status("playing", task=1, phase="train", epoch=1, epochs=3, device="cpu", images_per_s=5400.0)
+    )
+    test = page("run", run=run.id)
+    assert "task 1 of 5 · first labels · training, epoch 1 of 3" in text(test) and "5,400 img/s · cpu" in text(test)
+    assert "The first query comes" in text(test)
+
+
+@pytest.mark.parametrize("state_", ["queued", "starting", "paused", "stopped", "failed"])
+def test_every_state_has_its_word(runs, state_):
+    run = create(small_config(), runs)
+    write_status(run.path, Status(state_, error="The loss became nan." if state_ == "failed" else ""))
+    test = page("run", run=run.id)
+    assert words.STATE[state_][0] in text(test)
+    assert ("The loss became nan. Every finished round is kept." in text(test)) == (state_ == "failed")
+
+
+def test_no_such_run_and_names_that_are_none():
+    assert "There is no run 'nobody-here'" in text(page("run", run="nobody-here"))
+    assert "is not the name of a run" in text(page("run", run="../../etc"))
+
+
+def test_a_damaged_run_is_a_sentence(runs):
+    run = create(small_config(), runs)
+    (run.path / "config.json").write_text('{"format": "9"}')
+    assert "no run settings" in text(page("run", run=run.id))
+    (run.path / "config.json").write_text('{"format": "9", "config": {}}')
+    assert "format '9'" in text(page("run", run=run.id))
+    assert page("library").dataframe[0].value.set_index("id").at[run.id, "state"] == "damaged"
+
+
+def test_the_library_without_runs_still_lists_the_recordings():
+    table = page("library").dataframe[0].value
+    assert (table["state"] == "recorded").all() and len(table) == 3
+    assert "No run matches" in text(page("library", q="zzz"))
+
+
+# -- what a press means --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("shown", "step", "expected"),
+    [
+        (None, "phase", (1, 0, "buy")),
+        (None, "task", (1, 3, "evaluate")),
+        (Status("paused", task=2, round=1, phase="score"), "phase", (2, 1, "score")),
+        (Status("playing", task=2, round=1, phase="train"), "round", (2, 1, "evaluate")),
+        (Status("playing", task=2, round=1, phase="train"), "task", (2, 3, "evaluate")),
+    ],
+)
+def test_a_step_raises_the_target_to_the_end_of_what_is_shown(shown, step, expected):
+    assert target(small_config(), shown, step) == expected
+
+
+def test_what_was_asked_shows_until_the_worker_has_seen_it():
+    control = Control(seq=4, mode="pause")
+    assert words.requested(control, Status("playing", seq=3)) == "requested: pause"
+    assert words.requested(control, Status("paused", seq=4)) == ""
+
+
+def test_settings_without_effect_say_why():
+    values = {"strategy": "entropy", "learner": "finetune"}
+    assert "does not use" in no_effect("lambda", values) and "no memory" in no_effect("memory", values)
+    assert no_effect("lambda", {"strategy": "accuacl", "learner": "er"}) is None
+    assert "at once" in no_effect("n_query", {"strategy": "full", "learner": "er"})
+
+
+# -- words, tables, charts -----------------------------------------------------------------------------
+
+
+def test_phases_in_words():
+    config = preset_config("digits-demo")
+    status = Status("playing", task=3, round=2, phase="score", pool=231, n=10)
+    assert words.phase(config, status, 5) == "task 3 of 5 · query round 2 of 3 · choosing 10 of 231"
+
+
+def test_the_story_tells_what_fell():
+    rows = [
+        Row(0, 0.0, Evaluated(1, 3, [0.98], [1.0], [0.9], True)),
+        Row(1, 0.0, Bought(2, 1, [1, 2, 3], [3, 3, 2], "accuacl", 13)),
+        Row(2, 0.0, Evaluated(2, 1, [0.71, 0.9], [1.0, 1.0], [0.7, 0.9], False)),
+    ]
+    sentences = [sentence for _, sentence in words.story(History(rows))]
+    assert "3 samples were labelled: 1 of class 2, 2 of class 3" in sentences[1]
+    assert "task 1 fell from 98 % to 71 %" in sentences[2]
+
+
+def test_learned_minus_forgotten_is_kept_in_the_table():
+    rows = [
+        Row(i, 0.0, Evaluated(i + 1, 3, row, row, row, True))
+        for i, row in enumerate([[0.8], [0.9, 0.7], [0.6, 0.5, 1.0]])
+    ]
+    table = data.balance_table(History(rows))
+    assert table["learned"].sub(table["forgotten"]).tolist() == pytest.approx(table["kept"].tolist())
+    assert table["forgetting"].tolist() == pytest.approx([0, -10, 25])
+
+
+def test_the_cuts_are_the_last_ones_let_through(runs):
+    run = create(small_config(), runs)
+    execute(run)
+    history = data.LiveRun(run).history()
+    query = [q for q in history.of(data.Scored) if q.task == 2][0]
+    scores = data.scores_of(run, query)
+    least_d, least_m = close_up.cuts(scores, query, run.config)
+    assert (scores["distribution"] >= least_d).sum() == 2 * len(query.ids)
+    inside = scores[(scores["distribution"] >= least_d) & (scores["magnitude"] >= least_m)]
+    assert sorted(inside["id"]) == sorted(query.ids)
+    points = data.map_of(run, query)
+    assert points["role"].value_counts()["pool"] == query.pool
+    age = data.task_of_memory(history, 2)
+    assert len(age) == 10 and set(age.values()) == {1}
+    assert charts.map_chart(points, set(query.ids), "accuacl", age, 2)["series"][-1]["name"] == "picks 4"
+
+
+def test_pictures_come_from_the_dataset_or_from_the_run_itself():
+    recorded = Run(state.RECORDED / "recorded-er-accuacl-digits-s0")
+    ids = [event.ids[0] for event in recorded.history().of(Bought)]
+    theirs = data.pictures(recorded, ids)
+    ours = data.stream_of(recorded.config.to_json()).images[ids]
+    assert (theirs == ours).all()
+    assert data.pictures(recorded, [10**9]) is None
+
+
+def test_a_gallery_escapes_what_it_is_given():
+    html = cards_html(None, [Card("<script>x</script>", ("<b>",), "#123456", '"><img>')])
+    assert "<script>" not in html and "<b>" not in html and "<img" not in html
+
+
+def test_a_sprite_holds_every_picture():
+    import base64
+    import io
+
+    import numpy as np
+    from PIL import Image
+
+    images = np.random.default_rng(0).integers(0, 255, (40, 4, 4, 3), dtype=np.uint8)
+    sheet = np.asarray(Image.open(io.BytesIO(base64.b64decode(sprite(images).split(",")[1]))))
+    for i in (0, 31, 32, 39):
+        assert (sheet[i // 32 * 4 : i // 32 * 4 + 4, i % 32 * 4 : i % 32 * 4 + 4] == images[i]).all()
+
+
+def test_losses_are_thinned_and_keep_their_ends():
+    rows = [Row(i, 0.0, Epoch(1 + i // 600, 0, i, float(i))) for i in range(1200)]
+    table, boundaries = details.loss_table(History(rows))
+    assert len(table) < 700 and table["loss"].iloc[-1] == 1199 and boundaries == [600.0]
+
+
+def test_a_chart_of_nothing_can_be_drawn():
+    empty = data.accuracy_table(History(), 3)
+    assert charts.accuracy_chart(empty, 1)["series"] and isinstance(empty, pd.DataFrame)
+
+
+# -- colours -------------------------------------------------------------------------------------------
+
+
+def luminance(colour: str) -> float:
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return sum(w * c for w, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def contrast(a: str, b: str) -> float:
+    light, dark = sorted((luminance(a), luminance(b)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def test_tasks_and_curves_can_be_seen_on_both_backgrounds():
+    for colour in [*palette.task_colours(12), palette.KEPT, palette.LEARNED, palette.FORGOTTEN, palette.OTHER]:
+        assert min(contrast(colour, "#FFFFFF"), contrast(colour, "#14161A")) > 3
+    assert len(set(palette.task_colours(50))) == 50
+
+
+def test_every_strategy_has_its_colour_and_the_theme_mirrors_them():
+    assert set(discover("strategies")) <= set(palette.STRATEGIES)
+    theme = (ROOT / ".streamlit" / "config.toml").read_text()
+    assert all(colour in theme for colour in palette.STRATEGIES.values())
+
+
+# -- starting ------------------------------------------------------------------------------------------
+
+
+def test_a_port_in_use_is_one_sentence():
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(UserError, match=f"Port {port} is in use.*PORT={port + 1}"):
+            launch.check_port(port)
+    with pytest.raises(UserError, match="1..65535"):
+        launch.check_port(0)
+
+
+def test_settings_are_all_described():
+    for info in RunConfig.model_fields.values():
+        assert info.title and info.description and info.json_schema_extra["group"]

@@ -40,7 +40,11 @@ def page() -> None:
         st.space("stretch")
         if st.button("New run", icon=":material/add:"):
             new_run()
+    # A dialog opened inside the polling fragment could be lost to its next tick.
+    asked = st.session_state.pop("delete", None)
     st.fragment(_table, run_every=2 * POLL_S)(search)
+    if asked is not None:
+        _confirm(asked)
 
 
 def _table(search: str) -> None:
@@ -98,21 +102,25 @@ def _actions(run: Run, row: dict[str, Any]) -> None:
     with st.container(horizontal=True, key="actions"):
         if st.button("Open", icon=":material/open_in_new:", type="primary", disabled=damaged):
             open_run(run)
-        if st.button("Resume", icon=":material/play_arrow:", disabled=over or (active and row["state"] == "playing")):
-            _resume(run)
-        if st.button("Delete", icon=":material/delete:", disabled=run.recorded):
-            _confirm(run)
+        playing = active and row["state"] == "playing"
+        st.button("Resume", icon=":material/play_arrow:", disabled=over or playing, on_click=_resume, args=(run,))
+        st.button("Delete", icon=":material/delete:", disabled=run.recorded, on_click=_ask_to_delete, args=(run,))
         st.caption(f"{run.id}")
+    if "delete" in st.session_state:
+        st.rerun()
 
 
 def _resume(run: Run) -> None:
     try:
         request(run.path, mode="play", until=None)
         ensure_backend()
+        st.toast(f"{run.id} goes on.")
     except UserError as error:
-        st.error(str(error), icon=":material/error:")
-        return
-    st.toast(f"{run.id} goes on.")
+        st.toast(str(error), icon=":material/error:", duration="long")
+
+
+def _ask_to_delete(run: Run) -> None:
+    st.session_state["delete"] = run
 
 
 @st.dialog("Delete this run?")

@@ -29,7 +29,16 @@ def _tasks_axis(n_tasks: int, name: str) -> Spec:
 
 
 def _end_label(text: str = "{a}") -> Spec:
-    return {"endLabel": {"show": True, "formatter": text, "color": "inherit", "fontSize": 12, "distance": 6}}
+    return {
+        "endLabel": {
+            "show": True,
+            "formatter": text,
+            "color": "inherit",
+            "fontSize": 12,
+            "lineHeight": 15,
+            "distance": 6,
+        }
+    }
 
 
 def accuracy_chart(table: pd.DataFrame, n_tasks: int) -> Spec:
@@ -117,13 +126,13 @@ def plane_chart(scores: pd.DataFrame, strategy: str, cuts: tuple[float, float] |
     lines = [{"xAxis": cuts[0]}, {"yAxis": cuts[1]}] if cuts else []
     return {
         "animation": False,
-        "grid": {"left": 56, "right": 16, "top": 30, "bottom": 44, **FIXED},
+        "grid": {"left": 68, "right": 12, "top": 30, "bottom": 44, **FIXED},
         "legend": _legend(),
         "dataset": [{"source": table}, {"source": picks}],
         "tooltip": {"trigger": "item"},
         "xAxis": {**_scaled("distribution score D"), "nameGap": 26},
         "yAxis": {
-            **_scaled("magnitude M"), "type": "log" if positive else "value", "nameGap": 46,
+            **_scaled("magnitude M"), "type": "log" if positive else "value", "nameGap": 50,
             "axisLabel": {"hideOverlap": True},
         },
         "series": [

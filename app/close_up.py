@@ -47,13 +47,17 @@ def _plane(query: Scored | None, scores: pd.DataFrame | None, config: RunConfig)
         name = data.label_of("strategies", query.strategy)
         st.markdown(
             f"**What {name} chose** · task {query.task}, round {query.round}",
-            help=f"{words.HELP['M']} {words.HELP['D']} {words.HELP['λ']} Here λ = {query.lambda_:.2f}.",
+            help=f"{words.HELP['M']} {words.HELP['D']} {_lambda_help(query)}".strip(),
         )
     if query is None or scores is None:
         _nothing_yet(query)
         return
     spec = charts.plane_chart(scores, query.strategy, cuts(scores, query, config))
     st.echarts_chart(spec, key="plane", height=HEIGHT, alt="Magnitude and distribution score of the pool")
+
+
+def _lambda_help(query: Scored) -> str:
+    return f"{words.HELP['λ']} Here λ = {query.lambda_:.2f}." if words.uses_lambda(query.strategy) else ""
 
 
 def cuts(scores: pd.DataFrame, query: Scored, config: RunConfig) -> tuple[float, float] | None:

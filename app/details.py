@@ -41,7 +41,12 @@ def _story(history: History) -> None:
             "what happened": [sentence for _, sentence in lines],
         }
     )
-    st.dataframe(frame, hide_index=True, height=320, column_config={"time": st.column_config.Column(width=90)})
+    st.dataframe(
+        frame,
+        hide_index=True,
+        height=320,
+        column_config={"time": st.column_config.Column(width=90), "what happened": st.column_config.Column(width=1100)},
+    )
 
 
 def _settings(config: RunConfig) -> None:

@@ -10,6 +10,7 @@ from acl.config import FULL, RunConfig, UserError, make_config
 from acl.presets import PRESETS, preset_config
 from acl.registry import Kind, choices, prepare
 from acl.runs import resolved, snapshot_bytes
+from app import words
 
 MAIN = ("learner", "strategy", "n_end", "memory", "seed")
 PLUGINS: dict[str, Kind] = {"dataset": "datasets", "learner": "learners", "strategy": "strategies"}
@@ -99,9 +100,7 @@ def _widget(name: str, defaults: RunConfig, preset: str, values: dict[str, Any])
         return _lambda(title, common)
     if get_origin(info.annotation) is Literal:
         options = list(get_args(info.annotation))
-        return st.selectbox(
-            title, options, options.index(default), format_func=lambda option: option.replace("_", " "), **common
-        )
+        return st.selectbox(title, options, options.index(default), format_func=words.option, **common)
     return _number(title, name, default, common)
 
 

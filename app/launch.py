@@ -49,7 +49,7 @@ def _serve(port: int) -> int:
     command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app" / "main.py"), f"--server.port={port}"]
     # A session of its own, so that Ctrl-C reaches this process alone and the app is ended in order.
     app = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, start_new_session=True)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(_end(app)))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     url = f"http://{HOST}:{port}"
     try:
         while app.poll() is None and not _healthy(url):

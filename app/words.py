@@ -18,6 +18,7 @@ from acl.events import (
     TaskStarted,
     Trained,
 )
+from acl.registry import choices
 from app.data import label_of
 
 HELP = {
@@ -99,6 +100,27 @@ def requested(control: Control, status: Status | None) -> str:
     return f"requested: {control.mode}"
 
 
+def uses_lambda(strategy: str) -> bool:
+    found = choices("strategies").get(strategy)
+    return found is not None and "lambda" in found.settings
+
+
+OPTIONS = {
+    "mlp": "small MLP",
+    "cnn": "small CNN",
+    "resnet18": "ResNet-18",
+    "cpu": "CPU",
+    "cuda": "GPU (CUDA)",
+    "crop_flip": "crop and mirror",
+    "flip": "mirror",
+}
+
+
+def option(value: str) -> str:
+    """How a form shows one choice of a setting."""
+    return OPTIONS.get(value, value.replace("_", " "))
+
+
 # -- what happened -------------------------------------------------------------------------------------
 
 
@@ -124,11 +146,12 @@ def _sentence(event: Event, before: list[float]) -> str:
             return f"Task {event.task} arrived: {event.pool} unlabelled samples of classes {classes}."
         case Scored():
             name = label_of("strategies", event.strategy)
-            return f"{_where(event)}: {name} chose {len(event.ids)} of {event.pool} samples (λ = {event.lambda_:.2f})."
+            weight = f" (λ = {event.lambda_:.2f})" if uses_lambda(event.strategy) else ""
+            return f"{_where(event)}: {name} chose {len(event.ids)} of {event.pool:,} samples{weight}."
         case Bought():
             return f"{_where(event)}: {len(event.ids)} samples were labelled: {_counts(event.labels)}."
         case Trained():
-            return f"{_where(event)}: training took {event.seconds:.1f} s; the loss ended at {event.loss:.3f}."
+            return f"{_where(event)}: training took {event.seconds:.2f} s; the loss ended at {event.loss:.3f}."
         case Remembered():
             return f"The memory now holds {len(event.ids)} samples." if event.ids else ""
         case Evaluated():

@@ -43,16 +43,12 @@ class App:
 
     def start(self) -> None:
         self.process = subprocess.Popen(
-            [
-                sys.executable, "-m", "streamlit", "run", str(ROOT / "app" / "main.py"),
-                f"--server.port={self.port}", "--server.headless=true", "--browser.gatherUsageStats=false",
-                "--server.address=127.0.0.1", "--server.fileWatcherType=none", "--client.toolbarMode=minimal",
-            ],
+            [sys.executable, "-m", "streamlit", "run", str(ROOT / "app" / "main.py"), f"--server.port={self.port}"],
             cwd=self.cwd,
             env={**os.environ, "ACL_RUNS": str(self.runs)},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+        )
         end = time.monotonic() + 60
         while not self._healthy():
             assert time.monotonic() < end and self.process.poll() is None, "the app did not start"

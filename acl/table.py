@@ -50,7 +50,7 @@ def finished_runs(names: Sequence[str], folder: Path) -> tuple[list[Run], list[s
     left_out = []
     for run in sorted(found.values(), key=lambda run: run.id, reverse=True):
         try:
-            same = repr({k: v for k, v in _settings(run).items() if k not in NO_EFFECT})
+            same = repr(_settings(run))
         except UserError as error:
             left_out.append(f"{run.id} is left out: {error}")
             continue
@@ -74,7 +74,21 @@ def _runs_at(name: str, folder: Path) -> list[Run]:
 
 
 def _settings(run: Run) -> dict[str, Any]:
-    return run.config.model_dump(by_alias=True)
+    """The settings that could have changed this run's result: not those of plug-ins it does not use."""
+    config = run.config
+    used = _own("learners", config.learner) | _own("strategies", config.strategy) | NAMED
+    without = NO_EFFECT | (_all("learners") | _all("strategies")) - used
+    return {name: value for name, value in config.model_dump(by_alias=True).items() if name not in without}
+
+
+def _all(kind: Kind) -> set[str]:
+    return {name for plugin in discover(kind).values() for name in plugin.settings}
+
+
+def _own(kind: Kind, name: str) -> set[str]:
+    """The settings that matter to a plug-in; all of its kind's if it is not installed here."""
+    found = choices(kind)
+    return set(found[name].settings) if name in found else _all(kind)
 
 
 # -- what they say -------------------------------------------------------------------------------------
@@ -97,26 +111,15 @@ def results(runs: Sequence[Run]) -> pd.DataFrame:
 def _row(run: Run) -> dict[str, Any]:
     """The names of a run, what else could have changed its result and whose setting that is, and its figures."""
     config, summary = run.config, run.summary or {}
-    settings = {k: v for k, v in _settings(run).items() if k not in NO_EFFECT | NAMED}
+    settings = {name: value for name, value in _settings(run).items() if name not in NAMED}
     learner, strategy = _own("learners", config.learner), _own("strategies", config.strategy)
-    plugins = _all("learners") | _all("strategies")
     return {
         **{name: getattr(config, name) for name in ("learner", "strategy", "dataset", "memory")},
         "learner_settings": {k: v for k, v in settings.items() if k in learner},
         "strategy_settings": {k: v for k, v in settings.items() if k in strategy},
-        "dataset_settings": {k: v for k, v in settings.items() if k not in plugins},
+        "dataset_settings": {k: v for k, v in settings.items() if k not in learner | strategy},
         **{metric: 100 * summary[metric] for metric in METRICS},
     }
-
-
-def _all(kind: Kind) -> set[str]:
-    return {name for plugin in discover(kind).values() for name in plugin.settings}
-
-
-def _own(kind: Kind, name: str) -> set[str]:
-    """The settings that matter to a plug-in; all of its kind's if it is not installed here."""
-    found = choices(kind)
-    return set(found[name].settings) if name in found else _all(kind)
 
 
 def _label(kind: Kind, name: str) -> str:

@@ -68,6 +68,12 @@ def _parser() -> Parser:
     sub.add_argument("--quiet", action="store_true", help="no progress bar")
     runs_option(sub)
 
+    sub = add("table", _table, "the paper's table out of finished runs: A_T and F_T, mean ± std over seeds")
+    sub.add_argument("names", nargs="*", metavar="RUN", help="ids, runs or folders of runs (default: the runs folder)")
+    sub.add_argument("--format", choices=("md", "csv", "latex"), default="md")
+    sub.add_argument("-o", "--output", type=Path, metavar="FILE", help="write it here instead of on stdout")
+    runs_option(sub)
+
     sub = add("select", _select, "choose samples of a query snapshot; the last line of stdout is JSON: ids")
     sub.add_argument("snapshot", type=Path, metavar="SNAPSHOT.safetensors")
     sub.add_argument("--strategy", default="accuacl")
@@ -154,6 +160,29 @@ def _work(run: Any, quiet: bool) -> None:
     if status.state != "finished":
         raise UserError(f"Run {run.id} was stopped before its end: acl resume {run.id} goes on.")
     print(json.dumps({"run": run.id, **(run.summary or {})}))
+
+
+# -- table ---------------------------------------------------------------------------------------------
+
+
+def _table(arguments: argparse.Namespace) -> None:
+    from acl import table
+
+    runs, remarks = table.finished_runs(arguments.names, arguments.runs)
+    for line in [*remarks, *table.kept_apart(runs)]:
+        print(f"acl: {line}", file=sys.stderr)
+    text = table.FORMATS[arguments.format](table.results(runs))
+    if arguments.output is None:
+        print(text, end="")
+        return
+
+    from acl.files import disk_trouble, replace_file
+
+    output = arguments.output
+    if output.is_dir() or not output.parent.is_dir():
+        raise UserError(f"{output} cannot be written: it must be a file in a folder that exists.")
+    with disk_trouble("The table", output):
+        replace_file(output, lambda temporary: temporary.write_text(text, "utf-8"))
 
 
 # -- select --------------------------------------------------------------------------------------------

@@ -98,6 +98,13 @@ class RunConfig(BaseModel):
         description="Cycle draws old samples at every step; once shows each of them at most once an epoch.",
         json_schema_extra={"group": "learner"},
     )
+    memory_batches: int = Field(
+        1,
+        ge=1,
+        title="Memory batches",
+        description="GSS scores a sample against the gradients of this many random batches of the memory.",
+        json_schema_extra={"group": "learner"},
+    )
     lambda_: float | None = Field(
         None,
         alias="lambda",

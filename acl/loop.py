@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -43,13 +43,13 @@ from acl.events import (
 )
 from acl.images import Images
 from acl.inference import Inference, probabilities
-from acl.memory import Memory
+from acl.memory import Labelled, Memory
 from acl.metrics import summarise
 from acl.models import build_model
 from acl.query import QueryContext, Samples, Selection
 from acl.registry import build, plugin
 from acl.seeds import key, shuffled
-from acl.training import Labelled, Training
+from acl.training import Training
 
 Stage = Literal["start", "task", "score", "buy", "train", "remember", "evaluate", "finish", "done"]
 
@@ -78,18 +78,19 @@ class Loop:
         self.learner = build("learners", config.learner, config)
         self.uses_memory = "memory" in plugin("learners", config.learner).settings
         self.strategy = None if config.strategy == FULL else build("strategies", config.strategy, config)
-        self.memory = Memory.empty(config.memory, config.memory_policy, config.seed)
+        n_logits = stream.n_classes if self.learner.stores_logits else 0
+        self.memory = Memory.empty(config.memory, self.learner.memory_policy, config.seed, n_logits)
         self.base = self._weights()
         self.stage: Stage = "start"
         self.task, self.round = 1, 0
         self.query: Query | None = None
         self.training: Training | None = None
-        self.base_memory = self.memory
+        self.base_memory = self._kept = self.memory
         self._inference: Inference | None = None
         self._bought: list[Bought] = []
         self._picks: list[int] = []
         self._evaluated: list[Evaluated] = []
-        self._restoring = False
+        self._again: list[Callable[[], bool]] = []
         self._train_seconds = 0.0
         self._loss = 0.0
 
@@ -157,7 +158,7 @@ class Loop:
             return 1.0
         before = sum(self._steps(task, self.rounds) for task in self.stream.tasks[: self.task - 1])
         here = self._steps(self.current, self.round - 1)
-        running = self.training.n_done if self.training and not self._restoring else 0
+        running = self.training.n_done if self.training and not self._again else 0
         trained = self.stage in {"remember", "evaluate", "finish"}
         if trained:
             here = self._steps(self.current, self.round)
@@ -170,8 +171,9 @@ class Loop:
 
     def step(self) -> Event | None:
         """The next piece of work: a minibatch, a chunk of a forward pass, or a whole short stage."""
-        if self._restoring:
-            self._retrain()
+        if self._again:
+            if self._again[0]():
+                del self._again[0]
             return None
         work: dict[Stage, Callable[[], Event | None]] = {
             "start": self._start,
@@ -203,8 +205,6 @@ class Loop:
             case Trained():
                 self.stage = "remember" if self.round == self.rounds else "evaluate"
             case Remembered():
-                ids, labels = np.array(event.ids, dtype=np.int64), np.array(event.labels, dtype=np.int64)
-                self.memory = replace(self.memory, ids=ids, labels=labels)
                 self.stage = "evaluate"
             case Evaluated():
                 self._evaluated.append(event)
@@ -224,17 +224,17 @@ class Loop:
 
     def base_state(self) -> dict[str, Tensor]:
         """The model and the memory table at the start of the current task, as named tensors."""
-        memory = {"ids": self.base_memory.ids, "labels": self.base_memory.labels}
         return {
             **{f"model.{name}": value.cpu() for name, value in self.base.items()},
-            **{f"memory.{name}": torch.from_numpy(value) for name, value in memory.items()},
+            **{f"memory.{name}": column for name, column in self.base_memory.table.items()},
         }
 
     def restore(self, history: History, base: Mapping[str, Tensor]) -> None:
         """Take a new loop to where `history` ends; `base` is the base_state of the task it ends in.
 
         If the work ahead needs the model of the last finished training, the next steps train it again,
-        from the base and therefore to the same bits, without reporting it twice.
+        from the base and therefore to the same bits, without reporting it twice. If the memory was already
+        updated, that is done again too: no event holds all of its table.
         """
         last = None
         for row in history.rows:
@@ -245,18 +245,22 @@ class Loop:
             weights = {name[6:]: value for name, value in base.items() if name.startswith("model.")}
             self.model.load_state_dict(weights)
             self.base = self._weights()
-            ids, labels = (base[f"memory.{name}"].numpy() for name in ("ids", "labels"))
-            self.base_memory = replace(self.memory, ids=ids, labels=labels)
-        self._restoring = isinstance(last, Trained | Remembered | Evaluated) and self.stage != "finish"
+            table = {name[7:]: column for name, column in base.items() if name.startswith("memory.")}
+            self.base_memory = self.memory = self.memory.filled(table)
+        if isinstance(last, Trained | Remembered | Evaluated) and self.stage != "finish":
+            remembered = isinstance(last, Remembered) or (isinstance(last, Evaluated) and last.final)
+            self._again = [self._train_again, self._update_memory] if remembered else [self._train_again]
 
-    def _retrain(self) -> None:
+    def _train_again(self) -> bool:
+        """The next piece of the training that was finished; True when it is done."""
         self.training = self.training or self._begin_training()
         if self.training.done:
-            self.training, self._restoring = None, False
-        else:
-            start = time.perf_counter()
-            self.training.step()
-            self._train_seconds += time.perf_counter() - start
+            self._end_training()
+            return True
+        start = time.perf_counter()
+        self.training.step()
+        self._train_seconds += time.perf_counter() - start
+        return False
 
     # -- the stages ------------------------------------------------------------------------------------
 
@@ -331,12 +335,20 @@ class Loop:
         self.model.load_state_dict(self.base)
         self._train_seconds = 0.0
         where = (self._bought[-1].task, self._bought[-1].round)
-        return Training(self.config, self.model, self.learner, self.images, self.labelled, self.base_memory, where)
+        final = where[1] == self.rounds
+        return Training(
+            self.config, self.model, self.learner, self.images, self.labelled, self.base_memory, where, final
+        )
+
+    def _end_training(self) -> None:
+        assert self.training is not None
+        self._kept, self.training = self.training.kept, None
 
     def _train(self) -> Event | None:
         self.training = self.training or self._begin_training()
         if self.training.done:
-            images, self.training = self.training.n_images, None
+            images = self.training.n_images
+            self._end_training()
             return Trained(self.task, self.round, self._loss, images, self._train_seconds)
         start = time.perf_counter()
         loss = self.training.step()
@@ -346,11 +358,27 @@ class Loop:
         self._loss = loss
         return Epoch(self.task, self.round, self.training.epoch, loss)
 
-    def _remember(self) -> Event:
-        memory = self.memory
-        if self.uses_memory:
-            memory = memory.updated(self.labelled.ids, self.labelled.labels)
-        return Remembered(self.task, memory.ids.tolist(), memory.labels.tolist())
+    def _remember(self) -> Event | None:
+        if not self._update_memory():
+            return None
+        return Remembered(self.task, self.memory.ids.tolist(), self.memory.labels.tolist())
+
+    def _update_memory(self) -> bool:
+        """The next piece of the memory update: who is kept, then their logits; True when it is done."""
+        if self._inference is None:
+            if self.uses_memory:
+                self.memory = self.learner.remember(self._kept, self.labelled)
+            if not self.learner.stores_logits:
+                return True
+            new = np.setdiff1d(self.memory.ids, self.base_memory.ids)
+            self._inference = Inference(self.model, self.images, new, self.config.eval_batch)
+        if not self._inference.done:
+            self._inference.step()
+            return False
+        new = np.setdiff1d(self.memory.ids, self.base_memory.ids)
+        logits, self._inference = self._inference.result().logits, None
+        self.memory = self.memory.with_logits(new, logits)
+        return True
 
     def _evaluate(self) -> Event | None:
         tasks = self.stream.tasks[: self.task]

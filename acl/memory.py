@@ -1,35 +1,55 @@
 """The memory: which labelled samples of past tasks are kept for replay.
 
-It holds a table, not images: sample ids, the labels they were given, and the random key of each, which
-never changes. Reservoir (J. S. Vitter, 1985, in its key form): the M smallest keys of everything ever
-labelled are a uniform sample of it. Balanced: as many of each class as there are, smallest keys first.
+It holds a table, not images: sample ids, the labels they were given, the random key of each, which never
+changes, and what a learner stores beside them: logits (DER++) and scores (GSS). Reservoir (J. S. Vitter,
+1985, in its key form): the M smallest keys of everything ever labelled are a uniform sample of it.
+Balanced: as many of each class as there are, smallest keys first.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
-from jaxtyping import Int64, UInt64
+import torch
+from jaxtyping import Float32, Float64, Int64, UInt64
 from numpy import ndarray
+from torch import Tensor
 
 from acl.seeds import key, mix
+
+STORED = ("ids", "labels", "logits", "scores")
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Samples and the labels they were given."""
+
+    ids: Int64[ndarray, " n"]
+    labels: Int64[ndarray, " n"]
 
 
 @dataclass(frozen=True)
 class Memory:
-    """ids, labels, keys: one row for each sample kept, at most `size`, in order of id."""
+    """ids, labels, keys, logits, scores: one row for each sample kept, at most `size`, in order of id.
+
+    n_logits is 0 where the learner stores none; what was never set is NaN.
+    """
 
     size: int
     policy: str
     seed: int
     ids: Int64[ndarray, " kept"]
     labels: Int64[ndarray, " kept"]
+    logits: Float32[ndarray, "kept n_logits"]
+    scores: Float64[ndarray, " kept"]
 
     @staticmethod
-    def empty(size: int, policy: str, seed: int) -> Memory:
+    def empty(size: int, policy: str, seed: int, n_logits: int = 0) -> Memory:
         nothing = np.zeros(0, dtype=np.int64)
-        return Memory(size, policy, seed, nothing, nothing)
+        return Memory(size, policy, seed, nothing, nothing, np.zeros((0, n_logits), np.float32), np.zeros(0))
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -38,15 +58,51 @@ class Memory:
     def keys(self) -> UInt64[ndarray, " kept"]:
         return mix(key(self.seed, "memory"), self.ids)
 
+    @property
+    def table(self) -> dict[str, Tensor]:
+        """Every column, by name."""
+        return {name: torch.from_numpy(getattr(self, name)) for name in ("keys", *STORED)}
+
+    def filled(self, table: Mapping[str, Tensor]) -> Memory:
+        """This memory with the rows of a saved `table` (keys follow from the ids)."""
+        columns: dict[str, Any] = {name: table[name].numpy() for name in STORED}
+        return replace(self, **columns)
+
     def updated(self, ids: Int64[ndarray, " new"], labels: Int64[ndarray, " new"]) -> Memory:
         """The memory after the samples `ids`, never seen before, have been labelled `labels`."""
-        ids = np.concatenate([self.ids, ids])
-        labels = np.concatenate([self.labels, labels])
-        keys = mix(key(self.seed, "memory"), ids)
-        turn = _rank_within(labels, keys) if self.policy == "balanced" else np.zeros(len(ids), np.int64)
-        kept = np.sort(np.lexsort((ids, keys, turn))[: self.size])
-        kept = kept[np.argsort(ids[kept])]
-        return Memory(self.size, self.policy, self.seed, ids[kept], labels[kept])
+        grown = self.added(ids, labels)
+        keys = grown.keys
+        turn = _rank_within(grown.labels, keys) if self.policy == "balanced" else np.zeros(len(keys), np.int64)
+        return grown.rows(np.lexsort((grown.ids, keys, turn))[: self.size])
+
+    def added(
+        self,
+        ids: Int64[ndarray, " new"],
+        labels: Int64[ndarray, " new"],
+        scores: Float64[ndarray, " new"] | None = None,
+    ) -> Memory:
+        """The memory with these samples too, even beyond its size."""
+        unset = np.full((len(ids), self.logits.shape[1]), np.nan, np.float32)
+        scores = np.full(len(ids), np.nan) if scores is None else scores
+        new = replace(self, ids=ids, labels=labels, logits=unset, scores=scores)
+        both: dict[str, Any] = {name: np.concatenate([getattr(self, name), getattr(new, name)]) for name in STORED}
+        return replace(self, **both).rows(np.arange(len(self) + len(ids)))
+
+    def rows(self, index: Int64[ndarray, " some"]) -> Memory:
+        """The rows `index`, in order of id."""
+        index = index[np.argsort(self.ids[index])]
+        columns = {name: getattr(self, name)[index] for name in STORED}
+        return replace(self, **columns)
+
+    def row_of(self, ids: Int64[ndarray, " some"]) -> Int64[ndarray, " some"]:
+        """Where the samples `ids`, all of them kept here, stand in the table."""
+        return np.searchsorted(self.ids, ids)
+
+    def with_logits(self, ids: Int64[ndarray, " some"], logits: Float32[Tensor, "some n_logits"]) -> Memory:
+        """The memory with the logits of the samples `ids` set."""
+        filled = self.logits.copy()
+        filled[self.row_of(ids)] = logits.numpy()
+        return replace(self, logits=filled)
 
 
 def _rank_within(labels: Int64[ndarray, " n"], keys: UInt64[ndarray, " n"]) -> Int64[ndarray, " n"]:

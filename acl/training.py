@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -15,23 +15,17 @@ from acl.config import RunConfig, UserError
 from acl.images import Images
 from acl.learners.base import Base as Learner
 from acl.learners.base import Batch
-from acl.memory import Memory
+from acl.memory import Labelled, Memory
 from acl.models import Network
 from acl.seeds import key, shuffled
-
-
-@dataclass(frozen=True)
-class Labelled:
-    """Samples and the labels they were given, in order of id."""
-
-    ids: Int64[ndarray, " n"]
-    labels: Int64[ndarray, " n"]
 
 
 class Training:
     """`step()` is one minibatch of `config.batch_size` new and `config.memory_batch_size` old samples.
 
-    An epoch is one pass over `labelled`; every order is drawn anew each epoch, keyed by sample id.
+    An epoch is one pass over `labelled`; every order is drawn anew each epoch, keyed by sample id. `memory`
+    is the one from before the task. `final`: no label of this task is bought any more; only then `kept`, the
+    memory that the next task will find, may change while the training goes on.
     """
 
     def __init__(
@@ -43,9 +37,11 @@ class Training:
         labelled: Labelled,
         memory: Memory,
         where: tuple[int, int],
+        final: bool,
     ) -> None:
         self.config, self.model, self.learner, self.images = config, model, learner, images
-        self.labelled, self.memory, self.where = labelled, memory, where
+        self.labelled, self.where, self.final = labelled, where, final
+        self.kept, self.memory = memory, learner.replay_memory(memory, labelled)
         self.optimizer = torch.optim.SGD(
             model.parameters(), lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay
         )
@@ -53,13 +49,10 @@ class Training:
         self.n_steps = config.epochs * self.steps_per_epoch
         self.n_done = 0
         self.n_images = 0
-        self._label_of = dict(
-            zip(
-                [*labelled.ids.tolist(), *memory.ids.tolist()],
-                [*labelled.labels.tolist(), *memory.labels.tolist()],
-                strict=True,
-            )
-        )
+        self._label_of = {
+            **dict(zip(labelled.ids.tolist(), labelled.labels.tolist(), strict=True)),
+            **dict(zip(self.memory.ids.tolist(), self.memory.labels.tolist(), strict=True)),
+        }
         self._losses: list[Tensor] = []
 
     @property
@@ -76,6 +69,9 @@ class Training:
         epoch, step = divmod(self.n_done, self.steps_per_epoch)
         if step == 0:
             self._begin_epoch(epoch)
+        if self.final and epoch + 1 == self.config.epochs:
+            where = (*self.where, epoch, step)
+            self.kept = self.learner.admit(self.model, self._labels(self._new[step]), self.kept, self.images, where)
         self.optimizer.zero_grad()
         loss = self.learner.loss(self.model, self._batch(self._new[step], "augment"), self._replayed(step))
         loss.backward()  # type: ignore[no-untyped-call]
@@ -107,12 +103,21 @@ class Training:
         return np.split(order[:needed], range(size, needed, size))
 
     def _replayed(self, step: int) -> Batch | None:
-        return self._batch(self._old[step], "replay augment", step) if step < len(self._old) else None
+        if step >= len(self._old):
+            return None
+        batch = self._batch(self._old[step], "replay augment", step)
+        if not self.learner.stores_logits:
+            return batch
+        logits = self.memory.logits[self.memory.row_of(self._old[step])]
+        return replace(batch, logits=torch.from_numpy(logits).to(batch.x.device))
+
+    def _labels(self, ids: Int64[ndarray, " b"]) -> Labelled:
+        return Labelled(ids, np.array([self._label_of[i] for i in ids.tolist()]))
 
     def _batch(self, ids: Int64[ndarray, " b"], purpose: str, *more: int) -> Batch:
         device = self.images.pixels.device
         x = self.images.augmented(torch.from_numpy(ids).to(device), self._key(purpose, *more))
-        y = torch.tensor([self._label_of[i] for i in ids.tolist()], device=device)
+        y = torch.from_numpy(self._labels(ids).labels).to(device)
         self.n_images += len(ids)
         return Batch(x, y)
 

@@ -7,11 +7,11 @@ from collections import Counter
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from acl.events import Bought, Epoch, Evaluated, Finished, History, Remembered, Row, Scored, TaskStarted, Trained
 from acl.loop import Loop
-from acl.presets import preset_config
-from acl.registry import prepare
+from acl.registry import discover, prepare
 from tests.conftest import small_config
 from tests.tools import facts, play, run_config
 
@@ -28,25 +28,33 @@ def test_another_seed_gives_another_run(config):
     assert facts(run_config(config)) != facts(run_config(small_config(seed=1)))
 
 
-@pytest.mark.parametrize("learner", ["er", "finetune"])
-def test_restored_at_every_event_the_run_ends_bitwise_the_same(learner):
-    config = small_config(learner=learner)
+@pytest.mark.parametrize("learner", discover("learners"))
+def test_restored_at_every_event_the_run_ends_bitwise_the_same(learner, tmp_path):
+    # Several steps an epoch and five tasks: what a memory holds beside the ids is made, kept and used.
+    config = small_config(learner=learner, classes_per_task=2, n_query=10, epochs=2, batch_size=4)
     loop = Loop(config, prepare(config))
-    events, bases, base = [], [], {}
+    events, bases, file = [], [], None
     while not loop.done:
         event = loop.step()
         if event is None:
             continue
         if isinstance(event, TaskStarted):
-            base = {name: value.clone() for name, value in loop.base_state().items()}
+            file = tmp_path / f"{event.task}.safetensors"
+            save_file(loop.base_state(), file)
         events.append(event)
-        bases.append(base)
+        bases.append(file)
     rows = [Row(i, 0.0, event) for i, event in enumerate(events)]
     cuts = [i + 1 for i, event in enumerate(events) if not isinstance(event, Epoch)]
     for cut in cuts:
         again = Loop(config, prepare(config))
-        again.restore(History(rows[:cut]), bases[cut - 1])
+        again.restore(History(rows[:cut]), load_file(bases[cut - 1]) if bases[cut - 1] else {})
         assert facts(play(again)) == facts(events[cut:]), f"restored after {events[cut - 1]}"
+        if cut < cuts[-2]:  # after the last evaluation no model and no memory is needed any more
+            assert tables_equal(again.memory, loop.memory), f"restored after {events[cut - 1]}"
+
+
+def tables_equal(one, other):
+    return all(np.array_equal(one.table[name], other.table[name], equal_nan=name == "scores") for name in one.table)
 
 
 def test_runs_that_differ_in_strategy_share_init_and_first_labels():
@@ -180,17 +188,6 @@ def test_the_summary_is_made_of_the_final_evaluations(config):
     summary = of(events, Finished)[0].summary
     assert summary["R"] == [e.accuracy for e in of(events, Evaluated) if e.final]
     assert summary["A"] == np.mean(summary["R"][-1])
-
-
-def test_finetune_forgets_and_replay_forgets_clearly_less():
-    def result(learner, seed):
-        return of(run_config(preset_config("digits-demo", learner=learner, strategy="uniform", seed=seed)), Finished)[
-            0
-        ].summary
-
-    for seed in (0, 1):
-        finetune, er = result("finetune", seed), result("er", seed)
-        assert finetune["F"] > 0.9 and er["F"] < 0.6 and er["A"] > finetune["A"] + 0.3
 
 
 def test_training_reports_what_it_did(config):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 
 import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
 from scipy.stats import chisquare
 
 from acl.memory import Memory
@@ -49,3 +51,23 @@ def test_balanced_gives_up_old_samples_only_and_never_takes_them_back():
 
 def test_a_memory_that_is_not_full_keeps_everything():
     assert len(feed("reservoir", 10, [(range(4), range(4))])) == 4
+
+
+def test_logits_and_scores_stay_with_their_sample():
+    memory = Memory.empty(4, "balanced", 0, n_logits=2).added(np.array([9, 3]), np.array([1, 0]), np.array([0.9, 0.3]))
+    logits = torch.tensor([[9.0, 9.5], [3.0, 3.5]])
+    memory = memory.with_logits(np.array([9, 3]), logits)
+    assert memory.ids.tolist() == [3, 9] and memory.scores.tolist() == [0.3, 0.9]
+    assert memory.logits.tolist() == [[3.0, 3.5], [9.0, 9.5]]
+    grown = memory.updated(np.array([5, 7, 1]), np.array([2, 3, 3]))
+    assert len(grown) == 4 and np.isnan(grown.logits[grown.row_of(np.array([5]))]).all()
+    assert grown.logits[grown.row_of(np.array([9, 3]))].tolist() == logits.tolist()
+    assert grown.rows(grown.row_of(np.array([9, 5]))).ids.tolist() == [5, 9]
+
+
+def test_a_table_comes_back_bit_for_bit(tmp_path):
+    memory = feed("reservoir", 5, [(range(9), range(9))])
+    save_file(memory.table, tmp_path / "memory.safetensors")
+    again = Memory.empty(5, "reservoir", 0).filled(load_file(tmp_path / "memory.safetensors"))
+    for name, column in memory.table.items():
+        assert column.numpy().tobytes() == again.table[name].numpy().tobytes(), name

@@ -47,3 +47,13 @@ def test_summary():
     assert summary["F_diag"] == pytest.approx(0.2) and summary["A_mean"] == pytest.approx((0.8 + 0.8 + 0.7) / 3)
     one = summarise([[0.5]], [[0.5]], [[0.5]])
     assert (one["A"], one["F"], one["F_diag"]) == (0.5, 0.0, 0.0)
+
+
+def test_the_task_aware_figures_come_from_their_own_matrix():
+    # Told the task, the network forgets less: task 1 falls from its best, 1.0, to 0.8; task 2 gains 0.1.
+    aware = [[0.9], [1.0, 0.8], [0.8, 0.9, 1.0]]
+    summary = summarise(R, aware, R)
+    assert summary["A_aware"] == pytest.approx(0.9) and summary["A"] == pytest.approx(0.7)
+    assert summary["F_aware"] == pytest.approx((0.2 - 0.1) / 2)
+    assert -backward_transfer(aware, 3) == pytest.approx((0.1 - 0.1) / 2, abs=1e-12)
+    assert summary["R_aware"] == aware and summary["R"] == R

@@ -1,30 +1,65 @@
-"""What a continual learner is: the loss of one training step on new and replayed samples."""
+"""What a continual learner is: the loss of one training step on new and replayed samples, and its memory."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
-from jaxtyping import Float, Int64
+import torch
+from jaxtyping import Float, Float32, Int64
 from torch import Tensor
 
+from acl.images import Images
+from acl.memory import Labelled, Memory
 from acl.models import Network
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Images and the labels they were given."""
+    """Images and the labels they were given; logits: those stored in the memory, where the learner stores any."""
 
     x: Float[Tensor, "b channel height width"]
     y: Int64[Tensor, " b"]
+    logits: Float32[Tensor, "b n_classes"] | None = None
+
+
+def joined(current: Batch, replayed: Batch | None) -> Batch:
+    """Both batches as one, the new samples first."""
+    if replayed is None:
+        return current
+    return Batch(torch.cat([current.x, replayed.x]), torch.cat([current.y, replayed.y]))
 
 
 class Base(ABC):
     """A learner. A subclass is a frozen dataclass whose fields are names of RunConfig settings.
 
-    A learner that replays names "memory" in its module's SETTINGS; without it the memory stays empty.
+    A learner that replays names "memory" in its module's SETTINGS; without it the memory stays empty. Only
+    `loss` must be written; the rest says how a memory differs from the plain one. Every method is a function
+    of its arguments alone, so that a run taken up again comes to the same bits.
     """
+
+    memory_policy: str = "reservoir"
+    """Whom the memory keeps: "reservoir" or "balanced" (acl.memory)."""
+    stores_logits: bool = False
+    """Whether the memory keeps each sample's logits as they are at the end of the task that brought it."""
 
     @abstractmethod
     def loss(self, model: Network, current: Batch, replayed: Batch | None) -> Float[Tensor, ""]:
         """Loss of one step; `replayed` is None where the memory has nothing (left) to give."""
+
+    def replay_memory(self, memory: Memory, labelled: Labelled) -> Memory:
+        """What a training on `labelled` replays from, given the memory from before the task."""
+        return memory
+
+    def admit(
+        self, model: Network, batch: Labelled, memory: Memory, images: Images, where: tuple[int, int, int, int]
+    ) -> Memory:
+        """The memory after `batch` went by in the last epoch of a task's last training.
+
+        Asked before the step that learns the batch; `where` is task, round, epoch and step, for acl.seeds.key.
+        """
+        return memory
+
+    def remember(self, memory: Memory, labelled: Labelled) -> Memory:
+        """The memory at the end of a task: `memory` is what `admit` left, `labelled` all that was bought."""
+        return memory.updated(labelled.ids, labelled.labels)

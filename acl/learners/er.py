@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from acl.learners.base import Base, Batch
+from acl.learners.base import Base, Batch, joined
 from acl.models import Network
 
 LABEL = "ER"
@@ -22,9 +21,9 @@ SETTINGS = ("memory", "memory_policy", "replay", "memory_batch_size")
 
 @dataclass(frozen=True)
 class ER(Base):
+    memory_policy: str = "reservoir"
+
     def loss(self, model: Network, current: Batch, replayed: Batch | None) -> Float[Tensor, ""]:
-        x, y = current.x, current.y
-        if replayed is not None:
-            x, y = torch.cat([x, replayed.x]), torch.cat([y, replayed.y])
-        _, logits = model(x)
-        return cross_entropy(logits, y)
+        both = joined(current, replayed)
+        _, logits = model(both.x)
+        return cross_entropy(logits, both.y)

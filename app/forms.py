@@ -77,7 +77,7 @@ def no_effect(name: str, values: dict[str, Any]) -> str | None:
     if any(name in found.settings for found in strategies.values()) and name not in strategies[strategy].settings:
         return f"{strategies[strategy].label} does not use this."
     if any(name in found.settings for found in learners.values()) and name not in learners[learner].settings:
-        return f"{learners[learner].label} has no memory."
+        return f"{learners[learner].label} does not use this."
     if strategy == FULL and name in {"n_start", "n_query", "n_end"}:
         return "Every sample is labelled at once."
     return None

@@ -149,7 +149,9 @@ def test_what_was_asked_shows_until_the_worker_has_seen_it():
 
 def test_settings_without_effect_say_why():
     values = {"strategy": "entropy", "learner": "finetune"}
-    assert "does not use" in no_effect("lambda", values) and "no memory" in no_effect("memory", values)
+    assert "Entropy does not use" in no_effect("lambda", values) and "Fine-tuning does not" in no_effect(
+        "memory", values
+    )
     assert no_effect("lambda", {"strategy": "accuacl", "learner": "er"}) is None
     assert "at once" in no_effect("n_query", {"strategy": "full", "learner": "er"})
 

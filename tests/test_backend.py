@@ -68,6 +68,9 @@ class Served:
                 seen.process.wait()
 
 
+PATIENCE_S = 300.0  # a loaded machine may take minutes to start fifty workers one after the other
+
+
 def kill_worker(run) -> int:
     """SIGKILL to whoever works on `run` now; returns its pid."""
 
@@ -77,7 +80,7 @@ def kill_worker(run) -> int:
             return None
         return status.pid if psutil.pid_exists(status.pid) else None
 
-    pid = wait_for(somebody)
+    pid = wait_for(somebody, PATIENCE_S)
     os.kill(pid, signal.SIGKILL)
     return pid
 
@@ -98,11 +101,11 @@ def kill_and_resume(runs: Path, reference, kills: int, seed: int) -> None:
         request(run.path, mode="play", pace=0.05)
         for lines in lines_at:
             # Rows that a resume made void are written twice: count what holds.
-            wait_for(lambda lines=lines: len(run.history().rows) >= lines)
+            wait_for(lambda lines=lines: len(run.history().rows) >= lines, PATIENCE_S)
             pid = kill_worker(run)
-            if wait_for(lambda pid=pid: taken_up(run, pid)) == "failed":  # the fourth death at one place
+            if wait_for(lambda pid=pid: taken_up(run, pid), PATIENCE_S) == "failed":  # the fourth death at one place
                 request(run.path, mode="play")
-                wait_for(lambda pid=pid: taken_up(run, pid) == "playing")
+                wait_for(lambda pid=pid: taken_up(run, pid) == "playing", PATIENCE_S)
         wait_for(lambda: state_of(run.path) == "finished", 120)
     assert history_facts(run) == reference
     assert run.summary == reference[-1]["summary"]

@@ -22,6 +22,7 @@ from jaxtyping import Int64
 from numpy import ndarray
 from torch import Tensor
 
+from acl.blame import blamed
 from acl.config import FULL, RunConfig, UserError
 from acl.cost import measured
 from acl.datasets.base import Task, TaskStream
@@ -282,7 +283,7 @@ class Loop:
                 query.inference.step()
             return None
         query.context = self._context(query.inference, roles)
-        with measured(self.device, query.cost, "score"):
+        with measured(self.device, query.cost, "score"), blamed("strategy", self.config.strategy):
             query.selection = self.strategy.select(query.context)
         return Scored(
             self.task,

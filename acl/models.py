@@ -45,12 +45,30 @@ def _cnn(shape: tuple[int, int, int], width: int) -> nn.Module:
     )
 
 
-BODIES = {"mlp": _mlp, "cnn": _cnn}
+def _resnet18(shape: tuple[int, int, int], width: int) -> nn.Module:
+    """K. He et al., 2016, with the stem for small images: 3×3, stride 1, and no max-pool for those of 32 pixels.
+
+    Larger ones (TinyImageNet) keep torchvision's max-pool. `width` has no say: h has 512 dimensions.
+    """
+    from torchvision.models import resnet18  # a second of imports that small networks do not need
+
+    body: nn.Module = resnet18()
+    body.conv1 = nn.Conv2d(shape[0], 64, 3, padding=1, bias=False)
+    if max(shape[1:]) <= 32:
+        body.maxpool = nn.Identity()
+    body.fc = nn.Identity()
+    return body
+
+
+BODIES = {"mlp": _mlp, "cnn": _cnn, "resnet18": _resnet18}
 
 
 def build_model(config: RunConfig, shape: tuple[int, int, int], n_classes: int) -> Network:
-    """The network of `config` for images of `shape` (channel, height, width), first weights from the seed."""
-    model = Network(BODIES[config.model](shape, config.width), config.width, n_classes)
+    """The network of `config` for images of `shape` (channel, height, width), first weights from the seed.
+
+    Batch normalisation starts as torch has it, with ones and zeros.
+    """
+    model = Network(BODIES[config.model](shape, config.width), config.feature_dim, n_classes)
     draw = generator(config.seed, "init")
     for module in model.modules():
         if isinstance(module, (nn.Linear, nn.Conv2d)):

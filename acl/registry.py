@@ -14,13 +14,16 @@ import importlib
 import importlib.util
 import inspect
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Literal
 
+from acl.blame import blamed
 from acl.config import FULL, RunConfig, UserError, near
 from acl.device import cuda_devices
+from acl.downloads import data_dir
+from acl.tasks import cut
 
 Kind = Literal["strategies", "learners", "datasets"]
 SINGULAR = {"strategies": "strategy", "learners": "learner", "datasets": "dataset"}
@@ -97,6 +100,12 @@ def build(kind: Kind, name: str, config: RunConfig) -> Any:
     return cls(**{name: getattr(config, name) for name in names if name in RunConfig.model_fields})
 
 
+@lru_cache(maxsize=2)
+def _loaded(dataset: Any, folder: str, mark: object) -> Any:
+    """The ImageSet of a dataset, kept: forms and pages ask for it again and again."""
+    return dataset.load()
+
+
 def prepare(config: RunConfig) -> Any:
     """Everything that can be wrong with `config` is said here (UserError), before anything is created.
 
@@ -107,6 +116,9 @@ def prepare(config: RunConfig) -> Any:
     if config.device == "cuda" and not cuda_devices():
         raise UserError("device is cuda, but this machine shows no CUDA GPU: set device=cpu.")
     learner = plugin("learners", config.learner)
-    stream = build("datasets", config.dataset, config).stream(config.classes_per_task)
+    with blamed("dataset", config.dataset):
+        dataset = build("datasets", config.dataset, config)
+        data = _loaded(dataset, str(data_dir()), dataset.mark())
+    stream = cut(data, config)
     stream.check(config, uses_memory="memory" in learner.settings)
     return stream

@@ -20,6 +20,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from acl.blame import PluginError
 from acl.config import UserError
 from acl.control import Control, State, Status, Target, as_position, read_control, read_status, write_status
 from acl.datasets.base import TaskStream
@@ -243,13 +244,14 @@ class Worker:
         spent = time.monotonic() - self._playing_since
         return spent / gained * (1 - self.loop.progress) if gained > 0.005 else None
 
-    def fail(self, message: str) -> None:
+    def fail(self, error: UserError) -> None:
         """Leave the reason where the app finds it, if the disk still takes it."""
         status = read_status(self.run.path) or Status("failed")
+        details = error.details if isinstance(error, PluginError) else ""
         try:
-            self._write(replace(status, state="failed", error=message))
-        except OSError as error:
-            print(f"The status of {self.run.id} could not be written: {error}", file=sys.stderr)
+            self._write(replace(status, state="failed", error=str(error), details=details))
+        except OSError as trouble:
+            print(f"The status of {self.run.id} could not be written: {trouble}", file=sys.stderr)
 
 
 def execute(run: Run, on_event: Callable[[Loop, Event], None] | None = None) -> Status:
@@ -258,7 +260,7 @@ def execute(run: Run, on_event: Callable[[Loop, Event], None] | None = None) -> 
     try:
         return worker.work()
     except UserError as error:
-        worker.fail(str(error))
+        worker.fail(error)
         raise
     finally:
         worker.close()
@@ -268,6 +270,8 @@ def main(path: str) -> int:
     try:
         execute(Run(Path(path)))
     except UserError as error:
+        if isinstance(error, PluginError):
+            traceback.print_exception(error.__cause__)
         print(error, file=sys.stderr)
         return 2
     except Exception:

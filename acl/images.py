@@ -31,7 +31,8 @@ class Images:
         self.std = torch.tensor(std, dtype=torch.float32, device=device).view(-1, 1, 1)
         self.device, self.augment, self._images = device, augment, images
         resident = not isinstance(images, np.memmap) or images.nbytes <= RESIDENT_BYTES
-        self._pixels = _channels_first(images).to(device) if resident else None
+        # A copy: the images may be read-only. Channels stay last, the order in memory that convolutions like.
+        self._pixels = torch.from_numpy(np.array(images)).to(device) if resident else None
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -43,8 +44,8 @@ class Images:
         if self._pixels is not None:
             pixels = self._pixels[ids]
         else:
-            pixels = _channels_first(self._images[ids.cpu().numpy()]).to(self.device)
-        return (pixels.float() - self.mean) / self.std
+            pixels = torch.from_numpy(self._images[ids.cpu().numpy()]).to(self.device)
+        return (pixels.permute(0, 3, 1, 2).float() - self.mean) / self.std
 
     def augmented(self, ids: Int64[Tensor, " b"], key: int) -> Float[Tensor, "b channel height width"]:
         """The images of `ids`, each mirrored and cropped as `key` and its own id decide."""
@@ -59,11 +60,6 @@ class Images:
         offsets = np.stack([draw >> np.uint64(8), draw >> np.uint64(24)]) % np.uint64(2 * PAD + 1)
         top, left = torch.from_numpy(offsets.astype(np.int64)).to(x.device)
         return _crop(x, top, left)
-
-
-def _channels_first(images: UInt8[ndarray, "n height width channel"]) -> UInt8[Tensor, "n channel height width"]:
-    """A copy: the images may be read-only."""
-    return torch.from_numpy(np.array(images.transpose(0, 3, 1, 2), order="C"))
 
 
 def _statistics(

@@ -74,10 +74,20 @@ def discover(kind: Kind) -> dict[str, Plugin]:
         if path.stem not in {"__init__", "base"}
     }
     for point in entry_points(group=f"acl.{kind}"):
-        spec = importlib.util.find_spec(point.value)
-        if spec and spec.origin and point.name not in found:
-            found[point.name] = _describe(kind, point.name, point.value, Path(spec.origin))
+        if point.name not in found:
+            found[point.name] = _describe_foreign(kind, point.name, point.value)
     return found
+
+
+def _describe_foreign(kind: Kind, name: str, module: str) -> Plugin:
+    """Another package's plug-in. One that cannot be read is listed with its trouble: it must not break the menus."""
+    try:
+        spec = importlib.util.find_spec(module)
+        if spec is None or spec.origin is None:
+            raise ImportError(f"there is no module {module}")
+        return _describe(kind, name, module, Path(spec.origin))
+    except (ImportError, SyntaxError, OSError, ValueError) as error:
+        return Plugin(kind, name, module, name, f"Cannot be read ({error}).")
 
 
 def choices(kind: Kind) -> dict[str, Plugin]:
@@ -95,9 +105,11 @@ def plugin(kind: Kind, name: str) -> Plugin:
 
 def build(kind: Kind, name: str, config: RunConfig) -> Any:
     """A plug-in's object: its dataclass fields that are also RunConfig fields are filled from `config`."""
-    cls = plugin(kind, name).load()
-    names = getattr(cls, "__dataclass_fields__", {})
-    return cls(**{name: getattr(config, name) for name in names if name in RunConfig.model_fields})
+    found = plugin(kind, name)
+    with blamed(SINGULAR[kind], name):
+        cls = found.load()
+        names = getattr(cls, "__dataclass_fields__", {})
+        return cls(**{name: getattr(config, name) for name in names if name in RunConfig.model_fields})
 
 
 @lru_cache(maxsize=2)
@@ -116,8 +128,8 @@ def prepare(config: RunConfig) -> Any:
     if config.device == "cuda" and not cuda_devices():
         raise UserError("device is cuda, but this machine shows no CUDA GPU: set device=cpu.")
     learner = plugin("learners", config.learner)
+    dataset = build("datasets", config.dataset, config)
     with blamed("dataset", config.dataset):
-        dataset = build("datasets", config.dataset, config)
         data = _loaded(dataset, str(data_dir()), dataset.mark())
     stream = cut(data, config)
     stream.check(config, uses_memory="memory" in learner.settings)

@@ -23,7 +23,7 @@ QUICK: dict[str, Any] = {
     "max_per_class": 1000,
     "n_start": 100,
     "n_query": 100,
-    "n_end": 400,
+    "n_end": 500,
     "memory": 200,
     "memory_policy": "balanced",
     "epochs": 20,
@@ -81,7 +81,7 @@ PRESETS: dict[str, Preset] = {
     ),
     "cifar10-quick": Preset(
         "CIFAR-10, small network",
-        "SplitCIFAR10, 5 tasks of 2 classes, 1,000 images of each, a small CNN, 400 labels a task; minutes on a CPU.",
+        "SplitCIFAR10, 5 tasks of 2 classes, 1,000 images of each, a small CNN, 500 labels a task; minutes on a CPU.",
         QUICK,
     ),
     "cifar10-paper-m100": _paper("CIFAR-10", CIFAR10, 100),

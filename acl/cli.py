@@ -69,6 +69,7 @@ def _parser() -> Parser:
 
     sub = add("resume", _resume, "take up a run that did not end; prints what run prints")
     sub.add_argument("run", metavar="RUN", help="an id or a folder")
+    sub.add_argument("--data", metavar="PATH", help="where the run's own images lie now, if they or the run moved")
     _data_dir_option(sub)
     sub.add_argument("--quiet", action="store_true", help="no progress bar")
     runs_option(sub)
@@ -149,11 +150,13 @@ def _run(arguments: argparse.Namespace) -> None:
 
 def _resume(arguments: argparse.Namespace) -> None:
     from acl.control import request
-    from acl.runs import find_run
+    from acl.runs import find_run, moved_data
 
     run = find_run(arguments.run, arguments.runs)
     if run.recorded:
         raise UserError(f"{run.id} is a recording: it can be looked at, not taken up.")
+    if arguments.data:
+        run = moved_data(run, arguments.data)
     run.config  # noqa: B018 - an unreadable config is said before anything is touched
     if run.summary is None and (run.path / "control.json").exists():
         request(run.path, mode="play", until=None)

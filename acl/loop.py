@@ -237,6 +237,12 @@ class Loop:
         If the work ahead needs the model of the last finished training, the next steps train it again,
         from the base and therefore to the same bits, without reporting it twice.
         """
+        began = history.started
+        if began is not None and began.tasks != self._start().tasks:
+            raise UserError(
+                "The images are not those this run began with (other classes or numbers of samples): "
+                "bring back the old ones, or begin a new run."
+            )
         last = None
         for row in history.rows:
             if not isinstance(row.event, Epoch | Resumed):
@@ -261,7 +267,7 @@ class Loop:
 
     # -- the stages ------------------------------------------------------------------------------------
 
-    def _start(self) -> Event:
+    def _start(self) -> Started:
         tasks = [
             {"classes": list(t.classes), "pool": len(t.train_ids), "test": len(t.test_ids)} for t in self.stream.tasks
         ]

@@ -7,9 +7,12 @@ import math
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.functional import adaptive_avg_pool2d
 
 from acl.config import RunConfig
 from acl.seeds import generator
+
+GRID = 4  # cells a side of the small CNN's last map
 
 
 class Network(nn.Module):
@@ -27,6 +30,33 @@ class Network(nn.Module):
         return h, self.head(h)
 
 
+class GridMean(nn.Module):
+    """Mean over each cell of a `side` × `side` grid: nn.AdaptiveAvgPool2d, whose gradient a GPU sums in no fixed order.
+
+    There it is written as two matrix products; on a CPU torch's own is faster and in order.
+    """
+
+    def __init__(self, side: int) -> None:
+        super().__init__()
+        self.side = side
+
+    def forward(self, x: Float[Tensor, "batch channel height width"]) -> Float[Tensor, "batch channel side side"]:
+        if x.device.type == "cpu":
+            return adaptive_avg_pool2d(x, self.side)
+        return self.as_products(x)
+
+    def as_products(self, x: Float[Tensor, "batch channel height width"]) -> Float[Tensor, "batch channel side side"]:
+        rows, columns = (self._cells(size, x) for size in x.shape[2:])
+        return rows @ x @ columns.T
+
+    def _cells(self, size: int, like: Tensor) -> Float[Tensor, "side size"]:
+        """Row i averages the positions of cell i: from ⌊i·size/side⌋ to before ⌈(i+1)·size/side⌉."""
+        i = torch.arange(self.side, device=like.device)[:, None]
+        place = torch.arange(size, device=like.device)
+        inside = (place >= i * size // self.side) & (place < -(-(i + 1) * size // self.side))
+        return (inside / inside.sum(1, keepdim=True)).to(like.dtype)
+
+
 def _mlp(shape: tuple[int, int, int], width: int) -> nn.Module:
     return nn.Sequential(nn.Flatten(), nn.Linear(math.prod(shape), width), nn.ReLU())
 
@@ -38,9 +68,9 @@ def _cnn(shape: tuple[int, int, int], width: int) -> nn.Module:
         nn.MaxPool2d(2),
         nn.Conv2d(32, 64, 3, padding=1),
         nn.ReLU(),
-        nn.AdaptiveAvgPool2d(4),
+        GridMean(GRID),
         nn.Flatten(),
-        nn.Linear(64 * 16, width),
+        nn.Linear(64 * GRID**2, width),
         nn.ReLU(),
     )
 

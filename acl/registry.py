@@ -28,6 +28,9 @@ from acl.tasks import cut
 Kind = Literal["strategies", "learners", "datasets"]
 SINGULAR = {"strategies": "strategy", "learners": "learner", "datasets": "dataset"}
 
+# The settings that decide how a set is cut into tasks.
+CUT_BY = ["scenario", "classes_per_task", "class_order", "shuffle_classes", "max_per_class", "domain", "domains"]
+
 
 @dataclass(frozen=True)
 class Plugin:
@@ -118,6 +121,20 @@ def _loaded(dataset: Any, folder: str, mark: object) -> Any:
     return dataset.load()
 
 
+@lru_cache(maxsize=2)
+def _cut(dataset: Any, folder: str, mark: object, config: RunConfig) -> Any:
+    """Kept too: a set in other looks takes seconds to make."""
+    return cut(_loaded(dataset, folder, mark), config)
+
+
+def _stream(config: RunConfig) -> Any:
+    dataset = build("datasets", config.dataset, config)
+    names = [*CUT_BY, "seed"] if config.shuffle_classes else CUT_BY
+    only = RunConfig(**{name: getattr(config, name) for name in names})
+    with blamed("dataset", config.dataset):
+        return _cut(dataset, str(data_dir()), dataset.mark(), only)
+
+
 def prepare(config: RunConfig) -> Any:
     """Everything that can be wrong with `config` is said here (UserError), before anything is created.
 
@@ -128,9 +145,6 @@ def prepare(config: RunConfig) -> Any:
     if config.device == "cuda" and not cuda_devices():
         raise UserError("device is cuda, but this machine shows no CUDA GPU: set device=cpu.")
     learner = plugin("learners", config.learner)
-    dataset = build("datasets", config.dataset, config)
-    with blamed("dataset", config.dataset):
-        data = _loaded(dataset, str(data_dir()), dataset.mark())
-    stream = cut(data, config)
+    stream = _stream(config)
     stream.check(config, uses_memory="memory" in learner.settings)
     return stream

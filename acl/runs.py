@@ -97,6 +97,15 @@ def create(config: RunConfig, runs: Path, parent: dict[str, Any] | None = None) 
     return Run(runs / name)
 
 
+def moved_data(run: Run, path: str) -> Run:
+    """The run, its own images now at `path`: the only setting that names a place and may change."""
+    config, others = read_config(run.path / "config.json")
+    record = {**others, "config": config.changed(data=path).model_dump(by_alias=True)}
+    with disk_trouble("The run", run.path):
+        write_json(run.path / "config.json", record)
+    return Run(run.path)
+
+
 def list_runs(*folders: Path) -> list[Run]:
     """Every run folder in `folders`, newest first (by id). Damaged ones are listed too."""
     found = [

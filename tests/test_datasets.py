@@ -289,6 +289,29 @@ def test_parquet_files_that_do_not_fit_are_refused(tmp_path):
     assert "at least 2 classes" in refusal("parquet", data=str(path))
 
 
+def test_a_run_whose_images_moved_goes_on(tmp_path, capsys):
+    from acl.cli import main
+    from acl.runs import list_runs
+
+    write_folder(tmp_path / "pets", {"dog": 10, "cat": 10})
+    settings = [part for name, value in TINY.items() for part in ("--set", f"{name}={value}")]
+    options = ["--runs", str(tmp_path / "runs"), "--quiet"]
+    assert main(["run", "--dataset", "folder", "--data", str(tmp_path / "pets"), *settings, *options]) == 0
+    summary = capsys.readouterr().out
+    run = list_runs(tmp_path / "runs")[0]
+    lines = run.events.read_bytes().splitlines(keepends=True)
+    run.events.write_bytes(b"".join(lines[:4]))
+    (run.path / "summary.json").unlink()
+    shutil.move(tmp_path / "pets", tmp_path / "moved")
+    assert main(["resume", run.id, *options]) == 2 and "needs data" in capsys.readouterr().err
+    (tmp_path / "moved" / "cat" / "03.png").rename(tmp_path / "03.png")
+    assert main(["resume", run.id, "--data", str(tmp_path / "moved"), *options]) == 2
+    assert "not those this run began with" in capsys.readouterr().err
+    (tmp_path / "03.png").rename(tmp_path / "moved" / "cat" / "03.png")
+    assert main(["resume", run.id, "--data", str(tmp_path / "moved"), *options]) == 0
+    assert capsys.readouterr().out == summary
+
+
 # -- the cache and the device --------------------------------------------------------------------------
 
 

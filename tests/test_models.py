@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from acl.config import make_config
-from acl.models import build_model
+from acl.models import GridMean, build_model
 
 
 def parameters(model):
@@ -42,6 +42,14 @@ def test_resnet18_has_the_stem_for_small_images():
     large.body.layer1.register_forward_hook(lambda module, x, y: seen.update(large=y.shape[2:]))
     assert large(torch.zeros(1, 3, 64, 64))[0].shape == (1, 512)
     assert tuple(seen["small"]) == tuple(seen["large"]) == (32, 32)
+
+
+@pytest.mark.parametrize("size", [(4, 4), (16, 16), (14, 7), (3, 2)])
+def test_the_mean_over_a_grid_is_torchs(size):
+    x = torch.randn(2, 3, *size)
+    grid = GridMean(4)
+    expected = torch.nn.functional.adaptive_avg_pool2d(x, 4)
+    assert torch.equal(grid(x), expected) and torch.allclose(grid.as_products(x), expected, atol=1e-6)
 
 
 def test_running_statistics_belong_to_the_base_of_a_task():

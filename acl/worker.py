@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -77,7 +79,8 @@ class Worker:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # deterministic matrix products on a GPU
         torch.set_num_threads(config.threads)
         torch.use_deterministic_algorithms(True)
-        stream: TaskStream = prepare(config)
+        with self._heard():
+            stream: TaskStream = prepare(config)
         self.loop = Loop(config, stream)
         with disk_trouble("The run", self.run.path):
             self._take_up()
@@ -94,6 +97,23 @@ class Worker:
             finally:
                 self.writer.close()
             return self._say("finished")
+
+    @contextmanager
+    def _heard(self) -> Iterator[None]:
+        """Heartbeats from a thread of their own: reading a large set for the first time can take many minutes."""
+        done = threading.Event()
+
+        def beat() -> None:
+            while not done.wait(HELD_BEAT_S):
+                self._write(Status("starting"))
+
+        thread = threading.Thread(target=beat, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
 
     def _take_up(self) -> None:
         """Open the events for writing; if there are any, go to where they end and say so."""

@@ -27,6 +27,8 @@ class Parser(argparse.ArgumentParser):
 def main(argv: Sequence[str] | None = None) -> int:
     try:
         arguments = _parser().parse_args(argv)
+        if getattr(arguments, "data_dir", None):
+            os.environ["ACL_DATA"] = arguments.data_dir
         arguments.command(arguments)
     except UserError as error:
         print(f"acl: {error}", file=sys.stderr)
@@ -59,12 +61,16 @@ def _parser() -> Parser:
     for name in ("dataset", "learner", "strategy"):
         sub.add_argument(f"--{name}", help=f"see: acl {_plural(name)}")
     sub.add_argument("--seed", help="default 0")
+    sub.add_argument("--data", metavar="PATH", help="your own images, for the datasets folder and parquet")
+    _data_dir_option(sub)
     _set_option(sub)
     sub.add_argument("--quiet", action="store_true", help="no progress bar")
     runs_option(sub)
 
     sub = add("resume", _resume, "take up a run that did not end; prints what run prints")
     sub.add_argument("run", metavar="RUN", help="an id or a folder")
+    sub.add_argument("--data", metavar="PATH", help="where the run's own images lie now, if they or the run moved")
+    _data_dir_option(sub)
     sub.add_argument("--quiet", action="store_true", help="no progress bar")
     runs_option(sub)
 
@@ -87,6 +93,15 @@ def _parser() -> Parser:
         sub.set_defaults(kind=kind)
         sub.add_argument("--json", action="store_true", help="for machines")
 
+    sub = add("data", _data, "fetch the images of a data set beforehand, or list what is here")
+    deeds = sub.add_subparsers(required=True, metavar="get | list", dest="deed")
+    get = deeds.add_parser("get", help="fetch a set, or go on with it")
+    get.add_argument("name", metavar="NAME", help="see: acl data list")
+    _data_dir_option(get)
+    listing = deeds.add_parser("list", help="which sets are here, and where")
+    listing.add_argument("--json", action="store_true", help="for machines")
+    _data_dir_option(listing)
+
     sub = add("backend", _backend, "watch a runs folder and play what the app asks for")
     sub.add_argument("--slots", type=int, help="runs that may play at once (default: one per core)")
     sub.add_argument("--stop", action="store_true", help="end the backend of this folder")
@@ -103,6 +118,12 @@ def _set_option(sub: Parser) -> None:
         "--set", action="append", default=[], metavar="NAME=VALUE", dest="changes",
         help="any other setting, e.g. --set memory=50 (may be repeated)",
     )  # fmt: skip
+
+
+def _data_dir_option(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument(
+        "--data-dir", metavar="DIR", help="where fetched sets lie (default: $ACL_DATA, else ~/.cache/acl-explorer)"
+    )
 
 
 def _changes(pairs: Sequence[str]) -> dict[str, Any]:
@@ -123,20 +144,25 @@ def _run(arguments: argparse.Namespace) -> None:
     from acl.registry import prepare
     from acl.runs import create, resolved
 
-    named = {name: getattr(arguments, name) for name in ("dataset", "learner", "strategy", "seed")}
+    named = {name: getattr(arguments, name) for name in ("dataset", "learner", "strategy", "seed", "data")}
     values = {name: value for name, value in named.items() if value is not None} | _changes(arguments.changes)
     config = preset_config(arguments.preset, **values)
-    config = resolved(config, prepare(config))
+    stream = prepare(config)
+    for note in stream.notes:
+        print(f"acl: {note}", file=sys.stderr)
+    config = resolved(config, stream)
     _work(create(config, arguments.runs), arguments.quiet)
 
 
 def _resume(arguments: argparse.Namespace) -> None:
     from acl.control import request
-    from acl.runs import find_run
+    from acl.runs import find_run, moved_data
 
     run = find_run(arguments.run, arguments.runs)
     if run.recorded:
         raise UserError(f"{run.id} is a recording: it can be looked at, not taken up.")
+    if arguments.data:
+        run = moved_data(run, arguments.data)
     run.config  # noqa: B018 - an unreadable config is said before anything is touched
     if run.summary is None and (run.path / "control.json").exists():
         request(run.path, mode="play", until=None)
@@ -236,6 +262,22 @@ def _catalogue(arguments: argparse.Namespace) -> None:
     width = max(len(str(row["name"])) for row in rows)
     for row in rows:
         print(f"{row['name']:<{width}}  {row['label']}: {row['summary']}")
+
+
+def _data(arguments: argparse.Namespace) -> None:
+    from acl.downloads import SETS, data_dir, fetch, missing
+
+    if arguments.deed == "get":
+        for path in fetch(arguments.name):
+            print(path)
+        return
+    rows = [{"name": name, "here": not missing(name), "folder": str(data_dir() / name)} for name in SETS]
+    if arguments.json:
+        print(json.dumps(rows, indent=1))
+        return
+    for row in rows:
+        state = "here" if row["here"] else "not here"
+        print(f"{row['name']:<14} {state:<9} {row['folder']}")
 
 
 def _backend(arguments: argparse.Namespace) -> None:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 FORMAT = "1"
 FULL = "full"
+RESNET18_DIM = 512
 
 
 class UserError(ValueError):
@@ -137,14 +138,67 @@ class RunConfig(BaseModel):
         description="BAIT looks only at this many of each sample's most probable classes; empty looks at all (exact).",
         json_schema_extra={"group": "strategy"},
     )
+    data: str = Field(
+        "",
+        title="Own images",
+        description="Path of your folder of images or Parquet files.",
+        json_schema_extra={"group": "data"},
+    )
+    image_size: int = Field(
+        32,
+        ge=4,
+        le=512,
+        title="Image size",
+        description="Own images are cut to a square and resized to this many pixels a side.",
+        json_schema_extra={"group": "data"},
+    )
+    max_per_class: int | None = Field(
+        None,
+        ge=1,
+        title="Images per class",
+        description="Keep at most this many training and this many test images of each class; empty keeps all.",
+        json_schema_extra={"group": "data"},
+    )
+    scenario: Literal["class", "domain"] = Field(
+        "class",
+        title="What a task brings",
+        description="New classes (class-incremental), or all classes in a new look (domain-incremental).",
+        json_schema_extra={"group": "data"},
+    )
     classes_per_task: int = Field(
         2, ge=1, title="Classes per task", description="How many new classes each task brings.",
         json_schema_extra={"group": "data"},
     )  # fmt: skip
-    model: Literal["mlp", "cnn"] = Field(
+    class_order: tuple[int, ...] = Field(
+        (),
+        title="Order of classes",
+        description="Class numbers from 0 in the order they come, e.g. 3,1,0,2; fewer leave the others out.",
+        json_schema_extra={"group": "data"},
+    )
+    shuffle_classes: bool = Field(
+        False,
+        title="Shuffle classes",
+        description="Deal the classes to the tasks in an order drawn from the seed.",
+        json_schema_extra={"group": "data"},
+    )
+    domain: Literal["rotate", "permute", "folders"] = Field(
+        "rotate",
+        title="Looks",
+        description="Images turned by even steps up to 180°, pixels in another fixed order, or a folder for each look.",
+        json_schema_extra={"group": "data"},
+    )
+    domains: int = Field(
+        5,
+        ge=2,
+        le=100,
+        title="Number of looks",
+        description="Tasks of a stream of turned or permuted images; the first shows them as they are.",
+        json_schema_extra={"group": "data"},
+    )
+    model: Literal["mlp", "cnn", "resnet18"] = Field(
         "mlp",
         title="Network",
-        description="A small multilayer perceptron, or a small convolutional network.",
+        description="A small multilayer perceptron, a small convolutional network, or ResNet-18 (for a GPU).",
         json_schema_extra={"group": "training"},
     )
     width: int = Field(
@@ -152,7 +206,7 @@ class RunConfig(BaseModel):
         ge=2,
         le=4096,
         title="Feature dimensions",
-        description="Size of the layer before the classifier, where strategies look.",
+        description="Size of the layer before the classifier, where strategies look (always 512 for resnet18).",
         json_schema_extra={"group": "training"},
     )
     epochs: int = Field(
@@ -205,10 +259,10 @@ class RunConfig(BaseModel):
         description="CPU threads of the run; part of the result's last bits, so it is recorded.",
         json_schema_extra={"group": "machine"},
     )
-    device: Literal["cpu", "cuda"] = Field(
+    device: Literal["auto", "cpu", "cuda"] = Field(
         "cpu",
         title="Device",
-        description="Where the network is trained.",
+        description="Where the network is trained; auto takes the GPU where there is one.",
         json_schema_extra={"group": "machine"},
     )
     snapshots: Literal["auto", "all", "last_round", "off"] = Field(
@@ -228,6 +282,16 @@ class RunConfig(BaseModel):
     def _exact_classes(cls, value: Any) -> Any:
         return None if isinstance(value, str) and value.lower() in {"exact", "none", ""} else value
 
+    @field_validator("max_per_class", mode="before")
+    @classmethod
+    def _all_images(cls, value: Any) -> Any:
+        return None if isinstance(value, str) and value.lower() in {"all", "none", ""} else value
+
+    @field_validator("class_order", mode="before")
+    @classmethod
+    def _comma_separated(cls, value: Any) -> Any:
+        return tuple(part for part in value.replace(",", " ").split()) if isinstance(value, str) else value
+
     @model_validator(mode="after")
     def _budget_fits(self) -> RunConfig:
         if self.n_end < self.n_start:
@@ -236,6 +300,11 @@ class RunConfig(BaseModel):
                 "the label budget of a task includes its first labels"
             )
         return self
+
+    @property
+    def feature_dim(self) -> int:
+        """d, the size of h."""
+        return RESNET18_DIM if self.model == "resnet18" else self.width
 
     @property
     def rounds(self) -> int:

@@ -38,7 +38,8 @@ class Control:
 
 @dataclass(frozen=True)
 class Status:
-    """A heartbeat. completed: the last phase done; seq: the control request the worker has seen."""
+    """A heartbeat. completed: the last phase done; seq: the control request the worker has seen; error: why
+    it failed, in a sentence; details: the line of a plug-in that raised."""
 
     state: State
     seq: int = 0
@@ -57,6 +58,7 @@ class Status:
     pool: int = 0
     n: int = 0
     error: str = ""
+    details: str = ""
     beat: int = 0
 
 

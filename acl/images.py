@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int64, UInt8
+from jaxtyping import Float, Float64, Int64, UInt8
 from numpy import ndarray
 from torch import Tensor
 from torch.nn.functional import pad
@@ -12,6 +12,8 @@ from torch.nn.functional import pad
 from acl.seeds import mix
 
 PAD = 4
+STATISTICS_ROWS = 4096  # images summed at a time
+RESIDENT_BYTES = 4 * 2**30  # a memmap larger than this stays on the disk, its batches are read as they come
 
 
 class Images:
@@ -24,24 +26,26 @@ class Images:
         augment: str,
         device: torch.device,
     ) -> None:
-        train = images[train_ids].reshape(-1, images.shape[3])
-        # Integer sums are exact, so the statistics do not depend on the order of summation.
-        total = train.sum(0, dtype=np.int64) / len(train)
-        square = (train.astype(np.uint16) ** 2).sum(0, dtype=np.int64) / len(train)
-        std = np.sqrt(np.maximum(square - total**2, 1.0))
-        self.mean = torch.tensor(total, dtype=torch.float32, device=device).view(-1, 1, 1)
+        mean, std = _statistics(images, train_ids)
+        self.mean = torch.tensor(mean, dtype=torch.float32, device=device).view(-1, 1, 1)
         self.std = torch.tensor(std, dtype=torch.float32, device=device).view(-1, 1, 1)
-        self.pixels = torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2))).to(device)
-        self.augment = augment
+        self.device, self.augment, self._images = device, augment, images
+        resident = not isinstance(images, np.memmap) or images.nbytes <= RESIDENT_BYTES
+        # A copy: the images may be read-only. Channels stay last, the order in memory that convolutions like.
+        self._pixels = torch.from_numpy(np.array(images)).to(device) if resident else None
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        channel, height, width = self.pixels.shape[1:]
+        height, width, channel = self._images.shape[1:]
         return channel, height, width
 
     def batch(self, ids: Int64[Tensor, " b"]) -> Float[Tensor, "b channel height width"]:
         """The images of `ids` as they are."""
-        return (self.pixels[ids].float() - self.mean) / self.std
+        if self._pixels is not None:
+            pixels = self._pixels[ids]
+        else:
+            pixels = torch.from_numpy(self._images[ids.cpu().numpy()]).to(self.device)
+        return (pixels.permute(0, 3, 1, 2).float() - self.mean) / self.std
 
     def augmented(self, ids: Int64[Tensor, " b"], key: int) -> Float[Tensor, "b channel height width"]:
         """The images of `ids`, each mirrored and cropped as `key` and its own id decide."""
@@ -56,6 +60,23 @@ class Images:
         offsets = np.stack([draw >> np.uint64(8), draw >> np.uint64(24)]) % np.uint64(2 * PAD + 1)
         top, left = torch.from_numpy(offsets.astype(np.int64)).to(x.device)
         return _crop(x, top, left)
+
+
+def _statistics(
+    images: UInt8[ndarray, "n height width channel"], ids: Int64[ndarray, " train"]
+) -> tuple[Float64[ndarray, " channel"], Float64[ndarray, " channel"]]:
+    """Mean and standard deviation (at least 1) of each channel over the images `ids`.
+
+    Integer sums are exact, so they do not depend on the order of summation.
+    """
+    total = square = np.zeros(images.shape[3], dtype=np.int64)
+    for start in range(0, len(ids), STATISTICS_ROWS):
+        pixels = images[ids[start : start + STATISTICS_ROWS]].reshape(-1, images.shape[3])
+        total = total + pixels.sum(0, dtype=np.int64)
+        square = square + (pixels.astype(np.uint16) ** 2).sum(0, dtype=np.int64)
+    n_pixels = len(ids) * images.shape[1] * images.shape[2]
+    mean = total / n_pixels
+    return mean, np.sqrt(np.maximum(square / n_pixels - mean**2, 1.0))
 
 
 def _crop(

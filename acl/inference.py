@@ -36,7 +36,7 @@ class Inference:
 
     @torch.no_grad()
     def step(self) -> None:
-        ids = torch.from_numpy(self._todo[len(self._parts)]).to(self.images.pixels.device)
+        ids = torch.from_numpy(self._todo[len(self._parts)]).to(self.images.device)
         self.model.eval()
         h, logits = self.model(self.images.batch(ids))
         self.model.train()

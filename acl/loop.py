@@ -22,6 +22,7 @@ from jaxtyping import Int64
 from numpy import ndarray
 from torch import Tensor
 
+from acl.blame import blamed
 from acl.config import FULL, RunConfig, UserError
 from acl.cost import measured
 from acl.datasets.base import Task, TaskStream
@@ -236,6 +237,12 @@ class Loop:
         from the base and therefore to the same bits, without reporting it twice. If the memory was already
         updated, that is done again too: no event holds all of its table.
         """
+        began = history.started
+        if began is not None and began.tasks != self._start().tasks:
+            raise UserError(
+                "The images are not those this run began with (other classes or numbers of samples): "
+                "bring back the old ones, or begin a new run."
+            )
         last = None
         for row in history.rows:
             if not isinstance(row.event, Epoch | Resumed):
@@ -264,7 +271,7 @@ class Loop:
 
     # -- the stages ------------------------------------------------------------------------------------
 
-    def _start(self) -> Event:
+    def _start(self) -> Started:
         tasks = [
             {"classes": list(t.classes), "pool": len(t.train_ids), "test": len(t.test_ids)} for t in self.stream.tasks
         ]
@@ -286,7 +293,7 @@ class Loop:
                 query.inference.step()
             return None
         query.context = self._context(query.inference, roles)
-        with measured(self.device, query.cost, "score"):
+        with measured(self.device, query.cost, "score"), blamed("strategy", self.config.strategy):
             query.selection = self.strategy.select(query.context)
         return Scored(
             self.task,

@@ -7,9 +7,12 @@ import math
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.functional import adaptive_avg_pool2d
 
 from acl.config import RunConfig
 from acl.seeds import generator
+
+GRID = 4  # cells a side of the small CNN's last map
 
 
 class Network(nn.Module):
@@ -27,6 +30,33 @@ class Network(nn.Module):
         return h, self.head(h)
 
 
+class GridMean(nn.Module):
+    """Mean over each cell of a `side` × `side` grid: nn.AdaptiveAvgPool2d, whose gradient a GPU sums in no fixed order.
+
+    There it is written as two matrix products; on a CPU torch's own is faster and in order.
+    """
+
+    def __init__(self, side: int) -> None:
+        super().__init__()
+        self.side = side
+
+    def forward(self, x: Float[Tensor, "batch channel height width"]) -> Float[Tensor, "batch channel side side"]:
+        if x.device.type == "cpu":
+            return adaptive_avg_pool2d(x, self.side)
+        return self.as_products(x)
+
+    def as_products(self, x: Float[Tensor, "batch channel height width"]) -> Float[Tensor, "batch channel side side"]:
+        rows, columns = (self._cells(size, x) for size in x.shape[2:])
+        return rows @ x @ columns.T
+
+    def _cells(self, size: int, like: Tensor) -> Float[Tensor, "side size"]:
+        """Row i averages the positions of cell i: from ⌊i·size/side⌋ to before ⌈(i+1)·size/side⌉."""
+        i = torch.arange(self.side, device=like.device)[:, None]
+        place = torch.arange(size, device=like.device)
+        inside = (place >= i * size // self.side) & (place < -(-(i + 1) * size // self.side))
+        return (inside / inside.sum(1, keepdim=True)).to(like.dtype)
+
+
 def _mlp(shape: tuple[int, int, int], width: int) -> nn.Module:
     return nn.Sequential(nn.Flatten(), nn.Linear(math.prod(shape), width), nn.ReLU())
 
@@ -38,19 +68,37 @@ def _cnn(shape: tuple[int, int, int], width: int) -> nn.Module:
         nn.MaxPool2d(2),
         nn.Conv2d(32, 64, 3, padding=1),
         nn.ReLU(),
-        nn.AdaptiveAvgPool2d(4),
+        GridMean(GRID),
         nn.Flatten(),
-        nn.Linear(64 * 16, width),
+        nn.Linear(64 * GRID**2, width),
         nn.ReLU(),
     )
 
 
-BODIES = {"mlp": _mlp, "cnn": _cnn}
+def _resnet18(shape: tuple[int, int, int], width: int) -> nn.Module:
+    """K. He et al., 2016, with the stem for small images: 3×3, stride 1, and no max-pool for those of 32 pixels.
+
+    Larger ones (TinyImageNet) keep torchvision's max-pool. `width` has no say: h has 512 dimensions.
+    """
+    from torchvision.models import resnet18  # a second of imports that small networks do not need
+
+    body: nn.Module = resnet18()
+    body.conv1 = nn.Conv2d(shape[0], 64, 3, padding=1, bias=False)
+    if max(shape[1:]) <= 32:
+        body.maxpool = nn.Identity()
+    body.fc = nn.Identity()
+    return body
+
+
+BODIES = {"mlp": _mlp, "cnn": _cnn, "resnet18": _resnet18}
 
 
 def build_model(config: RunConfig, shape: tuple[int, int, int], n_classes: int) -> Network:
-    """The network of `config` for images of `shape` (channel, height, width), first weights from the seed."""
-    model = Network(BODIES[config.model](shape, config.width), config.width, n_classes)
+    """The network of `config` for images of `shape` (channel, height, width), first weights from the seed.
+
+    Batch normalisation starts as torch has it, with ones and zeros.
+    """
+    model = Network(BODIES[config.model](shape, config.width), config.feature_dim, n_classes)
     draw = generator(config.seed, "init")
     for module in model.modules():
         if isinstance(module, (nn.Linear, nn.Conv2d)):

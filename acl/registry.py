@@ -14,16 +14,22 @@ import importlib
 import importlib.util
 import inspect
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Literal
 
+from acl.blame import blamed
 from acl.config import FULL, RunConfig, UserError, near
 from acl.device import cuda_devices
+from acl.downloads import data_dir
+from acl.tasks import cut
 
 Kind = Literal["strategies", "learners", "datasets"]
 SINGULAR = {"strategies": "strategy", "learners": "learner", "datasets": "dataset"}
+
+# The settings that decide how a set is cut into tasks.
+CUT_BY = ["scenario", "classes_per_task", "class_order", "shuffle_classes", "max_per_class", "domain", "domains"]
 
 
 @dataclass(frozen=True)
@@ -71,10 +77,20 @@ def discover(kind: Kind) -> dict[str, Plugin]:
         if path.stem not in {"__init__", "base"}
     }
     for point in entry_points(group=f"acl.{kind}"):
-        spec = importlib.util.find_spec(point.value)
-        if spec and spec.origin and point.name not in found:
-            found[point.name] = _describe(kind, point.name, point.value, Path(spec.origin))
+        if point.name not in found:
+            found[point.name] = _describe_foreign(kind, point.name, point.value)
     return found
+
+
+def _describe_foreign(kind: Kind, name: str, module: str) -> Plugin:
+    """Another package's plug-in. One that cannot be read is listed with its trouble: it must not break the menus."""
+    try:
+        spec = importlib.util.find_spec(module)
+        if spec is None or spec.origin is None:
+            raise ImportError(f"there is no module {module}")
+        return _describe(kind, name, module, Path(spec.origin))
+    except (ImportError, SyntaxError, OSError, ValueError) as error:
+        return Plugin(kind, name, module, name, f"Cannot be read ({error}).")
 
 
 def choices(kind: Kind) -> dict[str, Plugin]:
@@ -92,9 +108,31 @@ def plugin(kind: Kind, name: str) -> Plugin:
 
 def build(kind: Kind, name: str, config: RunConfig) -> Any:
     """A plug-in's object: its dataclass fields that are also RunConfig fields are filled from `config`."""
-    cls = plugin(kind, name).load()
-    names = getattr(cls, "__dataclass_fields__", {})
-    return cls(**{name: getattr(config, name) for name in names if name in RunConfig.model_fields})
+    found = plugin(kind, name)
+    with blamed(SINGULAR[kind], name):
+        cls = found.load()
+        names = getattr(cls, "__dataclass_fields__", {})
+        return cls(**{name: getattr(config, name) for name in names if name in RunConfig.model_fields})
+
+
+@lru_cache(maxsize=2)
+def _loaded(dataset: Any, folder: str, mark: object) -> Any:
+    """The ImageSet of a dataset, kept: forms and pages ask for it again and again."""
+    return dataset.load()
+
+
+@lru_cache(maxsize=2)
+def _cut(dataset: Any, folder: str, mark: object, config: RunConfig) -> Any:
+    """Kept too: a set in other looks takes seconds to make."""
+    return cut(_loaded(dataset, folder, mark), config)
+
+
+def _stream(config: RunConfig) -> Any:
+    dataset = build("datasets", config.dataset, config)
+    names = [*CUT_BY, "seed"] if config.shuffle_classes else CUT_BY
+    only = RunConfig(**{name: getattr(config, name) for name in names})
+    with blamed("dataset", config.dataset):
+        return _cut(dataset, str(data_dir()), dataset.mark(), only)
 
 
 def prepare(config: RunConfig) -> Any:
@@ -107,6 +145,6 @@ def prepare(config: RunConfig) -> Any:
     if config.device == "cuda" and not cuda_devices():
         raise UserError("device is cuda, but this machine shows no CUDA GPU: set device=cpu.")
     learner = plugin("learners", config.learner)
-    stream = build("datasets", config.dataset, config).stream(config.classes_per_task)
+    stream = _stream(config)
     stream.check(config, uses_memory="memory" in learner.settings)
     return stream

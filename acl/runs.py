@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from acl.config import FORMAT, RunConfig, UserError, read_config
+from acl.device import cuda_devices
 from acl.events import Event, History, Row, from_line, to_line
 from acl.files import disk_trouble, read_json, write_json
 
@@ -96,6 +97,15 @@ def create(config: RunConfig, runs: Path, parent: dict[str, Any] | None = None) 
     return Run(runs / name)
 
 
+def moved_data(run: Run, path: str) -> Run:
+    """The run, its own images now at `path`: the only setting that names a place and may change."""
+    config, others = read_config(run.path / "config.json")
+    record = {**others, "config": config.changed(data=path).model_dump(by_alias=True)}
+    with disk_trouble("The run", run.path):
+        write_json(run.path / "config.json", record)
+    return Run(run.path)
+
+
 def list_runs(*folders: Path) -> list[Run]:
     """Every run folder in `folders`, newest first (by id). Damaged ones are listed too."""
     found = [
@@ -136,12 +146,14 @@ def snapshot_bytes(config: RunConfig, stream: Any) -> dict[str, int]:
     for task in stream.tasks:
         classes = len(stream.classes_seen(task.index))
         rows = len(task.train_ids) + config.memory
-        per_round.append([rows * (8 + 4 * (config.width + classes))] * config.rounds)
+        per_round.append([rows * (8 + 4 * (config.feature_dim + classes))] * config.rounds)
     return {"all": sum(map(sum, per_round)), "last_round": sum(r[-1] for r in per_round if r)}
 
 
 def resolved(config: RunConfig, stream: Any) -> RunConfig:
     """`config` with every 'auto' that concerns the machine decided, as it will be recorded."""
+    if config.device == "auto":
+        config = config.changed(device="cuda" if cuda_devices() else "cpu")
     if config.snapshots != "auto":
         return config
     small = snapshot_bytes(config, stream)["all"] <= AUTO_SNAPSHOT_BYTES

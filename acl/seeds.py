@@ -9,10 +9,13 @@ resumed run needs no saved generator.
 from __future__ import annotations
 
 import hashlib
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import torch
 
 
 def key(seed: int, purpose: str, *where: int) -> int:
@@ -42,4 +45,6 @@ def uniforms(key: int, ids: NDArray[np.int64]) -> NDArray[np.float64]:
 
 def generator(seed: int, purpose: str, *where: int) -> torch.Generator:
     """A CPU generator for draws that belong to no sample, such as the first weights."""
+    import torch  # the data need keys and orders, and must not need torch
+
     return torch.Generator().manual_seed(key(seed, purpose, *where) >> 1)

@@ -11,6 +11,7 @@ from jaxtyping import Int64
 from numpy import ndarray
 from torch import Tensor
 
+from acl.blame import blamed
 from acl.config import RunConfig, UserError
 from acl.images import Images
 from acl.learners.base import Base as Learner
@@ -73,7 +74,8 @@ class Training:
             where = (*self.where, epoch, step)
             self.kept = self.learner.admit(self.model, self._labels(self._new[step]), self.kept, self.images, where)
         self.optimizer.zero_grad()
-        loss = self.learner.loss(self.model, self._batch(self._new[step], "augment"), self._replayed(step))
+        with blamed("learner", self.config.learner):
+            loss = self.learner.loss(self.model, self._batch(self._new[step], "augment"), self._replayed(step))
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
         self._losses.append(loss.detach())
@@ -115,7 +117,7 @@ class Training:
         return Labelled(ids, np.array([self._label_of[i] for i in ids.tolist()]))
 
     def _batch(self, ids: Int64[ndarray, " b"], purpose: str, *more: int) -> Batch:
-        device = self.images.pixels.device
+        device = self.images.device
         x = self.images.augmented(torch.from_numpy(ids).to(device), self._key(purpose, *more))
         y = torch.from_numpy(self._labels(ids).labels).to(device)
         self.n_images += len(ids)

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from acl.blame import PluginError
 from acl.config import UserError
 from acl.control import Control, State, Status, Target, as_position, read_control, read_status, write_status
 from acl.datasets.base import TaskStream
@@ -76,7 +79,8 @@ class Worker:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # deterministic matrix products on a GPU
         torch.set_num_threads(config.threads)
         torch.use_deterministic_algorithms(True)
-        stream: TaskStream = prepare(config)
+        with self._heard():
+            stream: TaskStream = prepare(config)
         self.loop = Loop(config, stream)
         with disk_trouble("The run", self.run.path):
             self._take_up()
@@ -93,6 +97,23 @@ class Worker:
             finally:
                 self.writer.close()
             return self._say("finished")
+
+    @contextmanager
+    def _heard(self) -> Iterator[None]:
+        """Heartbeats from a thread of their own: reading a large set for the first time can take many minutes."""
+        done = threading.Event()
+
+        def beat() -> None:
+            while not done.wait(HELD_BEAT_S):
+                self._write(Status("starting"))
+
+        thread = threading.Thread(target=beat, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
 
     def _take_up(self) -> None:
         """Open the events for writing; if there are any, go to where they end and say so."""
@@ -244,13 +265,14 @@ class Worker:
         spent = time.monotonic() - self._playing_since
         return spent / gained * (1 - self.loop.progress) if gained > 0.005 else None
 
-    def fail(self, message: str) -> None:
+    def fail(self, error: UserError) -> None:
         """Leave the reason where the app finds it, if the disk still takes it."""
         status = read_status(self.run.path) or Status("failed")
+        details = error.details if isinstance(error, PluginError) else ""
         try:
-            self._write(replace(status, state="failed", error=message))
-        except OSError as error:
-            print(f"The status of {self.run.id} could not be written: {error}", file=sys.stderr)
+            self._write(replace(status, state="failed", error=str(error), details=details))
+        except OSError as trouble:
+            print(f"The status of {self.run.id} could not be written: {trouble}", file=sys.stderr)
 
 
 def execute(run: Run, on_event: Callable[[Loop, Event], None] | None = None) -> Status:
@@ -259,7 +281,7 @@ def execute(run: Run, on_event: Callable[[Loop, Event], None] | None = None) -> 
     try:
         return worker.work()
     except UserError as error:
-        worker.fail(str(error))
+        worker.fail(error)
         raise
     finally:
         worker.close()
@@ -269,6 +291,8 @@ def main(path: str) -> int:
     try:
         execute(Run(Path(path)))
     except UserError as error:
+        if isinstance(error, PluginError):
+            traceback.print_exception(error.__cause__)
         print(error, file=sys.stderr)
         return 2
     except Exception:

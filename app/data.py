@@ -15,7 +15,7 @@ from safetensors.numpy import load_file
 from acl.config import UserError
 from acl.control import Control, Status, read_control, read_status
 from acl.datasets.base import TaskStream
-from acl.events import Evaluated, History, Remembered, Scored, Started
+from acl.events import Bought, Evaluated, History, Remembered, Scored, Started
 from acl.metrics import average_accuracy, backward_transfer, forgetting, learning_accuracy
 from acl.registry import choices, prepare
 from acl.runs import EventReader, Run
@@ -147,8 +147,8 @@ def n_tasks(history: History) -> int:
 def task_of_memory(history: History, task: int) -> dict[int, int]:
     """For each sample in the memory during `task`: the task it comes from."""
     held = [event for event in history.of(Remembered) if event.task < task]
-    task_of_class = {c: t for t, row in enumerate(history.of(Started)[0].tasks, start=1) for c in row["classes"]}
-    return {i: task_of_class[y] for i, y in zip(held[-1].ids, held[-1].labels, strict=True)} if held else {}
+    task_of = {i: event.task for event in history.of(Bought) for i in event.ids}
+    return {i: task_of[i] for i in held[-1].ids} if held else {}
 
 
 def matrix(history: History) -> list[list[float]]:

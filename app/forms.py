@@ -42,10 +42,13 @@ def new_run_form() -> RunConfig | None:
         _other_settings(defaults, preset, values)
     try:
         config = make_config({**values, "preset": preset})
-        stream = prepare(config)
+        with st.spinner("Reading the images …", show_time=True):
+            stream = prepare(config)
     except UserError as error:
         st.error(str(error), icon=":material/error:")
         return None
+    for note in stream.notes:
+        st.warning(note, icon=":material/image_not_supported:")
     config = resolved(config, stream)
     _outlook(config, stream)
     return config
@@ -80,6 +83,19 @@ def no_effect(name: str, values: dict[str, Any]) -> str | None:
         return f"{learners[learner].label} does not use this."
     if strategy == FULL and name in {"n_start", "n_query", "n_end"}:
         return "Every sample is labelled at once."
+    return _no_effect_on_data(name, values)
+
+
+def _no_effect_on_data(name: str, values: dict[str, Any]) -> str | None:
+    found, dataset, scenario = choices("datasets"), values.get("dataset", ""), values.get("scenario")
+    if any(name in other.settings for other in found.values()) and name not in found[dataset].settings:
+        return f"{found[dataset].label} does not use this."
+    if scenario == "class" and name in {"domain", "domains"}:
+        return "Only where a task brings all classes in a new look."
+    if scenario == "domain" and name in {"classes_per_task", "shuffle_classes"}:
+        return "Every task has all classes."
+    if values.get("domain") == "folders" and name == "domains":
+        return "There are as many looks as folders."
     return None
 
 
@@ -101,6 +117,11 @@ def _widget(name: str, defaults: RunConfig, preset: str, values: dict[str, Any])
     if get_origin(info.annotation) is Literal:
         options = list(get_args(info.annotation))
         return st.selectbox(title, options, options.index(default), format_func=words.option, **common)
+    if isinstance(default, bool):
+        return st.toggle(title, default, **common)
+    if isinstance(default, str | tuple):
+        text = default if isinstance(default, str) else ", ".join(map(str, default))
+        return st.text_input(title, text, **common)
     return _number(title, name, default, common)
 
 

@@ -84,6 +84,9 @@ def _trouble(status: Status | None) -> None:
         st.error(trouble, icon=":material/error:")
     if status and status.state == "failed" and status.error:
         st.error(f"{status.error} Every finished round is kept.", icon=":material/error:")
+        if status.details:
+            with st.expander("Details"):
+                st.code(status.details, language=None, wrap_lines=True)
 
 
 def _curves(history: History, config: RunConfig, n_tasks: int) -> None:

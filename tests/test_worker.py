@@ -96,6 +96,23 @@ def test_killed_between_file_and_event(config, runs, reference):
             (run.path / folder).rename(whole.path / folder)
 
 
+def test_a_worker_that_reads_images_for_long_is_heard(config, runs, monkeypatch):
+    from acl import worker
+
+    monkeypatch.setattr(worker, "HELD_BEAT_S", 0.01)
+    run, beats = create(config, runs), []
+
+    def slow(config):
+        wait_for(lambda: read_status(run.path).beat > 5)
+        beats.append(read_status(run.path).state)
+        raise UserError("enough")
+
+    monkeypatch.setattr(worker, "prepare", slow)
+    with pytest.raises(UserError, match="enough"):
+        execute(run)
+    assert beats == ["starting"] and read_status(run.path).state == "failed"
+
+
 def test_one_worker_a_run(config, runs):
     import subprocess
     import sys

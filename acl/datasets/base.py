@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from functools import cached_property
+from hashlib import blake2b
 
 import numpy as np
 from jaxtyping import Bool, Int64, UInt8
 from numpy import ndarray
 
 from acl.config import FULL, RunConfig, UserError
+
+UNREADABLE = -1
 
 
 @dataclass(frozen=True)
@@ -25,25 +27,26 @@ class Task:
 
 @dataclass(frozen=True)
 class TaskStream:
-    """Images and labels of a set and its tasks. A sample's id is its row, for ever and everywhere."""
+    """Images and labels of a set and its tasks. A sample's id is its row, for ever and everywhere.
+
+    `images` may be a read-only memmap. `notes`: what the user should know, such as files left out.
+    """
 
     name: str
     images: UInt8[ndarray, "n height width channel"]
     labels: Int64[ndarray, " n"]
     class_names: tuple[str, ...]
     tasks: tuple[Task, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def n_classes(self) -> int:
+        """All outputs of the network: a stream that leaves classes out keeps their numbers."""
         return len(self.class_names)
-
-    @cached_property
-    def task_of_class(self) -> dict[int, int]:
-        return {c: task.index for task in self.tasks for c in task.classes}
 
     def classes_seen(self, task: int) -> tuple[int, ...]:
         """Classes of the tasks 1..task, in order of class number: the columns of every p."""
-        return tuple(sorted(c for t in self.tasks[:task] for c in t.classes))
+        return tuple(sorted({c for t in self.tasks[:task] for c in t.classes}))
 
     def check(self, config: RunConfig, uses_memory: bool) -> None:
         """Does the run's budget fit this stream? If not, UserError."""
@@ -53,49 +56,56 @@ class TaskStream:
                 f"n_end must be at most {len(smallest.train_ids)}, the samples of {self.name}'s task "
                 f"{smallest.index}, got {config.n_end}."
             )
-        if uses_memory and config.memory < self.n_classes:
+        n_used = len(self.classes_seen(len(self.tasks)))
+        if uses_memory and config.memory < n_used:
             raise UserError(
-                f"memory must be at least {self.n_classes}, one sample for each class of {self.name}, "
-                f"got {config.memory}."
+                f"memory must be at least {n_used}, one sample for each class of {self.name}, got {config.memory}."
             )
 
 
 @dataclass(frozen=True)
 class ImageSet:
-    """What a dataset holds before it is cut into tasks; a row is a sample."""
+    """What a dataset holds before it is cut into tasks; a row is a sample.
+
+    A label of UNREADABLE marks a row without an image. `domains`: for each row the number of its domain
+    (from 0), for sets that come in several looks. `notes`: what the user should know.
+    """
 
     name: str
     images: UInt8[ndarray, "n height width channel"]
     labels: Int64[ndarray, " n"]
     class_names: tuple[str, ...]
     is_train: Bool[ndarray, " n"]
+    domains: Int64[ndarray, " n"] | None = None
+    notes: tuple[str, ...] = ()
 
 
 class Base(ABC):
-    """A dataset: where its images come from. Everything else is shared."""
+    """A dataset: where its images come from. A subclass is a frozen dataclass whose fields are names of
+    RunConfig settings; how it is cut into tasks is shared (acl/tasks.py)."""
 
     @abstractmethod
     def load(self) -> ImageSet:
         """Read the whole set. A missing or broken file is a UserError."""
 
-    def stream(self, classes_per_task: int) -> TaskStream:
-        """The classes in their order, `classes_per_task` new ones a task. UserError if that leaves a rest."""
-        data = self.load()
-        n_classes = len(data.class_names)
-        if n_classes % classes_per_task:
-            raise UserError(
-                f"classes_per_task must divide the {n_classes} classes of {data.name}, got {classes_per_task}."
-            )
-        groups = np.arange(n_classes).reshape(-1, classes_per_task)
-        tasks = []
-        for index, group in enumerate(groups, start=1):
-            member = np.isin(data.labels, group)
-            tasks.append(
-                Task(
-                    index,
-                    tuple(int(c) for c in group),
-                    np.flatnonzero(member & data.is_train),
-                    np.flatnonzero(member & ~data.is_train),
-                )
-            )
-        return TaskStream(data.name, data.images, data.labels, data.class_names, tuple(tasks))
+    def mark(self) -> object:
+        """A value that changes when the files do, so that a set already read need not be read again."""
+        return None
+
+
+def digests(names: list[str]) -> ndarray:
+    """A fixed pseudo-random string for each name: the order in which a split takes the rows of a class."""
+    return np.array([blake2b(name.encode("utf-8", "surrogateescape"), digest_size=8).hexdigest() for name in names])
+
+
+def train_rows(labels: Int64[ndarray, " n"], digest: ndarray, share: float) -> Bool[ndarray, " n"]:
+    """A fixed stratified split: in each class the `share` of rows with the smallest digests are for training.
+
+    A class of two or more keeps at least one row on either side.
+    """
+    is_train = np.zeros(len(labels), dtype=bool)
+    for label in np.unique(labels):
+        rows = np.flatnonzero(labels == label)
+        n_train = max(1, min(round(share * len(rows)), len(rows) - 1))
+        is_train[rows[np.argsort(digest[rows], kind="stable")][:n_train]] = True
+    return is_train

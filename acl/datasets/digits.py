@@ -6,16 +6,13 @@ Source: E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, UC
 from __future__ import annotations
 
 from dataclasses import dataclass
-from hashlib import blake2b
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, Int64
-from numpy import ndarray
 
 from acl.config import UserError
-from acl.datasets.base import Base, ImageSet
+from acl.datasets.base import Base, ImageSet, digests, train_rows
 
 LABEL = "SplitDigits"
 TRAIN_SHARE = 0.7
@@ -27,7 +24,8 @@ class Digits(Base):
         rows = np.loadtxt(_file(), delimiter=",", dtype=np.int64)
         images = np.round(rows[:, :-1] * (255 / 16)).astype(np.uint8).reshape(-1, 8, 8, 1)
         labels = rows[:, -1]
-        return ImageSet(LABEL, images, labels, tuple("0123456789"), _train_rows(labels))
+        is_train = train_rows(labels, digests([f"digits/{row}" for row in range(len(labels))]), TRAIN_SHARE)
+        return ImageSet(LABEL, images, labels, tuple("0123456789"), is_train)
 
 
 def _file() -> Path:
@@ -36,13 +34,3 @@ def _file() -> Path:
     if spec is None or spec.origin is None:
         raise UserError("The digits need scikit-learn: install requirements.txt.")
     return Path(spec.origin).parent / "datasets" / "data" / "digits.csv.gz"
-
-
-def _train_rows(labels: Int64[ndarray, " n"]) -> Bool[ndarray, " n"]:
-    """A fixed stratified 70/30 split: in each class the rows with the smallest digests are for training."""
-    digest = np.array([blake2b(b"digits/%d" % row, digest_size=8).hexdigest() for row in range(len(labels))])
-    is_train = np.zeros(len(labels), dtype=bool)
-    for label in np.unique(labels):
-        rows = np.flatnonzero(labels == label)
-        is_train[rows[np.argsort(digest[rows], kind="stable")][: round(TRAIN_SHARE * len(rows))]] = True
-    return is_train

@@ -93,7 +93,7 @@ def odds(scores: Float64[ndarray, " n"]) -> Float64[ndarray, " n"]:
 
 def gradient(model: Network, batch: Labelled, images: Images) -> Float[Tensor, " parameters"]:
     """Gradient of the batch's mean cross-entropy, images as they are, in all that is trained, as one vector."""
-    device = images.pixels.device
+    device = images.device
     model.eval()
     _, logits = model(images.batch(torch.from_numpy(batch.ids).to(device)))
     model.train()

@@ -1,0 +1,19 @@
+"""CIFAR-10: 60,000 photos of ten things, 32×32, fetched once by `acl data get cifar10`.
+
+Source: A. Krizhevsky, Learning multiple layers of features from tiny images, 2009; the binary version.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from acl.cifar import load_cifar
+from acl.datasets.base import Base, ImageSet
+
+LABEL = "SplitCIFAR10"
+
+
+@dataclass(frozen=True)
+class CIFAR10(Base):
+    def load(self) -> ImageSet:
+        return load_cifar(LABEL, "cifar10", "batches.meta.txt", n_label_bytes=1)

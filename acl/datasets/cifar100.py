@@ -1,0 +1,20 @@
+"""CIFAR-100: 60,000 photos of a hundred things, 32×32, fetched once by `acl data get cifar100`.
+
+Source: A. Krizhevsky, Learning multiple layers of features from tiny images, 2009; the binary version, fine
+labels (a record names the coarse one first).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from acl.cifar import load_cifar
+from acl.datasets.base import Base, ImageSet
+
+LABEL = "SplitCIFAR100"
+
+
+@dataclass(frozen=True)
+class CIFAR100(Base):
+    def load(self) -> ImageSet:
+        return load_cifar(LABEL, "cifar100", "fine_label_names.txt", n_label_bytes=2)

@@ -1,0 +1,84 @@
+"""TinyImageNet: 110,000 photos of two hundred things, 64×64, fetched once by `acl data get tinyimagenet`.
+
+Source: Y. Le and X. Yang, Tiny ImageNet visual recognition challenge, Stanford CS231N, 2015. Its val part,
+whose labels are public, is the test set. Read from the zip as it is, or from the folder it unpacks to.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from acl.config import UserError
+from acl.datasets.base import Base, ImageSet
+from acl.downloads import data_dir, local_files
+from acl.pictures import decoded, own_set
+
+LABEL = "SplitTinyImageNet"
+ROOT = "tiny-imagenet-200"
+SIDE = 64
+
+
+@dataclass(frozen=True)
+class TinyImageNet(Base):
+    def load(self) -> ImageSet:
+        folder = data_dir() / "tinyimagenet" / ROOT
+        path = folder if folder.is_dir() else local_files("tinyimagenet")[0]
+        identity = [ROOT, path.name, path.stat().st_size, path.stat().st_mtime_ns]
+        try:
+            with _opened(path) as archive:
+                wnids = archive.read(f"{ROOT}/wnids.txt").decode().split()
+                files, labels, n_train = _listing(archive, wnids)
+                encoded = (archive.read(file) for file in files)
+                images, readable = decoded(identity, len(files), SIDE, encoded, LABEL)
+                names = _class_names(archive.read(f"{ROOT}/words.txt").decode(), wnids)
+        except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+            if isinstance(error, UserError):
+                raise
+            raise UserError(f"{path} is not {ROOT} in its official layout ({error}): fetch it again.") from None
+        return own_set(ImageSet(LABEL, images, labels, names, np.arange(len(files)) < n_train), files, readable)
+
+
+class _Unpacked:
+    """The unpacked folder, asked like a zip."""
+
+    def __init__(self, folder: Path) -> None:
+        self.above = folder.parent
+
+    def namelist(self) -> list[str]:
+        return [path.relative_to(self.above).as_posix() for path in (self.above / ROOT).rglob("*.JPEG")]
+
+    def read(self, name: str) -> bytes:
+        return (self.above / name).read_bytes()
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[zipfile.ZipFile | _Unpacked]:
+    if path.is_dir():
+        yield _Unpacked(path)
+        return
+    with zipfile.ZipFile(path) as archive:
+        yield archive
+
+
+def _listing(archive: zipfile.ZipFile | _Unpacked, wnids: list[str]) -> tuple[list[str], np.ndarray, int]:
+    """The image files, those for training first; int64 [n], the class of each; how many are for training."""
+    number = {wnid: label for label, wnid in enumerate(wnids)}
+    start = f"{ROOT}/train/"
+    train = sorted(name for name in archive.namelist() if name.startswith(start) and name.endswith(".JPEG"))
+    lines = archive.read(f"{ROOT}/val/val_annotations.txt").decode().splitlines()
+    test = sorted(line.split("\t")[:2] for line in lines if line)
+    labels = [number[name[len(start) :].split("/")[0]] for name in train] + [number[wnid] for _, wnid in test]
+    files = train + [f"{ROOT}/val/images/{file}" for file, _ in test]
+    return files, np.array(labels, dtype=np.int64), len(train)
+
+
+def _class_names(words: str, wnids: list[str]) -> tuple[str, ...]:
+    """The first word for each class."""
+    word = dict(line.split("\t", 1) for line in words.splitlines() if "\t" in line)
+    return tuple(word.get(wnid, wnid).split(",")[0] for wnid in wnids)

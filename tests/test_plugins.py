@@ -1,0 +1,185 @@
+"""Strategies, learners and datasets of other packages: found by entry point, used like ours, blamed by name."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from acl import registry
+from acl.blame import PluginError
+from acl.cli import main
+from acl.config import UserError
+from acl.control import read_status
+from acl.registry import choices, plugin, prepare
+from acl.runs import create, list_runs
+from acl.strategies.base import FromQuery
+from acl.worker import execute
+from tests.conftest import SMALL, small_config
+from tests.contexts import make_context
+from tests.tools import facts, run_config
+
+MARGIN = '''"""The two most probable classes are closest: taken from another library."""
+from dataclasses import dataclass
+import numpy as np
+from acl.strategies.base import FromQuery
+LABEL = "Margin"
+SETTINGS = ("oversample",)
+
+class Theirs:
+    def __init__(self, probabilities):
+        self.p = np.sort(probabilities, axis=1)
+
+    def query(self, n):
+        return np.argsort(self.p[:, -1] - self.p[:, -2], kind="stable")[:n]
+
+@dataclass(frozen=True)
+class Margin(FromQuery):
+    oversample: float
+
+    def query_function(self, context):
+        return Theirs(context.pool.p.numpy()).query
+'''
+TROUBLE = '''"""Raises."""
+from acl.strategies.base import Base
+
+class Trouble(Base):
+    def select(self, context):
+        return [1, 2, 3][context.n]
+'''
+HALF = '''"""Half of the loss of fine-tuning."""
+from dataclasses import dataclass
+from torch.nn.functional import cross_entropy
+from acl.learners.base import Base
+LABEL = "Half"
+
+@dataclass(frozen=True)
+class Half(Base):
+    def loss(self, model, current, replayed):
+        return cross_entropy(model(current.x)[1], current.y) / 2
+'''
+STRIPES = '''"""Two kinds of stripes."""
+from dataclasses import dataclass
+import numpy as np
+from acl.datasets.base import Base, ImageSet
+LABEL = "Stripes"
+
+@dataclass(frozen=True)
+class Stripes(Base):
+    image_size: int
+
+    def load(self):
+        labels = np.arange(80) % 4
+        images = np.zeros((80, self.image_size, self.image_size, 1), np.uint8)
+        images[np.arange(80), labels] = 255
+        return ImageSet("Stripes", images, labels, tuple("abcd"), np.arange(80) < 60)
+'''
+MODULES = {"margin": MARGIN, "trouble": TROUBLE, "half": HALF, "stripes": STRIPES, "unreadable": "def ("}
+ENTRY_POINTS = """[acl.strategies]
+margin = foreign_margin
+trouble = foreign_trouble
+unreadable = foreign_unreadable
+nowhere = foreign_nowhere.deep
+uniform = foreign_margin
+[acl.learners]
+half = foreign_half
+[acl.datasets]
+stripes = foreign_stripes
+"""
+
+
+@pytest.fixture
+def foreign(tmp_path, monkeypatch):
+    """A package of another party, installed as far as Python can tell."""
+    site = tmp_path / "site"
+    (site / "foreign-1.0.dist-info").mkdir(parents=True)
+    (site / "foreign-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: foreign\nVersion: 1.0\n")
+    (site / "foreign-1.0.dist-info" / "entry_points.txt").write_text(ENTRY_POINTS)
+    for name, source in MODULES.items():
+        (site / f"foreign_{name}.py").write_text(source)
+    monkeypatch.syspath_prepend(str(site))
+    registry.discover.cache_clear()
+    yield site
+    registry.discover.cache_clear()
+    for name in MODULES:
+        sys.modules.pop(f"foreign_{name}", None)
+
+
+def test_they_are_in_the_menus(foreign, capsys):
+    assert choices("strategies")["margin"].label == "Margin" and choices("learners")["half"].label == "Half"
+    assert choices("strategies")["margin"].summary.startswith("The two most probable")
+    assert plugin("strategies", "uniform").module == "acl.strategies.uniform"
+    for kind, name in (("strategies", "margin"), ("learners", "half"), ("datasets", "stripes")):
+        assert main([kind, "--json"]) == 0
+        assert name in {row["name"] for row in json.loads(capsys.readouterr().out)}
+
+
+def test_they_run_from_the_command_line(foreign, runs, capsys):
+    settings = [part for name, value in SMALL.items() for part in ("--set", f"{name}={value}")]
+    chosen = ["--strategy", "margin", "--learner", "half", "--dataset", "stripes", "--set", "classes_per_task=2"]
+    assert main(["run", *settings, *chosen, "--runs", str(runs), "--quiet"]) == 0
+    run = list_runs(runs)[0]
+    assert json.loads(capsys.readouterr().out)["run"] == run.id and "-half-margin-stripes-" in run.id
+    assert facts(run_config(run.config)) == facts([row.event for row in run.history().rows])
+
+
+def test_an_unreadable_one_is_listed_with_its_trouble(foreign):
+    assert "Cannot be read" in choices("strategies")["unreadable"].summary
+    assert "Cannot be read" in choices("strategies")["nowhere"].summary
+    with pytest.raises(UserError, match="The strategy 'unreadable' raised SyntaxError"):
+        run_config(small_config(strategy="unreadable"))
+
+
+def test_one_that_raises_is_named_with_the_failing_line(foreign, runs):
+    run = create(small_config(strategy="trouble"), runs)
+    with pytest.raises(PluginError, match="^The strategy 'trouble' raised IndexError: list index out of range.$"):
+        execute(run)
+    status = read_status(run.path)
+    assert status.state == "failed" and status.error.startswith("The strategy 'trouble' raised IndexError")
+    assert status.details == f"{foreign / 'foreign_trouble.py'}:6: return [1, 2, 3][context.n]"
+
+
+def test_the_workers_log_keeps_the_traceback(foreign, runs):
+    run = create(small_config(strategy="trouble"), runs)
+    path = os.pathsep.join([str(foreign), *filter(None, [os.environ.get("PYTHONPATH")])])
+    done = subprocess.run(
+        [sys.executable, "-m", "acl.worker", str(run.path)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": path},
+    )
+    lines = done.stderr.splitlines()
+    assert done.returncode == 2 and lines[0].startswith("Traceback") and "foreign_trouble.py" in done.stderr
+    assert lines[-1] == "The strategy 'trouble' raised IndexError: list index out of range."
+
+
+def test_learners_and_datasets_are_blamed_too(foreign):
+    (foreign / "foreign_half.py").write_text(HALF.replace("/ 2", "/ nothing"))
+    with pytest.raises(PluginError, match="The learner 'half' raised NameError"):
+        run_config(small_config(learner="half"))
+    (foreign / "foreign_stripes.py").write_text(STRIPES.replace("80", "-80"))
+    with pytest.raises(PluginError, match="The dataset 'stripes' raised ValueError"):
+        prepare(small_config().changed(dataset="stripes"))
+
+
+@pytest.mark.parametrize("answer", [[0, 0, 1], [0, 1], [0, 1, 999], [-1, 0, 1], [0.5, 1.0, 2.0], [[0, 1, 2]], []])
+def test_a_query_function_that_answers_nonsense(answer):
+    class Nonsense(FromQuery):
+        def query_function(self, context):
+            return lambda n: answer
+
+    with pytest.raises(ValueError, match=r"query\(3\) must return 3 different positions"):
+        Nonsense().select(make_context(n=3))
+
+
+def test_positions_become_ids():
+    class Last(FromQuery):
+        def query_function(self, context):
+            return lambda n: torch.arange(len(context.pool) - n, len(context.pool))
+
+    context = make_context(n=3)
+    assert Last().select(context).ids.tolist() == context.pool.ids[-3:].tolist()

@@ -76,7 +76,7 @@ def check_folder(runs: Path) -> None:
         runs.mkdir(parents=True, exist_ok=True)
         probe = runs / f".probe-{os.getpid()}"
         probe.write_bytes(b"0" * 4096)
-        probe.unlink()
+        probe.unlink(missing_ok=True)  # another thread may have probed under the same name
 
 
 def create(config: RunConfig, runs: Path, parent: dict[str, Any] | None = None) -> Run:

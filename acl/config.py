@@ -11,6 +11,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 FORMAT = "1"
+# The frozen backbones, and the name torchvision gives their last layer, which is taken off.
+BACKBONES = {"resnet18": "fc", "resnet50": "fc", "mobilenet_v3_small": "classifier"}
 FULL = "full"
 RESNET18_DIM = 512
 
@@ -201,6 +203,18 @@ class RunConfig(BaseModel):
         description="A small multilayer perceptron, a small convolutional network, or ResNet-18 (for a GPU).",
         json_schema_extra={"group": "training"},
     )
+    backbone: Literal["none", "resnet18", "resnet50", "mobilenet_v3_small"] = Field(
+        "none",
+        title="Frozen backbone",
+        description="A torchvision network that turns images into features once; the MLP learns on those.",
+        json_schema_extra={"group": "training"},
+    )
+    weights: str = Field(
+        "pretrained",
+        title="Backbone weights",
+        description="'pretrained' (fetched beforehand: acl data get), 'random', or a file (.safetensors, .pth).",
+        json_schema_extra={"group": "training"},
+    )
     width: int = Field(
         64,
         ge=2,
@@ -298,6 +312,15 @@ class RunConfig(BaseModel):
             raise ValueError(
                 f"n_end must be at least n_start ({self.n_start}), got {self.n_end}: "
                 "the label budget of a task includes its first labels"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _backbone_has_a_head(self) -> RunConfig:
+        if self.backbone != "none" and (self.model != "mlp" or self.augment != "none"):
+            raise ValueError(
+                "a frozen backbone needs model=mlp and augment=none, because its features are worked out once, "
+                f"got model={self.model}, augment={self.augment}"
             )
         return self
 

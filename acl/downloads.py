@@ -1,4 +1,4 @@
-"""Sets that are fetched once and kept: where they come from, where they lie, and fetching them.
+"""Image sets and backbones' weights that are fetched once and kept: where they come from, and fetching them.
 
 A run never downloads: it says what is missing. `acl data get NAME` fetches a file from the first mirror that
 has it whole, into FILE.part, which is continued after a break and becomes FILE when its checksum is right.
@@ -27,11 +27,23 @@ TRIES = 2  # of each mirror: the second goes on after a break, or starts afresh 
 
 @dataclass(frozen=True)
 class Remote:
-    """One file: its name in the set's folder, its mirrors in order of preference, its MD5 as published."""
+    """One file: its name in the set's folder, its mirrors in order of preference, its checksum as published.
+
+    md5 is empty where the publisher names the file by the first digits of its SHA-256 (torchvision's weights).
+    """
 
     file: str
     md5: str
     urls: tuple[str, ...]
+
+    @property
+    def checksum(self) -> tuple[str, str]:
+        """Its kind, and the digits it begins with."""
+        return ("md5", self.md5) if self.md5 else ("sha256", Path(self.file).stem.rsplit("-", 1)[1])
+
+    def intact(self, path: Path) -> bool:
+        kind, digits = self.checksum
+        return _digest(path, kind).startswith(digits)
 
 
 def _idx_files(mirrors: tuple[str, ...], *md5: str) -> tuple[Remote, ...]:
@@ -61,6 +73,10 @@ SETS: dict[str, tuple[Remote, ...]] = {
         "bef4ecab320f06d8554ea6380940ec79",
         "bb300cfdad3c16e7a12a480ee83cd310",
     ),
+    **{
+        name: (Remote(f"{name}-{digits}.pth", "", (f"https://download.pytorch.org/models/{name}-{digits}.pth",)),)
+        for name, digits in (("resnet18", "f37072fd"), ("resnet50", "11ad3fa6"), ("mobilenet_v3_small", "047dcff4"))
+    },
     "cifar10": (
         Remote(
             "cifar-10-binary.tar.gz",
@@ -101,10 +117,21 @@ def local_files(name: str) -> list[Path]:
     if absent:
         files = " and ".join(remote.file for remote in absent)
         raise UserError(
-            f"The images of {name} are not here: fetch them with 'acl data get {name}', "
+            f"The files of {name} are not here: fetch them with 'acl data get {name}', "
             f"or put {files} into {data_dir() / name}."
         )
     return [data_dir() / name / remote.file for remote in SETS[name]]
+
+
+def weights_file(backbone: str, weights: str) -> Path | None:
+    """The file of a frozen backbone's weights, None for random ones. UserError if it is not there."""
+    if weights == "random":
+        return None
+    if weights == "pretrained":
+        return local_files(backbone)[0]
+    if not Path(weights).is_file():
+        raise UserError(f"weights: {weights} does not exist; give a file, 'pretrained' or 'random'.")
+    return Path(weights)
 
 
 def fetch(name: str) -> list[Path]:
@@ -132,14 +159,14 @@ def _fetch_file(remote: Remote, folder: Path) -> None:
         except (ConnectionError, TimeoutError, HTTPException, ssl.SSLError, urllib.error.URLError) as error:
             trouble = f"{url}: {getattr(error, 'reason', error)}"
             continue
-        if _md5(part) == remote.md5:
+        if remote.intact(part):
             part.replace(folder / remote.file)
             return
         part.unlink()
         trouble = f"{url}: the file has a wrong checksum"
     raise UserError(
         f"{remote.file} could not be fetched ({trouble}): try again later, it goes on where it stopped, "
-        f"or put the file (MD5 {remote.md5}) into {folder}."
+        f"or put the file ({' '.join(remote.checksum)}) into {folder}."
     )
 
 
@@ -168,6 +195,6 @@ def _download(url: str, part: Path) -> None:
                 raise ConnectionError(f"the connection broke after {file.tell():,} of {total:,} bytes")
 
 
-def _md5(path: Path) -> str:
+def _digest(path: Path, name: str) -> str:
     with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+        return hashlib.file_digest(file, name).hexdigest()

@@ -22,6 +22,7 @@ from jaxtyping import Int64
 from numpy import ndarray
 from torch import Tensor
 
+from acl.backbone import FrozenImages
 from acl.blame import blamed
 from acl.config import FULL, RunConfig, UserError
 from acl.cost import measured
@@ -74,7 +75,10 @@ class Loop:
         self.config, self.stream = config, stream
         self.device = torch.device(config.device)
         train_ids = np.concatenate([task.train_ids for task in stream.tasks])
-        self.images = Images(stream.images, train_ids, config.augment, self.device)
+        if config.backbone == "none":
+            self.images = Images(stream.images, train_ids, config.augment, self.device)
+        else:
+            self.images = FrozenImages(config, stream.images, train_ids)
         self.model = build_model(config, self.images.shape, stream.n_classes).to(self.device)
         self.learner = build("learners", config.learner, config)
         self.uses_memory = "memory" in plugin("learners", config.learner).settings

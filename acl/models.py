@@ -99,11 +99,15 @@ def build_model(config: RunConfig, shape: tuple[int, int, int], n_classes: int) 
     Batch normalisation starts as torch has it, with ones and zeros.
     """
     model = Network(BODIES[config.model](shape, config.width), config.feature_dim, n_classes)
-    draw = generator(config.seed, "init")
+    init_weights(model, generator(config.seed, "init"))
+    return model
+
+
+def init_weights(model: nn.Module, draw: torch.Generator) -> None:
+    """Linear and convolutional layers from `draw`, in the order torch lists them."""
     for module in model.modules():
         if isinstance(module, (nn.Linear, nn.Conv2d)):
             _init(module, draw)
-    return model
 
 
 @torch.no_grad()

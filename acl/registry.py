@@ -22,7 +22,7 @@ from typing import Any, Literal
 from acl.blame import blamed
 from acl.config import FULL, RunConfig, UserError, near
 from acl.device import cuda_devices
-from acl.downloads import data_dir
+from acl.downloads import data_dir, weights_file
 from acl.tasks import cut
 
 Kind = Literal["strategies", "learners", "datasets"]
@@ -144,6 +144,8 @@ def prepare(config: RunConfig) -> Any:
         plugin("strategies", config.strategy)
     if config.device == "cuda" and not cuda_devices():
         raise UserError("device is cuda, but this machine shows no CUDA GPU: set device=cpu.")
+    if config.backbone != "none":
+        weights_file(config.backbone, config.weights)
     learner = plugin("learners", config.learner)
     stream = _stream(config)
     stream.check(config, uses_memory="memory" in learner.settings)

@@ -81,7 +81,7 @@ class Worker:
         torch.use_deterministic_algorithms(True)
         with self._heard():
             stream: TaskStream = prepare(config)
-        self.loop = Loop(config, stream)
+            self.loop = Loop(config, stream)
         with disk_trouble("The run", self.run.path):
             self._take_up()
             try:
@@ -100,7 +100,7 @@ class Worker:
 
     @contextmanager
     def _heard(self) -> Iterator[None]:
-        """Heartbeats from a thread of their own: reading a large set for the first time can take many minutes."""
+        """Heartbeats from a thread of their own: a large set, or a backbone's first look at it, takes minutes."""
         done = threading.Event()
 
         def beat() -> None:

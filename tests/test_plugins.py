@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -23,27 +25,9 @@ from tests.conftest import SMALL, small_config
 from tests.contexts import make_context
 from tests.tools import facts, run_config
 
-MARGIN = '''"""The two most probable classes are closest: taken from another library."""
-from dataclasses import dataclass
-import numpy as np
-from acl.strategies.base import FromQuery
-LABEL = "Margin"
-SETTINGS = ("oversample",)
-
-class Theirs:
-    def __init__(self, probabilities):
-        self.p = np.sort(probabilities, axis=1)
-
-    def query(self, n):
-        return np.argsort(self.p[:, -1] - self.p[:, -2], kind="stable")[:n]
-
-@dataclass(frozen=True)
-class Margin(FromQuery):
-    oversample: float
-
-    def query_function(self, context):
-        return Theirs(context.pool.p.numpy()).query
-'''
+ROOT = Path(__file__).resolve().parent.parent
+# The worked example of the README, word for word.
+MARGIN = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.S).group(1)
 TROUBLE = '''"""Raises."""
 from acl.strategies.base import Base
 

@@ -95,7 +95,7 @@ def foreign(tmp_path, monkeypatch):
 
 def test_they_are_in_the_menus(foreign, capsys):
     assert choices("strategies")["margin"].label == "Margin" and choices("learners")["half"].label == "Half"
-    assert choices("strategies")["margin"].summary.startswith("The two most probable")
+    assert choices("strategies")["margin"].summary.startswith("Margin: the two most probable")
     assert plugin("strategies", "uniform").module == "acl.strategies.uniform"
     for kind, name in (("strategies", "margin"), ("learners", "half"), ("datasets", "stripes")):
         assert main([kind, "--json"]) == 0

@@ -14,6 +14,7 @@ from app import words
 
 MAIN = ("learner", "strategy", "n_end", "memory", "seed")
 PLUGINS: dict[str, Kind] = {"dataset": "datasets", "learner": "learners", "strategy": "strategies"}
+SHOWN_TASKS = 10
 GROUPS = {
     "budget": "Budget",
     "learner": "Memory and replay",
@@ -139,7 +140,7 @@ def _lambda(title: str, common: dict[str, Any]) -> float | None:
 
 
 def _outlook(config: RunConfig, stream: Any) -> None:
-    """What the run will do and how much it will write, in one line."""
+    """What the run will do, how much it will write, and which classes each task brings."""
     size = snapshot_bytes(config, stream).get(config.snapshots, 0)
     labels = (
         "every sample labelled"
@@ -147,3 +148,6 @@ def _outlook(config: RunConfig, stream: Any) -> None:
         else f"{config.n_start} first labels, then {config.rounds} query rounds of {config.n_query}"
     )
     st.caption(f"{len(stream.tasks)} tasks · {labels} · snapshots {size / 1e6:,.1f} MB")
+    names = [", ".join(stream.class_names[c] for c in task.classes) for task in stream.tasks[:SHOWN_TASKS]]
+    more = "" if len(stream.tasks) <= SHOWN_TASKS else f" · and {len(stream.tasks) - SHOWN_TASKS} more"
+    st.caption(" · ".join(f"task {t}: {classes[:80]}" for t, classes in enumerate(names, start=1)) + more)

@@ -113,6 +113,15 @@ OPTIONS = {
     "cuda": "GPU (CUDA)",
     "crop_flip": "crop and mirror",
     "flip": "mirror",
+    "class": "new classes",
+    "domain": "all classes in a new look",
+    "rotate": "rotated",
+    "permute": "pixels permuted",
+    "folders": "one folder a look",
+    "auto": "automatic",
+    "last_round": "last round of each task",
+    "mobilenet_v3_small": "MobileNet v3 small",
+    "resnet50": "ResNet-50",
 }
 
 

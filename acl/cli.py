@@ -132,6 +132,8 @@ def _changes(pairs: Sequence[str]) -> dict[str, Any]:
         name, equals, value = pair.partition("=")
         if not equals:
             raise UserError(f"--set needs NAME=VALUE, got '{pair}'.")
+        if name.strip() == "preset":
+            raise UserError(f"The preset is chosen by --preset {value.strip()}, not by --set.")
         changes[name.strip()] = value.strip()
     return changes
 
@@ -164,7 +166,10 @@ def _resume(arguments: argparse.Namespace) -> None:
     if arguments.data:
         run = moved_data(run, arguments.data)
     run.config  # noqa: B018 - an unreadable config is said before anything is touched
-    if run.summary is None and (run.path / "control.json").exists():
+    if run.history().finished:
+        _print_summary(run)
+        return
+    if (run.path / "control.json").exists():
         request(run.path, mode="play", until=None)
     _work(run, arguments.quiet)
 
@@ -185,6 +190,10 @@ def _work(run: Any, quiet: bool) -> None:
         status = execute(run, show)
     if status.state != "finished":
         raise UserError(f"Run {run.id} was stopped before its end: acl resume {run.id} goes on.")
+    _print_summary(run)
+
+
+def _print_summary(run: Any) -> None:
     print(json.dumps({"run": run.id, **(run.summary or {})}))
 
 
@@ -217,17 +226,27 @@ def _table(arguments: argparse.Namespace) -> None:
 def _select(arguments: argparse.Namespace) -> None:
     from dataclasses import replace
 
-    from acl.config import make_config
+    from acl.config import FULL, make_config
+    from acl.registry import build, plugin
+
+    changes = _changes(arguments.changes)
+    if arguments.strategy == FULL:
+        raise UserError("Full labels chooses nothing: name a query strategy (see acl strategies).")
+    used = plugin("strategies", arguments.strategy).settings
+    if arguments.lambda_ is not None:
+        changes["lambda"] = arguments.lambda_
+    for name in changes.keys() - {"lambda", "dims_per_class"}:
+        if name not in used:
+            raise UserError(f"{arguments.strategy} does not use the setting {name}: leave it out.")
+    config = make_config({"strategy": arguments.strategy, **changes})
+    # What is cheap to check has been checked: reading the snapshot imports torch.
     from acl.query import load_snapshot
-    from acl.registry import build
 
     context = load_snapshot(arguments.snapshot)
-    changes = _changes(arguments.changes)
     if arguments.n is not None:
         context = replace(context, n=arguments.n)
-    if arguments.lambda_ is not None:
-        context = replace(context, lambda_=arguments.lambda_)
-    config = make_config({"strategy": arguments.strategy, **changes})
+    if config.lambda_ is not None:
+        context = replace(context, lambda_=config.lambda_)
     selection = build("strategies", arguments.strategy, config).select(context)
     if arguments.scores:
         import pyarrow.parquet as pq

@@ -381,7 +381,8 @@ def _sentence(error: ValidationError) -> str:
         return f"lambda must be between 0 and 1 (or auto), got {first['input']}."
     if not where:
         return f"{message}."
-    return f"{where}: {message[0].lower()}{message[1:]}, got {first['input']!r}."
+    rule = message.split(", unable")[0].replace("Input should", "must")
+    return f"{where} {rule}, got {first['input']!r}."
 
 
 def read_config(path: Path) -> tuple[RunConfig, dict[str, Any]]:

@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import TypeAdapter, ValidationError
+
 from acl.events import PHASES, Position
 from acl.files import disk_trouble, locked, read_json, write_json
 
@@ -97,7 +99,10 @@ def read_status(run: Path) -> Status | None:
         return None
     known = {f.name for f in fields(Status)}
     values = {name: value for name, value in raw.items() if name in known}
-    return Status(**{**values, "completed": _target(values.get("completed"))})
+    try:
+        return TypeAdapter(Status).validate_python({**values, "completed": _target(values.get("completed"))})
+    except ValidationError:
+        return None
 
 
 def write_status(run: Path, status: Status) -> None:

@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar, Literal, TypeVar
 
+from pydantic import TypeAdapter
+
 Phase = Literal["score", "buy", "train", "evaluate"]
 PHASES: tuple[Phase, ...] = ("score", "buy", "train", "evaluate")
 TIMING = frozenset({"t", "cost", "seconds"})
@@ -148,6 +150,9 @@ KINDS: dict[str, type[Any]] = {
 }
 
 
+_ADAPTERS: dict[str, TypeAdapter[Any]] = {kind: TypeAdapter(cls) for kind, cls in KINDS.items()}
+
+
 def to_line(event: Event, seq: int, t: float) -> str:
     """One line of events.jsonl: seq (line number from 0), t (Unix seconds), kind, and the event's fields."""
     return json.dumps({"seq": seq, "t": round(t, 3), "kind": event.kind, **asdict(event)}) + "\n"
@@ -160,7 +165,8 @@ def from_line(line: str) -> tuple[int, float, Event | None]:
         seq, t, cls = int(raw["seq"]), float(raw["t"]), KINDS.get(raw["kind"])
         if cls is None:
             return seq, t, None
-        return seq, t, cls(**{f.name: raw[f.name] for f in fields(cls)})
+        # pydantic's ValidationError is a ValueError: a value of the wrong type is no event either.
+        return seq, t, _ADAPTERS[raw["kind"]].validate_python({f.name: raw[f.name] for f in fields(cls)})
     except (KeyError, TypeError) as error:
         raise ValueError(f"not an event: {error}") from None
 
@@ -219,5 +225,6 @@ class History:
         return [event for event in self.of(Bought) if event.task == task]
 
     def finals(self) -> list[Evaluated]:
-        """The evaluations that end a task: the rows of R."""
-        return [event for event in self.of(Evaluated) if event.final]
+        """The evaluations that end a task: the rows of R, up to the first that is missing (damaged events)."""
+        rows = [event for event in self.of(Evaluated) if event.final]
+        return [event for place, event in enumerate(rows, start=1) if event.task == place]

@@ -79,6 +79,8 @@ def disk_trouble(what: str, path: Path) -> Iterator[None]:
             errno.EROFS: "it is on a read-only disk: choose another folder",
             errno.ENOTDIR: "part of its path is a file: choose another folder",
             errno.EEXIST: "part of its path is a file: choose another folder",
+            errno.ENOENT: "part of its path does not exist and cannot be made: choose another folder",
+            errno.EISDIR: "a folder is there where a file should be: move it away or choose another name",
         }
         if error.errno not in reasons:
             raise

@@ -44,7 +44,7 @@ from acl.events import (
     Trained,
 )
 from acl.images import Images
-from acl.inference import Inference, probabilities
+from acl.inference import Inference, Seen, probabilities
 from acl.memory import Labelled, Memory
 from acl.metrics import summarise
 from acl.models import build_model
@@ -310,7 +310,7 @@ class Loop:
         )
 
     def _context(self, inference: Inference, roles: list[Int64[ndarray, " _"]]) -> QueryContext:
-        seen = inference.result()
+        seen = self._finite(inference)
         classes = self.stream.classes_seen(self.task)
         p = probabilities(seen.logits, classes)
         sizes = [len(ids) for ids in roles]
@@ -387,7 +387,7 @@ class Loop:
             self._inference.step()
             return False
         new = np.setdiff1d(self.memory.ids, self.base_memory.ids)
-        logits, self._inference = self._inference.result().logits, None
+        logits, self._inference = self._finite(self._inference).logits, None
         self.memory = self.memory.with_logits(new, logits)
         return True
 
@@ -422,6 +422,16 @@ class Loop:
         return Finished(
             summarise([e.accuracy for e in finals], [e.accuracy_aware for e in finals], [e.likelihood for e in finals])
         )
+
+    def _finite(self, inference: Inference) -> Seen:
+        """What the network said, unless its training has diverged (UserError)."""
+        seen = inference.result()
+        if not bool(torch.isfinite(seen.logits).all() and torch.isfinite(seen.h).all()):
+            raise UserError(
+                f"The training diverged in task {self.task}, round {self.round}: the network's outputs are no longer "
+                f"finite; lower the learning rate (lr is {self.config.lr})."
+            )
+        return seen
 
     def _weights(self) -> dict[str, Tensor]:
         return {name: value.detach().clone() for name, value in self.model.state_dict().items()}

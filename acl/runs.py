@@ -163,11 +163,12 @@ def resolved(config: RunConfig, stream: Any) -> RunConfig:
 class EventReader:
     """Reads what was appended to an events.jsonl since the last `poll`; a half last line waits.
 
-    A line that cannot be read is counted in `damaged` and skipped.
+    A line that cannot be read, and a gap where lines are missing, is counted in `damaged` and passed over.
     """
 
     def __init__(self, path: Path) -> None:
         self.path, self.offset, self.damaged = path, 0, 0
+        self._next = 0
 
     def poll(self) -> list[Row]:
         try:
@@ -186,7 +187,10 @@ class EventReader:
                 seq, t, event = from_line(line.decode("utf-8"))
             except ValueError:
                 self.damaged += 1
+                self._next += 1
                 continue
+            self.damaged += seq != self._next
+            self._next = seq + 1
             if event is not None:
                 rows.append(Row(seq, t, event))
         return rows

@@ -117,7 +117,12 @@ class Worker:
 
     def _take_up(self) -> None:
         """Open the events for writing; if there are any, go to where they end and say so."""
-        history = History(EventReader(self.run.events).poll())
+        reader = EventReader(self.run.events)
+        history = History(reader.poll())
+        if reader.damaged:
+            raise UserError(
+                f"{self.run.events} is damaged in {reader.damaged} places: the run can be looked at, not taken up."
+            )
         self.writer = EventWriter(self.run.events)
         if not history.rows:
             return

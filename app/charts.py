@@ -122,22 +122,24 @@ def plane_chart(scores: pd.DataFrame, strategy: str, cuts: tuple[float, float] |
     """Magnitude × distribution of a pool, picks on top; `cuts` = (least D, least M) that were let through."""
     table = scores[["id", "distribution", "magnitude"]]
     picks = table[scores["picked"]].reset_index(drop=True)
-    positive = scores["magnitude"].min() > 0
+    rest = table[~scores["picked"]].reset_index(drop=True)
+    least = scores["magnitude"].min()
+    room = 26 if least < 1e-4 else 0  # for ticks such as 0.000001
     lines = [{"xAxis": cuts[0]}, {"yAxis": cuts[1]}] if cuts else []
     return {
         "animation": False,
-        "grid": {"left": 68, "right": 12, "top": 30, "bottom": 44, **FIXED},
+        "grid": {"left": 68 + room, "right": 12, "top": 30, "bottom": 44, **FIXED},
         "legend": _legend(),
-        "dataset": [{"source": table}, {"source": picks}],
+        "dataset": [{"source": rest}, {"source": picks}],
         "tooltip": {"trigger": "item"},
         "xAxis": {**_scaled("distribution score D"), "nameGap": 26},
         "yAxis": {
-            **_scaled("magnitude M"), "type": "log" if positive else "value", "nameGap": 50,
+            **_scaled("magnitude M"), "type": "log" if least > 0 else "value", "nameGap": 50 + room,
             "axisLabel": {"hideOverlap": True},
         },
         "series": [
             {
-                "type": "scatter", "name": f"pool {len(table):,}", "datasetIndex": 0, "symbolSize": 5,
+                "type": "scatter", "name": f"pool {len(rest):,}", "datasetIndex": 0, "symbolSize": 5,
                 "itemStyle": {"color": FAINT}, "large": False, **_xy("distribution", "magnitude"),
             },
             {

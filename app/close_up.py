@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from acl.config import RunConfig
+from acl.config import FULL, RunConfig
 from acl.events import Bought, History, Scored
 from acl.runs import Run
 from app import charts, data, words
@@ -22,20 +22,24 @@ def newest_query(run: Run, config: RunConfig, history: History) -> None:
     queries = history.of(Scored)
     query = queries[-1] if queries else None
     scores = data.scores_of(run, query) if query else None
+    if config.strategy == FULL:
+        st.caption("Full labels buys every sample of a task at once: there is no query to look at.")
+        _pictures(run, history)
+        return
     grid = st.grid(3, min_column_width=WIDTH, gap=("xsmall", "medium"))
     with grid.cell():
         _plane(query, scores, config)
     with grid.cell():
         _map(run, query, history)
     with grid.cell():
-        _just_labelled(run, history)
+        _pictures(run, history)
 
 
 def _nothing_yet(query: Scored | None) -> None:
     """Keeps the place of a chart, so that nothing jumps when it comes."""
     with st.container(height=HEIGHT, border=False):
         if query is None:
-            st.caption("The first query comes when the network has been trained on the first labels.")
+            st.caption("No query yet: the first one follows the training on the first labels.")
         else:
             st.caption("This run keeps no snapshot of this query (see the setting Snapshots).")
 
@@ -70,8 +74,9 @@ def cuts(scores: pd.DataFrame, query: Scored, config: RunConfig) -> tuple[float,
 
 
 def _map(run: Run, query: Scored | None, history: History) -> None:
-    st.markdown("**In feature space**, beside the memory", help=words.HELP["map"])
     points = data.map_of(run, query) if query else None
+    beside = ", beside the memory" if points is not None and (points["role"] == "memory").any() else ""
+    st.markdown(f"**In feature space**{beside}", help=words.HELP["map"])
     if query is None or points is None:
         _nothing_yet(query)
         return
@@ -80,40 +85,45 @@ def _map(run: Run, query: Scored | None, history: History) -> None:
     st.echarts_chart(spec, key="map", height=HEIGHT, alt="Feature map of pool, memory and picks")
 
 
-def _just_labelled(run: Run, history: History) -> None:
-    bought = history.of(Bought)
-    if not bought:
+def _pictures(run: Run, history: History) -> None:
+    """What was just labelled; between choosing and labelling, what is about to be."""
+    bought, queries = history.of(Bought), history.of(Scored)
+    waiting = queries[-1] if queries and (not bought or _at(queries[-1]) > _at(bought[-1])) else None
+    if waiting is None and not bought:
         st.markdown("**Just labelled**")
         _nothing_yet(None)
         return
-    event = bought[-1]
-    by = "at random" if event.by == "start" else f"by {data.label_of('strategies', event.by)}"
-    st.markdown(
-        f"**Just labelled** · {len(event.ids)} {by}, {event.n_labelled} in task {event.task}",
-        help="Below each picture: its class, the score that chose it, and its rank in the pool by magnitude (M) and "
-        "by distribution score (D).",
-    )
+    event: Bought | Scored = waiting or bought[-1]
+    by = event.by if isinstance(event, Bought) else event.strategy
+    title = "Chosen, not yet labelled" if waiting else "Just labelled"
+    chosen = f"{len(event.ids):,} at random" if by == "start" else f"{len(event.ids):,} by {words.strategy(by)}"
+    st.markdown(f"**{title}** · task {event.task}, round {event.round} · {chosen}", help=words.HELP["cards"])
     shown = event.ids[:MAX_CARDS]
-    queries = [q for q in history.of(Scored) if (q.task, q.round) == (event.task, event.round)]
-    scores = data.scores_of(run, queries[-1]) if queries else None
+    query = next((q for q in reversed(queries) if _at(q) == _at(event)), None)
+    scores = data.scores_of(run, query) if query else None
+    titles = [f"class {label}" for label in event.labels] if isinstance(event, Bought) else ["?"] * len(event.ids)
     with st.container(height=HEIGHT, border=False, key="gallery"):
-        st.html(cards_html(data.pictures(run, shown), cards(event, shown, scores), size=52))
+        st.html(cards_html(data.pictures(run, shown), cards(shown, titles, by, scores), size=48))
         if len(event.ids) > len(shown):
             st.caption(f"{len(event.ids) - len(shown):,} more are not shown.")
 
 
-def cards(event: Bought, ids: list[int], scores: pd.DataFrame | None) -> list[Card]:
-    """A card for each sample: its class, its strategy's own scores, its ranks by M and D."""
-    colour = strategy_colour(event.by) if event.by != "start" else OTHER
+def _at(event: Bought | Scored) -> tuple[int, int]:
+    return event.task, event.round
+
+
+def cards(ids: list[int], titles: list[str], by: str, scores: pd.DataFrame | None) -> list[Card]:
+    """A card for each sample: its title, its strategy's own scores, its ranks by M and D."""
+    colour = strategy_colour(by) if by != "start" else OTHER
     if scores is None:
-        return [Card(f"class {label}", (), colour, f"sample {i}") for i, label in zip(ids, event.labels, strict=False)]
+        return [Card(title, (), colour, f"sample {id_}") for id_, title in zip(ids, titles, strict=False)]
     rows = scores.set_index("id")
     ranks = rows[["magnitude", "distribution"]].rank(ascending=False, method="first").astype(int)
     own = [name for name in scores.columns if name not in COMMON_COLUMNS]
     found = []
-    for id_, label in zip(ids, event.labels, strict=False):
-        lines = [f"{name} {rows.at[id_, name]:.3g}" for name in own]
+    for id_, title in zip(ids, titles, strict=False):
+        lines = [f"{words.SCORES.get(name, name)} {rows.at[id_, name]:.2g}" for name in own]
         lines.append(f"M {ranks.at[id_, 'magnitude']} · D {ranks.at[id_, 'distribution']}")
-        hint = f"sample {id_}: M = {rows.at[id_, 'magnitude']:.4g}, D = {rows.at[id_, 'distribution']:.4g}"
-        found.append(Card(f"class {label}", tuple(lines), colour, hint))
+        exact = [f"{name} = {rows.at[id_, name]:.4g}" for name in (*own, "magnitude", "distribution")]
+        found.append(Card(title, tuple(lines), colour, f"sample {id_}: {', '.join(exact)}"))
     return found

@@ -36,21 +36,19 @@ def wish(run: Run, **changes: Any) -> None:
 def transport(run: Run, config: RunConfig, control: Control, status: Status | None) -> None:
     """The row of buttons. What a press means is decided when it is pressed, from what is shown."""
     state = status.state if status else "queued"
-    over = state == "finished" or run.recorded
     moving = state in {"playing", "queued", "starting"}
-    why = "A recording can only be looked at." if run.recorded else "The run is finished." if over else None
 
     def button(label: str, icon: str, key: str, help_: str, disabled: bool, **changes: Any) -> None:
         st.button(
             label,
             icon=f":material/{icon}:",
             key=f"{key}-{run.id}",
-            help=why or help_,
-            disabled=over or disabled,
+            help=help_,
+            disabled=disabled,
             on_click=wish,
             args=(run,),
             kwargs=changes,
-            type="primary" if key == "play" and not moving and not over else "secondary",
+            type="primary" if key == "play" and not moving else "secondary",
         )
 
     def step(label: str, icon: str, name: str, help_: str) -> None:
@@ -64,8 +62,7 @@ def transport(run: Run, config: RunConfig, control: Control, status: Status | No
         step("Step task", "fast_forward", "task", "Play to the end of this task, then pause.")
         button("Pause", "pause", "pause", "Hold as soon as possible; nothing is lost.", state == "paused", mode="pause")
         button("Stop", "stop", "stop", "End the worker. Play takes the run up again.", state == "stopped", mode="stop")
-        if not over:
-            _pace(run, control)
+        _pace(run, control)
 
 
 def _pace(run: Run, control: Control) -> None:
@@ -75,7 +72,8 @@ def _pace(run: Run, control: Control) -> None:
     def changed() -> None:
         wish(run, pace=st.session_state[key])
 
-    st.session_state.setdefault(key, control.pace)
+    # Another tab may have changed it; this tab's own change is in `control` already.
+    st.session_state[key] = control.pace
     st.selectbox(
         "Pace",
         options,

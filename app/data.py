@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,14 @@ def live_run(path: Path) -> LiveRun:
 
 def status_of(run: Run) -> Status | None:
     return read_status(run.path)
+
+
+def silent_s(run: Run) -> float:
+    """Seconds since the run's status was last written."""
+    try:
+        return max(time.time() - (run.path / "status.json").stat().st_mtime, 0.0)
+    except OSError:
+        return 0.0
 
 
 def control_of(run: Run) -> Control:
@@ -148,7 +157,7 @@ def task_of_memory(history: History, task: int) -> dict[int, int]:
     """For each sample in the memory during `task`: the task it comes from."""
     held = [event for event in history.of(Remembered) if event.task < task]
     task_of = {i: event.task for event in history.of(Bought) for i in event.ids}
-    return {i: task_of[i] for i in held[-1].ids} if held else {}
+    return {i: task_of[i] for i in held[-1].ids if i in task_of} if held else {}
 
 
 def matrix(history: History) -> list[list[float]]:

@@ -25,8 +25,11 @@ GROUPS = {
 }
 
 
-def new_run_form() -> RunConfig | None:
-    """The preset picker, the choices that matter, and the rest; the checked config, or None with the reason shown."""
+def new_run_form(trouble: Any) -> RunConfig | None:
+    """The preset picker, the choices that matter, and the rest; the checked config, or None.
+
+    trouble: the container that takes the reason why it is None.
+    """
     preset = st.selectbox(
         "Start from", list(PRESETS), format_func=lambda name: PRESETS[name].label, key="preset", bind="query-params"
     )
@@ -46,7 +49,7 @@ def new_run_form() -> RunConfig | None:
         with st.spinner("Reading the images …", show_time=True):
             stream = prepare(config)
     except UserError as error:
-        st.error(str(error), icon=":material/error:")
+        trouble.error(words.in_titles(str(error)), icon=":material/error:")
         return None
     for note in stream.notes:
         st.warning(note, icon=":material/image_not_supported:")
@@ -147,7 +150,8 @@ def _outlook(config: RunConfig, stream: Any) -> None:
         if config.strategy == FULL
         else f"{config.n_start} first labels, then {config.rounds} query rounds of {config.n_query}"
     )
-    st.caption(f"{len(stream.tasks)} tasks · {labels} · snapshots {size / 1e6:,.1f} MB")
+    tasks = "1 task" if len(stream.tasks) == 1 else f"{len(stream.tasks)} tasks"
+    st.caption(f"{tasks} · {labels} · snapshots {size / 1e6:,.1f} MB")
     names = [", ".join(stream.class_names[c] for c in task.classes) for task in stream.tasks[:SHOWN_TASKS]]
     more = "" if len(stream.tasks) <= SHOWN_TASKS else f" · and {len(stream.tasks) - SHOWN_TASKS} more"
     st.caption(" · ".join(f"task {t}: {classes[:80]}" for t, classes in enumerate(names, start=1)) + more)

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 COLUMNS = 32
+LINE = "font-size:.72rem;opacity:.7;white-space:nowrap;overflow:hidden;text-overflow:clip"
 
 
 @dataclass(frozen=True)
@@ -48,15 +49,15 @@ def cards_html(images: np.ndarray | None, cards: list[Card], size: int = 64) -> 
             if url
             else "background:rgba(128,128,128,.15);"
         )
-        lines = "".join(f'<div style="font-size:.72rem;opacity:.7">{escape(line)}</div>' for line in card.lines)
+        lines = "".join(f'<div style="{LINE}">{escape(line)}</div>' for line in card.lines)
         items.append(
-            f'<div title="{escape(card.hint)}" style="width:{size + 8}px;text-align:center;line-height:1.25">'
+            f'<div title="{escape(card.hint)}" style="width:{size + 20}px;text-align:center;line-height:1.25">'
             f'<div style="width:{size}px;height:{size}px;margin:0 auto 4px;border-radius:6px;'
             f'box-shadow:0 0 0 2px {card.colour};{picture}"></div>'
             f'<div style="font-size:.82rem;font-weight:600">{escape(card.title)}</div>{lines}</div>'
         )
     return (
-        '<div style="display:flex;flex-wrap:wrap;gap:10px;padding:4px 2px;font-variant-numeric:tabular-nums">'
+        '<div style="display:flex;flex-wrap:wrap;gap:8px 4px;padding:4px 2px;font-variant-numeric:tabular-nums">'
         + "".join(items)
         + "</div>"
     )

@@ -11,39 +11,51 @@ from acl.events import History
 from acl.runs import Run
 from app import charts, close_up, data, details, words
 from app.controls import transport
-from app.state import POLL_S, new_run
+from app.state import POLL_S, ensure_backend, new_run
 
+STILL_POLL_S = 5 * POLL_S
+SILENCE_S = 4.0
 CURVE_WIDTH, CURVE_HEIGHT = 440, 220
 
 
 def page(run: Run, config: RunConfig) -> None:
-    """Polls only while something may change; the change to a still run redraws the page once."""
-    status = data.status_of(run)
-    active = not run.recorded and (status is None or status.state in ACTIVE or _asked(run, status))
-    st.fragment(_live, run_every=POLL_S if active else None)(run, config, active)
+    """Polls as often as something may change; another rhythm redraws the page once."""
+    rhythm = _rhythm(run, data.status_of(run))
+    st.fragment(_live, run_every=rhythm)(run, config, rhythm)
 
 
-def _asked(run: Run, status: Status) -> bool:
-    control = data.control_of(run)
-    return control.mode == "play" and control.seq > status.seq
+def _rhythm(run: Run, status: Status | None) -> float | None:
+    """Seconds between looks: a run that stands still may be started from elsewhere, one that is over may not."""
+    if run.recorded or (status and status.state == "finished"):
+        return None
+    return POLL_S if status is None or status.state in ACTIVE else STILL_POLL_S
 
 
-def _live(run: Run, config: RunConfig, active: bool) -> None:
-    history, status, control = data.live_run(run.path).history(), data.status_of(run), data.control_of(run)
+def _live(run: Run, config: RunConfig, rhythm: float | None) -> None:
+    live, status, control = data.live_run(run.path), data.status_of(run), data.control_of(run)
+    history = live.history()
     n_tasks = data.n_tasks(history)
     _header(run, config, status)
     _progress(run, config, status, n_tasks)
-    transport(run, config, control, status)
+    if not run.recorded and (status is None or status.state != "finished"):
+        transport(run, config, control, status)
+        _signs_of_life(run, status)
     _trouble(status)
+    if live.reader.damaged:
+        st.warning(
+            f"{live.reader.damaged} damaged places in the events of this run: what is drawn here may be wrong.",
+            icon=":material/warning:",
+        )
     if n_tasks:
         _curves(history, config, n_tasks)
         close_up.newest_query(run, config, history)
         details.tabs(config, history, n_tasks)
-    else:
+    elif rhythm == POLL_S:
         st.skeleton(height=300)
         st.caption("The worker is starting; the curves appear with the first labels.")
-    still_active = not run.recorded and (status is None or status.state in ACTIVE or _asked(run, status))
-    if still_active != active:
+    else:
+        st.caption("There is nothing to show yet.")
+    if _rhythm(run, status) != rhythm:
         st.rerun()
 
 
@@ -78,6 +90,14 @@ def _progress(run: Run, config: RunConfig, status: Status | None, n_tasks: int) 
     st.progress(min(max(status.progress, 0.0), 1.0))
 
 
+def _signs_of_life(run: Run, status: Status | None) -> None:
+    """An active run nobody has spoken for: see that a backend is there, which will take it up again."""
+    silent = data.silent_s(run)
+    if status is not None and status.state in {"starting", "playing", "queued"} and silent > SILENCE_S:
+        ensure_backend()
+        st.caption(f"No sign of the worker for {words.duration(silent)}; the backend looks after it.")
+
+
 def _trouble(status: Status | None) -> None:
     trouble = st.session_state.pop("trouble", "")
     if trouble:
@@ -97,7 +117,7 @@ def _curves(history: History, config: RunConfig, n_tasks: int) -> None:
         spec = charts.accuracy_chart(table, n_tasks)
         st.echarts_chart(spec, key="accuracy", height=CURVE_HEIGHT, alt="Accuracy on each task")
     with grid.cell():
-        st.markdown(_balance_title(balance), help=f"{words.HELP['LA']} {words.HELP['A']} {words.HELP['F']}")
+        st.markdown(_balance_title(balance), help=" ".join(words.HELP[k] for k in ("LA", "A", "F", "forgotten")))
         spec = charts.balance_chart(balance, n_tasks)
         st.echarts_chart(spec, key="balance", height=CURVE_HEIGHT, alt="Learned, kept and forgotten")
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
+import zlib
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from acl.config import UserError
+from acl.config import RunConfig, UserError
 from acl.control import ACTIVE, request
+from acl.registry import Kind, choices
 from acl.runs import Run, delete, list_runs
 from app import data, words
 from app.state import POLL_S, RECORDED, RUNS, ensure_backend, forget_run, new_run, open_run
@@ -20,12 +22,12 @@ COLUMNS: dict[str, Any] = {
     "data": "Data",
     "learner": "CL method",
     "strategy": "Strategy",
+    "A": st.column_config.NumberColumn("A ↑", format="%.1f %%", help=words.HELP["A"], width=80),
+    "F": st.column_config.NumberColumn("F ↓", format="%.1f %%", help=words.HELP["F"], width=80),
     "λ": st.column_config.TextColumn("λ", help=words.HELP["λ"], width=60),
     "labels": st.column_config.NumberColumn("Labels/task", width=90),
     "memory": st.column_config.NumberColumn("Memory", help=words.HELP["memory"], width=80),
     "seed": st.column_config.NumberColumn("Seed", width=60),
-    "A": st.column_config.NumberColumn("A ↑", format="%.1f %%", help=words.HELP["A"], width=80),
-    "F": st.column_config.NumberColumn("F ↓", format="%.1f %%", help=words.HELP["F"], width=80),
     "started": st.column_config.TextColumn("Started", width=130),
     "id": "Run",
 }
@@ -54,15 +56,19 @@ def _table(search: str) -> None:
         st.info("No run matches." if runs else "No runs yet: press New run to start one.", icon=":material/info:")
         return
     frame = pd.DataFrame(rows)
-    event = st.dataframe(
-        frame, hide_index=True, column_config=COLUMNS, column_order=list(COLUMNS), on_select="rerun",
-        selection_mode="single-row", key="library", height=min(38 + 35 * len(frame), 560),
-    )  # fmt: skip
+    # The selection is of places in the table: a table of other runs, or in another order, is another widget.
+    ids = " ".join(row["id"] for row in rows)
+    with st.container(key="library"):
+        event = st.dataframe(
+            frame, hide_index=True, column_config=COLUMNS, column_order=list(COLUMNS), on_select="rerun",
+            selection_mode="single-row", key=f"runs-{zlib.crc32(ids.encode())}", height=min(38 + 35 * len(frame), 560),
+        )  # fmt: skip
     chosen = [i for i in event.selection.rows if i < len(rows)]
     if not chosen:
         st.caption("Click the box at the left of a row to choose a run.")
         return
-    _actions(next(run for run in runs if run.id == rows[chosen[0]]["id"]), rows[chosen[0]])
+    row = rows[chosen[0]]
+    _actions(next(run for run in runs if run.id == row["id"]), row)
 
 
 def _row(run: Run) -> dict[str, Any]:
@@ -82,9 +88,9 @@ def _row(run: Run) -> dict[str, Any]:
         "data": data.label_of("datasets", config.dataset),
         "learner": data.label_of("learners", config.learner),
         "strategy": data.label_of("strategies", config.strategy),
-        "λ": "auto" if config.lambda_ is None else f"{config.lambda_:g}",
+        "λ": _lambda(config),
         "labels": config.n_end,
-        "memory": config.memory,
+        "memory": config.memory if "memory" in _settings("learners", config.learner) else None,
         "seed": config.seed,
         "A": 100 * summary["A"] if "A" in summary else None,
         "F": 100 * summary["F"] if "F" in summary else None,
@@ -92,9 +98,24 @@ def _row(run: Run) -> dict[str, Any]:
     }
 
 
+def _settings(kind: Kind, name: str) -> tuple[str, ...]:
+    found = choices(kind).get(name)
+    return found.settings if found else ()
+
+
+def _lambda(config: RunConfig) -> str:
+    if "lambda" not in _settings("strategies", config.strategy):
+        return "–"
+    return "auto" if config.lambda_ is None else f"{config.lambda_:g}"
+
+
 def _actions(run: Run, row: dict[str, Any]) -> None:
     if row["trouble"]:
         st.error(row["trouble"], icon=":material/error:")
+    live = data.live_run(run.path)
+    live.history()
+    if live.reader.damaged:
+        st.warning(f"Its events are damaged in {live.reader.damaged} places.", icon=":material/warning:")
     status = data.status_of(run)
     active = status is not None and status.state in ACTIVE
     damaged = row["state"] == "damaged"
@@ -105,9 +126,16 @@ def _actions(run: Run, row: dict[str, Any]) -> None:
         playing = active and row["state"] == "playing"
         st.button("Resume", icon=":material/play_arrow:", disabled=over or playing, on_click=_resume, args=(run,))
         st.button("Delete", icon=":material/delete:", disabled=run.recorded, on_click=_ask_to_delete, args=(run,))
-        st.caption(f"{run.id}")
+        st.markdown(f"{_title(run)}  \n:small[{run.id}]")
     if "delete" in st.session_state:
         st.rerun()
+
+
+def _title(run: Run) -> str:
+    try:
+        return words.run_title(run.config)
+    except UserError:
+        return "Damaged run"
 
 
 def _resume(run: Run) -> None:
@@ -125,7 +153,7 @@ def _ask_to_delete(run: Run) -> None:
 
 @st.dialog("Delete this run?")
 def _confirm(run: Run) -> None:
-    st.write(f"{run.id} and everything in its folder will be gone for good.")
+    st.write(f"**{_title(run)}** ({run.id}) and everything in its folder will be gone for good.")
     with st.container(horizontal=True):
         if st.button("Delete for good", type="primary", icon=":material/delete_forever:"):
             _delete(run)

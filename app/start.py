@@ -7,7 +7,7 @@ import streamlit as st
 from acl.config import RunConfig, UserError
 from acl.control import request
 from acl.runs import Run, create, list_runs
-from app import words
+from app import data, words
 from app.controls import PACES, WATCH
 from app.forms import new_run_form
 from app.state import RECORDED, RUNS, open_run
@@ -15,7 +15,7 @@ from app.state import RECORDED, RUNS, open_run
 
 def page() -> None:
     st.markdown("### Watch a network learn, forget and keep")
-    st.caption("Tasks come one after another; only a few samples of each may be labelled. Which should it be?")
+    st.caption("Tasks come one after another; only a few samples of each may be labelled. Which ones?")
     left, right = st.columns([3, 2], gap="large")
     with left:
         _new_run()
@@ -25,7 +25,7 @@ def page() -> None:
 
 def _new_run() -> None:
     top = st.container()
-    config = new_run_form()
+    config = new_run_form(trouble=st.container())
     with top:
         start, pace = st.columns([1, 1], vertical_alignment="bottom")
         chosen = pace.selectbox(
@@ -65,7 +65,7 @@ def _card(run: Run) -> None:
     except UserError:
         return
     summary = run.summary
-    result = f"kept {100 * summary['A']:.0f} %, forgot {100 * summary['F']:.0f} %" if summary else "not finished"
+    result = f"learned {100 * summary['LA']:.0f} %, kept {100 * summary['A']:.0f} %" if summary else _state(run)
     if st.button(
         f"**{title}**  \n{result}",
         key=f"open-{run.id}",
@@ -73,3 +73,8 @@ def _card(run: Run) -> None:
         width="stretch",
     ):
         open_run(run)
+
+
+def _state(run: Run) -> str:
+    status = data.status_of(run)
+    return words.STATE[status.state][0] if status else "new"

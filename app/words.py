@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from acl.config import RunConfig
 from acl.control import Control, Status
 from acl.events import (
@@ -31,6 +33,10 @@ HELP = {
     "λ": "λ: weight of the past in the target, 0 = only the new task, 1 = only the memory.",
     "memory": "Old samples kept for replay; the only thing the network still sees of past tasks.",
     "map": "Each point is a sample, placed by the two main directions (PCA) of the network's features.",
+    "cards": "Below each picture: its class, the score that chose it, and its rank in the pool by magnitude (M) and by "
+    "distribution score (D).",
+    "forgotten": "Forgotten here is what was learned and lost again, as a mean over all tasks seen, so that learned − "
+    "forgotten = kept. F_t in the chart is a mean over the old tasks only, from the best each ever had.",
     "pace": "The least time a phase takes, for the eye only; the results stay the same.",
 }
 STATE = {
@@ -100,6 +106,10 @@ def requested(control: Control, status: Status | None) -> str:
     return f"requested: {control.mode}"
 
 
+def strategy(name: str) -> str:
+    return label_of("strategies", name)
+
+
 def uses_lambda(strategy: str) -> bool:
     found = choices("strategies").get(strategy)
     return found is not None and "lambda" in found.settings
@@ -123,6 +133,18 @@ OPTIONS = {
     "mobilenet_v3_small": "MobileNet v3 small",
     "resnet50": "ResNet-50",
 }
+
+
+def in_titles(sentence: str) -> str:
+    """A sentence about settings with their titles in the place of their names."""
+    titles = {info.alias or name: info.title for name, info in RunConfig.model_fields.items()}
+    named = re.sub(r"\b[a-z]+(_[a-z]+)+\b", lambda m: f"“{titles.get(m[0])}”" if m[0] in titles else m[0], sentence)
+    first = named.split(" ", 1)[0].rstrip(":")
+    return named.replace(first, f"“{titles[first]}”", 1) if first in titles else named
+
+
+# Short names of scores for small places, where a strategy's own is long.
+SCORES = {"gradient_norm": "gradient", "least_confidence": "1 − p"}
 
 
 def option(value: str) -> str:

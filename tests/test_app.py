@@ -74,7 +74,7 @@ def test_a_finished_run_shows_its_sum_and_all_charts(runs):
     assert f"{learned:.1f} % learned" in text(test) and f"{kept:.1f} % kept" in text(test)
     specs = [json.loads(chart.proto.spec) for chart in test.get("echarts_chart")]
     assert len(specs) == 5
-    assert not test.button(key=f"play-{run.id}").value and test.button(key=f"play-{run.id}").disabled
+    assert "Play" not in [button.label for button in test.button]
 
 
 def test_a_run_in_its_first_training_with_a_half_last_line(runs):
@@ -92,7 +92,7 @@ def test_a_run_in_its_first_training_with_a_half_last_line(runs):
     )
     test = page("run", run=run.id)
     assert "task 1 of 5 · first labels · training, epoch 1 of 3" in text(test) and "5,400 img/s · cpu" in text(test)
-    assert "The first query comes" in text(test)
+    assert "No query yet" in text(test)
 
 
 @pytest.mark.parametrize("state_", ["queued", "starting", "paused", "stopped", "failed"])
@@ -122,6 +122,48 @@ def test_the_library_without_runs_still_lists_the_recordings():
     table = page("library").dataframe[0].value
     assert (table["state"] == "recorded").all() and len(table) == 3
     assert "No run matches" in text(page("library", q="zzz"))
+
+
+def test_damaged_events_are_said_and_not_taken_up(runs):
+    run = create(small_config(), runs)
+    execute(run)
+    lines = run.events.read_bytes().splitlines(keepends=True)
+    run.events.write_bytes(b"".join(lines[:9]) + b"garbage\n" + b"".join(lines[10:20]) + b"".join(lines[21:]))
+    shown = page("run", run=run.id)
+    assert "2 damaged places" in " ".join(w.value for w in shown.warning)
+    (run.path / "summary.json").unlink()
+    run.events.write_bytes(b"".join(lines[:9]) + b"garbage\n" + b"".join(lines[10:20]))
+    with pytest.raises(UserError, match="damaged in 1 places"):
+        execute(run)
+
+
+def test_values_of_the_wrong_kind_are_no_status_and_no_event(runs):
+    run = create(small_config(), runs)
+    (run.path / "status.json").write_text('{"state": "playing", "progress": "x", "task": "a", "round": null}')
+    run.events.write_text(
+        '{"seq": 0, "t": 0, "kind": "evaluated", "task": 1, "round": 0, "accuracy": ["x"], "accuracy_aware": [1],'
+        ' "likelihood": [1], "final": true}\n'
+    )
+    assert "Waiting for the backend" in text(page("run", run=run.id))
+    (run.path / "status.json").write_text('{"state": "flying"}')
+    page("run", run=run.id)
+    page("library")
+
+
+def test_between_choosing_and_labelling_the_pictures_have_no_class(runs):
+    run = create(small_config(), runs)
+    execute(run)
+    lines = run.events.read_text().splitlines(keepends=True)
+    last = max(i for i, line in enumerate(lines) if '"scored"' in line)
+    run.events.write_text("".join(lines[: last + 1]))
+    shown = page("run", run=run.id)
+    assert "Chosen, not yet labelled** · task 2, round 3 · 2 by AccuACL" in text(shown)
+
+
+def test_full_labels_has_no_query_to_look_at(runs):
+    run = create(small_config(strategy="full"), runs)
+    execute(run)
+    assert "there is no query to look at" in text(page("run", run=run.id))
 
 
 # -- what a press means --------------------------------------------------------------------------------
@@ -157,6 +199,12 @@ def test_settings_without_effect_say_why():
 
 
 # -- words, tables, charts -----------------------------------------------------------------------------
+
+
+def test_settings_are_named_by_their_titles():
+    sentence = words.in_titles("n_end must be at least n_start (10), got 9: use less memory.")
+    assert sentence == "“Label budget per task” must be at least “First labels per task” (10), got 9: use less memory."
+    assert words.in_titles("memory must be at least 10.").startswith("“Memory size” must")
 
 
 def test_phases_in_words():

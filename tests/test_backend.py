@@ -13,12 +13,14 @@ from pathlib import Path
 
 import psutil
 import pytest
+from safetensors.torch import save_file
 
 from acl import backend
 from acl.backend import Backend
 from acl.config import UserError
 from acl.control import read_status, request
-from acl.events import Resumed
+from acl.events import Bought, Resumed, to_line
+from acl.loop import Loop
 from acl.presets import preset_config
 from acl.registry import prepare
 from acl.runs import create, resolved
@@ -193,12 +195,19 @@ def test_a_run_that_cannot_work_fails_with_the_reason_and_can_be_tried_again(ser
 
 def test_a_worker_that_dies_at_the_same_place_is_given_up_after_three_more_tries(served, runs):
     run = create(demo_config(), runs)
-    # A folder where the events should be: no sentence covers it, so the worker just breaks.
-    run.events.mkdir()
+    # Bought is what does not exist: no sentence covers that, so the worker just breaks.
+    stream = prepare(demo_config())
+    loop = Loop(demo_config(), stream)
+    bought = Bought(1, 0, [10**9], [0], "start", 1)
+    for seq, event in enumerate([loop.step(), loop.step(), bought]):
+        with run.events.open("a") as file:
+            file.write(to_line(event, seq, 0.0))
+    run.base(1).parent.mkdir(parents=True)
+    save_file(loop.base_state(), run.base(1))
     request(run.path, mode="play")
     wait_for(lambda: state_of(run.path) == "failed", 120)
     error = read_status(run.path).error
-    assert "4 times" in error and "IsADirectoryError" in error and "Press Play" in error
+    assert "4 times" in error and "IndexError" in error and "Press Play" in error
 
 
 def test_it_ends_by_itself_when_nothing_is_left_to_do(runs):

@@ -74,6 +74,23 @@ def test_select_answers_what_the_run_chose(snapshot, tmp_path, capsys):
     assert other != out
 
 
+def test_select_takes_lambda_either_way_and_refuses_what_has_no_effect(snapshot, capsys):
+    by_option = acl("select", snapshot, "--lambda", 1, capsys=capsys)
+    by_setting = acl("select", snapshot, "--set", "lambda=1", capsys=capsys)
+    assert (
+        by_option[0] == 0 and by_option[1] == by_setting[1] != acl("select", snapshot, "--lambda", 0, capsys=capsys)[1]
+    )
+    code, out, err = acl("select", snapshot, "--set", "memory=50", capsys=capsys)
+    assert code == 2 and "does not use the setting memory" in err and not out
+    assert "name a query strategy" in acl("select", snapshot, "--strategy", "full", capsys=capsys)[2]
+
+
+@pytest.mark.parametrize("target", ["nowhere/x.parquet", "."])
+def test_scores_that_cannot_be_written(snapshot, tmp_path, target, capsys):
+    code, out, err = acl("select", snapshot, "--scores", tmp_path / target, capsys=capsys)
+    assert code == 2 and "cannot be used" in err and err.count("\n") == 1 and not out
+
+
 @pytest.mark.parametrize("kind", ["strategies", "learners", "datasets", "presets"])
 def test_lists_for_people_and_machines(kind, capsys):
     code, out, _ = acl(kind, capsys=capsys)
@@ -94,7 +111,8 @@ def test_lists_for_people_and_machines(kind, capsys):
         (["run", "--set", "lambda=2"], "lambda must be between 0 and 1"),
         (["run", "--set", "memory"], "--set needs NAME=VALUE"),
         (["run", "--set", "memroy=3"], "Did you mean 'memory'"),
-        (["run", "--seed", "one"], "seed"),
+        (["run", "--seed", "one"], "seed must be a valid integer, got 'one'"),
+        (["run", "--set", "preset=evil"], "--preset evil"),
         (["run", "--set", "device=cuda"], "no CUDA GPU"),
         (["resume", "nobody"], "no run 'nobody'"),
         (["select", "missing.safetensors"], "missing.safetensors does not exist"),

@@ -24,6 +24,8 @@ def tabs(config: RunConfig, history: History, n_tasks: int) -> None:
         st.caption(words.HELP["R"])
         spec = charts.matrix_chart(data.matrix(history), n_tasks)
         st.echarts_chart(spec, key="matrix", width=760, height=64 + 34 * n_tasks, alt="Accuracy matrix R")
+        table = matrix_csv(data.matrix(history), n_tasks)
+        st.download_button("R as CSV", table, "accuracy-matrix.csv", "text/csv", icon=":material/download:")
     elif tab == "Loss":
         table, boundaries = loss_table(history)
         st.echarts_chart(charts.loss_chart(table, boundaries), key="loss", height=260, alt="Training loss")
@@ -54,6 +56,14 @@ def _settings(config: RunConfig) -> None:
     shown = {title: "auto" if value is None else f"{value}" for title, value in values.items()}
     frame = pd.DataFrame({"setting": list(shown), "value": list(shown.values())})
     st.dataframe(frame, hide_index=True, height=320, width=760)
+
+
+def matrix_csv(r: list[list[float]], n_tasks: int) -> str:
+    """R in percent with both axes named; what is not known yet is empty."""
+    rows = [f"after task {t}" for t in range(1, len(r) + 1)]
+    columns = [f"accuracy on task {j} (%)" for j in range(1, n_tasks + 1)]
+    cells = [[100 * value for value in row] + [None] * (n_tasks - len(row)) for row in r]
+    return str(pd.DataFrame(cells, index=rows, columns=columns).to_csv(float_format="%.4f"))
 
 
 def loss_table(history: History) -> tuple[pd.DataFrame, list[float]]:

@@ -284,6 +284,12 @@ def test_losses_are_thinned_and_keep_their_ends():
     assert len(table) < 700 and table["loss"].iloc[-1] == 1199 and boundaries == [600.0]
 
 
+def test_the_exported_matrix_names_its_axes():
+    lines = details.matrix_csv([[1.0], [0.5, 0.25]], 2).splitlines()
+    assert lines[0] == ",accuracy on task 1 (%),accuracy on task 2 (%)"
+    assert lines[1:] == ["after task 1,100.0000,", "after task 2,50.0000,25.0000"]
+
+
 def test_a_chart_of_nothing_can_be_drawn():
     empty = data.accuracy_table(History(), 3)
     assert charts.accuracy_chart(empty, 1)["series"] and isinstance(empty, pd.DataFrame)

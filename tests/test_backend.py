@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -19,7 +20,7 @@ from acl import backend
 from acl.backend import Backend
 from acl.config import UserError
 from acl.control import read_status, request
-from acl.events import Bought, Resumed, to_line
+from acl.events import Resumed, Scored, to_line
 from acl.loop import Loop
 from acl.presets import preset_config
 from acl.registry import prepare
@@ -195,13 +196,12 @@ def test_a_run_that_cannot_work_fails_with_the_reason_and_can_be_tried_again(ser
 
 def test_a_worker_that_dies_at_the_same_place_is_given_up_after_three_more_tries(served, runs):
     run = create(demo_config(), runs)
-    # Bought is what does not exist: no sentence covers that, so the worker just breaks.
-    stream = prepare(demo_config())
-    loop = Loop(demo_config(), stream)
-    bought = Bought(1, 0, [10**9], [0], "start", 1)
-    for seq, event in enumerate([loop.step(), loop.step(), bought]):
-        with run.events.open("a") as file:
-            file.write(to_line(event, seq, 0.0))
+    # Chosen is what does not exist: no sentence covers that, so the worker just breaks.
+    loop, events = Loop(demo_config(), prepare(demo_config())), []
+    while not isinstance(events[-1] if events else None, Scored):
+        events += [event for event in [loop.step()] if event is not None]
+    events[-1] = replace(events[-1], ids=[10**9])
+    run.events.write_text("".join(to_line(event, seq, 0.0) for seq, event in enumerate(events)))
     run.base(1).parent.mkdir(parents=True)
     save_file(loop.base_state(), run.base(1))
     request(run.path, mode="play")

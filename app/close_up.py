@@ -101,7 +101,8 @@ def _pictures(run: Run, history: History) -> None:
     shown = event.ids[:MAX_CARDS]
     query = next((q for q in reversed(queries) if _at(q) == _at(event)), None)
     scores = data.scores_of(run, query) if query else None
-    titles = [f"class {label}" for label in event.labels] if isinstance(event, Bought) else ["?"] * len(event.ids)
+    names = words.class_names(history)
+    titles = [names[label] for label in event.labels] if isinstance(event, Bought) else ["?"] * len(event.ids)
     with st.container(height=HEIGHT, border=False, key="gallery"):
         st.html(cards_html(data.pictures(run, shown), cards(shown, titles, by, scores), size=48))
         if len(event.ids) > len(shown):

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 COLUMNS = 32
+TITLE = "font-size:.82rem;font-weight:600;white-space:nowrap;overflow:hidden;text-overflow:ellipsis"
 LINE = "font-size:.72rem;opacity:.7;white-space:nowrap;overflow:hidden;text-overflow:clip"
 
 
@@ -54,7 +55,7 @@ def cards_html(images: np.ndarray | None, cards: list[Card], size: int = 64) -> 
             f'<div title="{escape(card.hint)}" style="width:{size + 20}px;text-align:center;line-height:1.25">'
             f'<div style="width:{size}px;height:{size}px;margin:0 auto 4px;border-radius:6px;'
             f'box-shadow:0 0 0 2px {card.colour};{picture}"></div>'
-            f'<div style="font-size:.82rem;font-weight:600">{escape(card.title)}</div>{lines}</div>'
+            f'<div style="{TITLE}">{escape(card.title)}</div>{lines}</div>'
         )
     return (
         '<div style="display:flex;flex-wrap:wrap;gap:8px 4px;padding:4px 2px;font-variant-numeric:tabular-nums">'

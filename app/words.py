@@ -135,6 +135,13 @@ OPTIONS = {
 }
 
 
+def class_names(history: History) -> dict[int, str]:
+    """What classes are called: "cat", and "class 3" where the name is only the number."""
+    started = history.of(Started)
+    names = started[0].class_names if started else []
+    return {c: f"class {name}" if name == str(c) else name for c, name in enumerate(names)}
+
+
 def in_titles(sentence: str) -> str:
     """A sentence about settings with their titles in the place of their names."""
     titles = {info.alias or name: info.title for name, info in RunConfig.model_fields.items()}
@@ -159,8 +166,9 @@ def story(history: History) -> list[tuple[float, str]]:
     """The run in sentences, oldest first, each with its time (Unix seconds)."""
     lines: list[tuple[float, str]] = []
     before: list[float] = []
+    names = class_names(history)
     for row in history.rows:
-        sentence = _sentence(row.event, before)
+        sentence = _sentence(row.event, before, names)
         if isinstance(row.event, Evaluated):
             before = row.event.accuracy
         if sentence:
@@ -168,19 +176,19 @@ def story(history: History) -> list[tuple[float, str]]:
     return lines
 
 
-def _sentence(event: Event, before: list[float]) -> str:
+def _sentence(event: Event, before: list[float], names: dict[int, str]) -> str:
     match event:
         case Started():
             return f"The run began: {event.stream}, {len(event.tasks)} tasks, on {event.device}."
         case TaskStarted():
-            classes = " and ".join(map(str, event.classes))
-            return f"Task {event.task} arrived: {event.pool} unlabelled samples of classes {classes}."
+            classes = ", ".join(names.get(c, f"class {c}") for c in event.classes)
+            return f"Task {event.task} arrived: {event.pool:,} unlabelled samples of {classes}."
         case Scored():
             name = label_of("strategies", event.strategy)
             weight = f" (λ = {event.lambda_:.2f})" if uses_lambda(event.strategy) else ""
             return f"{_where(event)}: {name} chose {len(event.ids)} of {event.pool:,} samples{weight}."
         case Bought():
-            return f"{_where(event)}: {len(event.ids)} samples were labelled: {_counts(event.labels)}."
+            return f"{_where(event)}: {len(event.ids)} samples were labelled: {_counts(event.labels, names)}."
         case Trained():
             return f"{_where(event)}: training took {event.seconds:.2f} s; the loss ended at {event.loss:.3f}."
         case Remembered():
@@ -199,8 +207,8 @@ def _where(event: Scored | Bought | Trained | Evaluated) -> str:
     return f"Task {event.task}, " + (f"round {event.round}" if event.round else "first labels")
 
 
-def _counts(labels: list[int]) -> str:
-    return ", ".join(f"{labels.count(c)} of class {c}" for c in sorted(set(labels)))
+def _counts(labels: list[int], names: dict[int, str]) -> str:
+    return ", ".join(f"{labels.count(c)} of {names.get(c, f'class {c}')}" for c in sorted(set(labels)))
 
 
 def _changes(after: list[float], before: list[float]) -> str:

@@ -35,14 +35,24 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class FrozenImages(Images):
-    """The features of a stream in the place of its images: `batch(ids)` is float32 [B, D, 1, 1], standardised."""
+    """The features of a stream in the place of its images: `batch(ids)` is float32 [B, D, 1, 1], standardised.
+
+    Only samples of some task have features: `used` are those, `train_ids` the ones that say what is standard.
+    """
 
     def __init__(
-        self, config: RunConfig, images: UInt8[ndarray, "n height width channel"], train_ids: Int64[ndarray, " train"]
+        self,
+        config: RunConfig,
+        images: UInt8[ndarray, "n height width channel"],
+        train_ids: Int64[ndarray, " train"],
+        used: Int64[ndarray, " used"],
     ) -> None:
         self.device, self.augment = torch.device(config.device), "none"
-        features = cached_features(config, images)
-        train = features[train_ids].astype(np.float64)
+        features = cached_features(config, images[used])
+        row = np.zeros(len(images), dtype=np.int64)
+        row[used] = np.arange(len(used))
+        self._row = torch.from_numpy(row).to(self.device)
+        train = features[row[train_ids]].astype(np.float64)
         mean, std = train.mean(0), train.std(0)
         std[std == 0] = 1
         standard = ((features - mean) / std).astype(np.float32)
@@ -53,7 +63,7 @@ class FrozenImages(Images):
         return self._features.shape[1], 1, 1
 
     def batch(self, ids: Int64[Tensor, " b"]) -> Float[Tensor, "b dim 1 1"]:
-        return self._features[ids]
+        return self._features[self._row[ids]]
 
 
 def cached_features(config: RunConfig, images: UInt8[ndarray, "n height width channel"]) -> Float32[ndarray, "n dim"]:

@@ -78,7 +78,8 @@ class Loop:
         if config.backbone == "none":
             self.images = Images(stream.images, train_ids, config.augment, self.device)
         else:
-            self.images = FrozenImages(config, stream.images, train_ids)
+            used = np.unique(np.concatenate([train_ids, *(task.test_ids for task in stream.tasks)]))
+            self.images = FrozenImages(config, stream.images, train_ids, used)
         self.model = build_model(config, self.images.shape, stream.n_classes).to(self.device)
         self.learner = build("learners", config.learner, config)
         self.uses_memory = "memory" in plugin("learners", config.learner).settings

@@ -35,26 +35,27 @@ def _live(run: Run, config: RunConfig, rhythm: float | None) -> None:
     live, status, control = data.live_run(run.path), data.status_of(run), data.control_of(run)
     history = live.history()
     n_tasks = data.n_tasks(history)
-    _header(run, config, status)
-    _progress(run, config, status, n_tasks)
+    # One container for each part, whatever it holds: parts that come and go must not move their neighbours.
+    header, progress, controls, notes, body = (st.container() for _ in range(5))
+    with header:
+        _header(run, config, status)
+    with progress:
+        _progress(run, config, status, n_tasks)
     if not run.recorded and (status is None or status.state != "finished"):
-        transport(run, config, control, status)
-        _signs_of_life(run, status)
-    _trouble(status)
-    if live.reader.damaged:
-        st.warning(
-            f"{live.reader.damaged} damaged places in the events of this run: what is drawn here may be wrong.",
-            icon=":material/warning:",
-        )
-    if n_tasks:
-        _curves(history, config, n_tasks)
-        close_up.newest_query(run, config, history)
-        details.tabs(config, history, n_tasks)
-    elif rhythm == POLL_S:
-        st.skeleton(height=300)
-        st.caption("The worker is starting; the curves appear with the first labels.")
-    else:
-        st.caption("There is nothing to show yet.")
+        with controls:
+            transport(run, config, control, status)
+    with notes:
+        _notes(run, status, live.reader.damaged)
+    with body:
+        if n_tasks:
+            _curves(history, config, n_tasks)
+            close_up.newest_query(run, config, history)
+            details.tabs(config, history, n_tasks)
+        elif rhythm == POLL_S:
+            st.skeleton(height=300)
+            st.caption("The worker is starting; the curves appear with the first labels.")
+        else:
+            st.caption("There is nothing to show yet.")
     if _rhythm(run, status) != rhythm:
         st.rerun()
 
@@ -90,12 +91,18 @@ def _progress(run: Run, config: RunConfig, status: Status | None, n_tasks: int) 
     st.progress(min(max(status.progress, 0.0), 1.0))
 
 
-def _signs_of_life(run: Run, status: Status | None) -> None:
-    """An active run nobody has spoken for: see that a backend is there, which will take it up again."""
+def _notes(run: Run, status: Status | None, damaged: int) -> None:
+    """Whatever needs to be said: a silent worker, an error, damaged events."""
     silent = data.silent_s(run)
-    if status is not None and status.state in {"starting", "playing", "queued"} and silent > SILENCE_S:
+    if not run.recorded and status and status.state in {"starting", "playing", "queued"} and silent > SILENCE_S:
         ensure_backend()
         st.caption(f"No sign of the worker for {words.duration(silent)}; the backend looks after it.")
+    _trouble(status)
+    if damaged:
+        st.warning(
+            f"{damaged} damaged places in the events of this run: what is drawn here may be wrong.",
+            icon=":material/warning:",
+        )
 
 
 def _trouble(status: Status | None) -> None:

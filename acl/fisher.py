@@ -26,7 +26,7 @@ from torch import Tensor
 
 from acl.query import QueryContext, Samples
 
-CHUNK_ENTRIES = 4_000_000
+CHUNK_ENTRIES = 200_000
 
 
 def factors(samples: Samples) -> tuple[Float64[Tensor, "n classes"], Float64[Tensor, "n dim"]]:
@@ -53,14 +53,6 @@ class Target:
         return self.past + self.new
 
 
-def target(context: QueryContext) -> Target:
-    """F* = λ F(M) + (1 − λ) F(U). An empty memory counts as λ = 0."""
-    new = mean_embedding(context.pool)
-    if not len(context.memory):
-        return Target(torch.zeros_like(new), new)
-    return Target(context.lambda_ * mean_embedding(context.memory), (1 - context.lambda_) * new)
-
-
 @dataclass(frozen=True)
 class Kept:
     """The entries of F* that scores look at: class column and feature dimension of each, and F* there."""
@@ -70,6 +62,58 @@ class Kept:
     values: Float64[Tensor, " kept"]
 
 
+@dataclass(frozen=True)
+class Information:
+    """What a context says of the Fisher information before any setting is chosen: worked out once, asked often.
+
+    a, b: the factors of the pool's embeddings; past, new: F(M) and F(U), past None where the memory is empty.
+    """
+
+    a: Float64[Tensor, "pool classes"]
+    b: Float64[Tensor, "pool dim"]
+    past: Float64[Tensor, "classes dim"] | None
+    new: Float64[Tensor, "classes dim"]
+
+    @staticmethod
+    def of(context: QueryContext) -> Information:
+        a, b = factors(context.pool)
+        past = mean_embedding(context.memory) if len(context.memory) else None
+        return Information(a, b, past, a.T @ b / len(a))
+
+    def target(self, lambda_: float) -> Target:
+        """F* = λ F(M) + (1 − λ) F(U). An empty memory counts as λ = 0."""
+        if self.past is None:
+            return Target(torch.zeros_like(self.new), self.new)
+        return Target(lambda_ * self.past, (1 - lambda_) * self.new)
+
+    def embeddings(self, kept: Kept) -> Iterator[Float64[Tensor, "chunk kept"]]:
+        """f(x) of the pool over the kept entries, as many rows at a time as a processor's cache holds."""
+        size = max(1, CHUNK_ENTRIES // len(kept.rows))
+        for start in range(0, len(self.a), size):
+            rows = slice(start, start + size)
+            yield self.a[rows][:, kept.rows] * self.b[rows][:, kept.dims]
+
+    def scores(self, kept: Kept) -> tuple[Float64[Tensor, " pool"], Float64[Tensor, " pool"]]:
+        """M(x) and D(x) of every pool sample. If F* or every JS is zero on the kept entries, all D are 1."""
+        mu = kept.values.mean()
+        q = torch.softmax(kept.values / mu, 0)
+        magnitudes, distances = [], []
+        for f in self.embeddings(kept):
+            magnitudes.append(f.square().sum(1).sqrt())
+            if mu > 0:
+                distances.append(js_distance(torch.softmax(f / mu, 1), q))
+        magnitude = torch.cat(magnitudes)
+        if mu == 0:
+            return magnitude, torch.ones_like(magnitude)
+        js = torch.cat(distances)
+        mean = js.mean()
+        return magnitude, torch.ones_like(js) if mean == 0 else torch.exp(-js / mean)
+
+
+def target(context: QueryContext) -> Target:
+    return Information.of(context).target(context.lambda_)
+
+
 def keep_largest(total: Float64[Tensor, "classes dim"], n_kept: int) -> Kept:
     """The k = min(d, ⌊n_kept / C⌋) largest entries of each class, at least one; ties to the lower dimension."""
     n_classes, dim = total.shape
@@ -77,15 +121,6 @@ def keep_largest(total: Float64[Tensor, "classes dim"], n_kept: int) -> Kept:
     dims = torch.argsort(total, dim=1, descending=True, stable=True)[:, :k].reshape(-1)
     rows = torch.arange(n_classes, device=total.device).repeat_interleave(k)
     return Kept(rows, dims, total[rows, dims])
-
-
-def _embedding_chunks(samples: Samples, kept: Kept) -> Iterator[Float64[Tensor, "chunk kept"]]:
-    """f(x) over the kept entries, some rows at a time, so that memory stays O(N (C + d))."""
-    a, b = factors(samples)
-    size = max(1, CHUNK_ENTRIES // len(kept.rows))
-    for start in range(0, len(a), size):
-        rows = slice(start, start + size)
-        yield a[rows][:, kept.rows] * b[rows][:, kept.dims]
 
 
 def js_distance(p: Float[Tensor, "n kept"], q: Float[Tensor, " kept"]) -> Float[Tensor, " n"]:
@@ -101,16 +136,10 @@ def js_distance(p: Float[Tensor, "n kept"], q: Float[Tensor, " kept"]) -> Float[
 def magnitude_and_distribution(
     context: QueryContext, dims_per_class: int
 ) -> tuple[Float64[Tensor, " pool"], Float64[Tensor, " pool"]]:
-    """M(x) and D(x) of every pool sample. If F* or every JS is zero on the kept entries, all D are 1."""
-    kept = keep_largest(target(context).total, dims_per_class * context.n_classes)
-    magnitude = torch.cat([f.square().sum(1).sqrt() for f in _embedding_chunks(context.pool, kept)])
-    mu = kept.values.mean()
-    if mu == 0:
-        return magnitude, torch.ones_like(magnitude)
-    q = torch.softmax(kept.values / mu, 0)
-    js = torch.cat([js_distance(torch.softmax(f / mu, 1), q) for f in _embedding_chunks(context.pool, kept)])
-    mean = js.mean()
-    return magnitude, torch.ones_like(js) if mean == 0 else torch.exp(-js / mean)
+    """M(x) and D(x) of every pool sample, as AccuACL scores them in this context."""
+    information = Information.of(context)
+    total = information.target(context.lambda_).total
+    return information.scores(keep_largest(total, dims_per_class * context.n_classes))
 
 
 @dataclass(frozen=True)

@@ -154,10 +154,26 @@ class TraceObjective:
         return self.past + self.new
 
 
+@dataclass(frozen=True)
+class Objective:
+    """What J asks of a set of picks: the parts of F* at the kept entries, and ε = 10⁻³ · mean F* there."""
+
+    past: Float64[Tensor, " kept"]
+    new: Float64[Tensor, " kept"]
+    epsilon: float
+
+    @staticmethod
+    def of(parts: Target, kept: Kept) -> Objective:
+        past, new = (part[kept.rows, kept.dims] for part in (parts.past, parts.new))
+        return Objective(past, new, 1e-3 * float(kept.values.mean()))
+
+    def of_cover(self, cover: Float64[Tensor, " kept"]) -> TraceObjective:
+        """J of a set whose F(S) at the kept entries is `cover`."""
+        return TraceObjective(*(float((part / (cover + self.epsilon)).sum()) for part in (self.past, self.new)))
+
+
 def trace_objective(context: QueryContext, picks: Samples, dims_per_class: int) -> TraceObjective:
-    """J(S) = Σ_j F*_j / (F(S)_j + ε) over the kept entries, ε = 10⁻³ · mean F* there; split by F*'s parts."""
+    """J(S) = Σ_j F*_j / (F(S)_j + ε) over AccuACL's kept entries, split by F*'s parts."""
     parts = target(context)
     kept = keep_largest(parts.total, dims_per_class * context.n_classes)
-    cover = mean_embedding(picks)[kept.rows, kept.dims] + 1e-3 * kept.values.mean()
-    past, new = (float((part[kept.rows, kept.dims] / cover).sum()) for part in (parts.past, parts.new))
-    return TraceObjective(past, new)
+    return Objective.of(parts, kept).of_cover(mean_embedding(picks)[kept.rows, kept.dims])

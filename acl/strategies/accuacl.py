@@ -11,6 +11,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from jaxtyping import Float64, Int64
+from torch import Tensor
+
 from acl.fisher import magnitude_and_distribution
 from acl.query import QueryContext, Selection, best
 from acl.strategies.base import Base
@@ -29,6 +32,17 @@ class AccuACL(Base):
     def select(self, context: QueryContext) -> Selection:
         magnitude, distribution = magnitude_and_distribution(context, self.dims_per_class)
         ids = context.pool.ids
-        candidates = best(distribution, ids, round(self.oversample * context.n))
-        picked = candidates[best(magnitude[candidates], ids[candidates], context.n)]
+        _, picked = choose(magnitude, distribution, ids, context.n, self.oversample)
         return Selection(ids[picked], {"magnitude": magnitude, "distribution": distribution})
+
+
+def choose(
+    magnitude: Float64[Tensor, " pool"],
+    distribution: Float64[Tensor, " pool"],
+    ids: Int64[Tensor, " pool"],
+    n: int,
+    oversample: float,
+) -> tuple[Int64[Tensor, " candidates"], Int64[Tensor, " n"]]:
+    """Positions of the candidates, best D first, and of the picks among them, best M first."""
+    candidates = best(distribution, ids, round(oversample * n))
+    return candidates, candidates[best(magnitude[candidates], ids[candidates], n)]

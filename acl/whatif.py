@@ -1,0 +1,154 @@
+"""What if? AccuACL asked again about one frozen query, with other settings; and why a sample was not picked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import torch
+from jaxtyping import Bool, Float64, Int64
+from torch import Tensor
+
+from acl.config import UserError
+from acl.fisher import Information, Kept, keep_largest
+from acl.query import QueryContext
+from acl.strategies.accuacl import choose
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What may be changed: weight of the past, number of picks, Fisher entries per output, candidates per pick."""
+
+    lambda_: float
+    n: int
+    dims_per_class: int
+    oversample: float
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """What AccuACL makes of the pool. candidates: positions, best D first; picked: positions, best M first."""
+
+    kept: Kept
+    magnitude: Float64[Tensor, " pool"]
+    distribution: Float64[Tensor, " pool"]
+    candidates: Int64[Tensor, " candidates"]
+    picked: Int64[Tensor, " n"]
+
+    @property
+    def cut_on_distribution(self) -> float:
+        """D of the last candidate."""
+        return float(self.distribution[self.candidates[-1]])
+
+    @property
+    def cut_on_magnitude(self) -> float:
+        """M of the last pick."""
+        return float(self.magnitude[self.picked[-1]])
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Where a sample stands. Ranks count from 1; by_magnitude is its place among the candidates, None if it is none.
+
+    ranges: the λ, lowest and highest tried, between which it is picked.
+    """
+
+    by_distribution: int
+    by_magnitude: int | None
+    candidates: int
+    n: int
+    ranges: tuple[tuple[float, float], ...]
+
+
+class Microscope:
+    """One query, frozen. What does not depend on the settings is worked out once."""
+
+    def __init__(self, context: QueryContext) -> None:
+        self.context = context
+        self.information = Information.of(context)
+
+    def rank(self, settings: Settings) -> Ranking:
+        """The recorded settings give the recorded picks exactly. UserError where the settings make no sense."""
+        pool = len(self.context.pool)
+        if not 1 <= settings.n <= pool:
+            raise UserError(f"n must be 1..{pool} (samples in the pool), got {settings.n}.")
+        if not 0 <= settings.lambda_ <= 1:
+            raise UserError(f"lambda must be between 0 and 1, got {settings.lambda_}.")
+        if settings.dims_per_class < 1 or not settings.oversample >= 1:
+            raise UserError(
+                f"dims_per_class and oversample must be 1 or more, got {settings.dims_per_class} "
+                f"and {settings.oversample}."
+            )
+        total = self.information.target(settings.lambda_).total
+        kept = keep_largest(total, settings.dims_per_class * self.context.n_classes)
+        magnitude, distribution = self.information.scores(kept)
+        # More candidates than the pool has are all of it.
+        oversample = min(settings.oversample, pool / settings.n)
+        candidates, picked = choose(magnitude, distribution, self.context.pool.ids, settings.n, oversample)
+        return Ranking(kept, magnitude, distribution, candidates, picked)
+
+    def ribbon(self, settings: Settings, lambdas: Sequence[float]) -> Bool[Tensor, "lambdas pool"]:
+        """Who is picked at each λ, all other settings equal."""
+        rows = torch.zeros(len(lambdas), len(self.context.pool), dtype=torch.bool)
+        for row, lambda_ in zip(rows, lambdas, strict=True):
+            row[self.rank(Settings(lambda_, settings.n, settings.dims_per_class, settings.oversample)).picked] = True
+        return rows
+
+
+def why(
+    position: int, ranking: Ranking, ribbon: Bool[Tensor, "lambdas pool"] | None = None, lambdas: Sequence[float] = ()
+) -> Reason:
+    """Where the sample at this position of the pool stands, and at which λ it would be picked."""
+    d, m = ranking.distribution, ranking.magnitude
+    candidates = ranking.candidates.tolist()
+    # Positions are in order of id: an equal score at a lower position comes first.
+    by_distribution = 1 + _before(d, position)
+    by_magnitude = None
+    if position in candidates:
+        among = ranking.candidates.sort().values
+        by_magnitude = 1 + _before(m[among], int((among == position).nonzero()[0, 0]))
+    column = [] if ribbon is None else list(zip(ribbon[:, position].tolist(), lambdas, strict=True))
+    ranges = []
+    for picked, group in groupby(column, key=lambda step: step[0]):
+        values = [lambda_ for _, lambda_ in group]
+        if picked:
+            ranges.append((values[0], values[-1]))
+    return Reason(by_distribution, by_magnitude, len(candidates), len(ranking.picked), tuple(ranges))
+
+
+def _before(scores: Float64[Tensor, " n"], place: int) -> int:
+    better = int((scores > scores[place]).sum())
+    return better + int((scores[:place] == scores[place]).sum())
+
+
+def sentence(reason: Reason) -> str:
+    """The reason in plain words."""
+    if reason.by_magnitude is None:
+        said = f"Rank {reason.by_distribution} by distribution, the cut is {reason.candidates}"
+    elif reason.by_magnitude > reason.n:
+        said = (
+            f"It passed the distribution cut (rank {reason.by_distribution} of {reason.candidates}), but is rank "
+            f"{reason.by_magnitude} by magnitude among those, and {reason.n} are picked"
+        )
+    else:
+        return (
+            f"Picked: rank {reason.by_distribution} by distribution (the cut is {reason.candidates}), rank "
+            f"{reason.by_magnitude} by magnitude among those that passed."
+        )
+    return f"{said}; {_enters(reason.ranges)}."
+
+
+def _enters(ranges: Sequence[tuple[float, float]]) -> str:
+    if not ranges:
+        return "no λ would pick it"
+    return "it enters at " + " or ".join(map(_range, ranges))
+
+
+def _range(between: tuple[float, float]) -> str:
+    low, high = between
+    if low <= 0:
+        return "every λ" if high >= 1 else f"λ ≤ {high:.2f}"
+    if high >= 1:
+        return f"λ ≥ {low:.2f}"
+    return f"λ = {low:.2f}" if low == high else f"λ from {low:.2f} to {high:.2f}"

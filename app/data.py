@@ -128,6 +128,17 @@ def pictures(run: Run, ids: list[int]) -> np.ndarray | None:
         return None
 
 
+def true_labels(run: Run, ids: list[int]) -> np.ndarray | None:
+    """The classes of these samples, labelled or not; None where neither the run nor this machine knows them."""
+    try:
+        if run.thumbs.exists():
+            thumbs = _thumbs(str(run.thumbs))
+            return np.asarray(thumbs["labels"][[thumbs["row"][id_] for id_ in ids]])
+        return np.asarray(stream_of(run.config.to_json()).labels[ids])
+    except (UserError, SafetensorError, KeyError, IndexError, OSError):
+        return None
+
+
 # -- tables for the charts -----------------------------------------------------------------------------
 
 

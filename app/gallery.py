@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 COLUMNS = 32
+TILE = 32
 TITLE = "font-size:.82rem;font-weight:600;white-space:nowrap;overflow:hidden;text-overflow:ellipsis"
 LINE = "font-size:.72rem;opacity:.7;white-space:nowrap;overflow:hidden;text-overflow:clip"
 
@@ -62,3 +63,29 @@ def cards_html(images: np.ndarray | None, cards: list[Card], size: int = 64) -> 
         + "".join(items)
         + "</div>"
     )
+
+
+def shared_sheet(images: np.ndarray, name: str) -> str:
+    """One hidden picture of all samples, TILE pixels each, for other elements of the page to cut from.
+
+    It is the same in every rerun, so that it crosses to the browser once, however often the charts change.
+    """
+    sheet = _tiles(images)
+    file = io.BytesIO()
+    # Small drawings stay exact; a JPEG's blocks end where tiles end, so neighbours do not bleed.
+    kind = "jpeg" if images.shape[1] > 16 else "png"
+    Image.fromarray(sheet).save(file, kind, quality=88)
+    data = base64.b64encode(file.getvalue()).decode()
+    return f'<div style="display:none"><img class="{escape(name)}" alt="" src="data:image/{kind};base64,{data}"></div>'
+
+
+def _tiles(images: np.ndarray) -> np.ndarray:
+    """uint8 [rows · TILE, COLUMNS · TILE, 3]."""
+    n, height, width, _ = images.shape
+    down = np.arange(TILE) * height // TILE
+    across = np.arange(TILE) * width // TILE
+    small = np.broadcast_to(images[:, down][:, :, across], (n, TILE, TILE, 3))
+    rows = -(-n // COLUMNS)
+    padded = np.zeros((rows * COLUMNS, TILE, TILE, 3), dtype=np.uint8)
+    padded[:n] = small
+    return padded.reshape(rows, COLUMNS, TILE, TILE, 3).swapaxes(1, 2).reshape(rows * TILE, COLUMNS * TILE, 3)

@@ -13,6 +13,7 @@ page = st.navigation(
         # The default page answers only to "/", so that /run can be a page of its own.
         st.Page(PAGES / "start.py", title="New run", icon=":material/add_circle:", default=True),
         st.Page(PAGES / "run.py", title="Run", icon=":material/show_chart:", url_path="run"),
+        st.Page(PAGES / "inspect.py", title="Inspect", icon=":material/biotech:", url_path="inspect"),
         st.Page(PAGES / "library.py", title="Library", icon=":material/folder_open:", url_path="library"),
     ],
     position="top",

@@ -5,7 +5,10 @@ The strategies' colours are Okabe and Ito's colour-blind safe set, mirrored in .
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
+
+import numpy as np
 
 STRATEGIES = {
     "accuacl": "#0072B2",
@@ -34,9 +37,34 @@ def task_colours(n_tasks: int) -> list[str]:
     return [_along(index / (n_tasks - 1)) for index in range(n_tasks)]
 
 
-def _along(share: float) -> str:
-    steps = list(pairwise(RAMP))
+def _along(share: float, ramp: Sequence[str] = RAMP) -> str:
+    steps = list(pairwise(ramp))
     place = min(int(share * len(steps)), len(steps) - 1)
     rest = share * len(steps) - place
     start, end = (tuple(int(colour[i : i + 2], 16) for i in (1, 3, 5)) for colour in steps[place])
     return "#" + "".join(f"{round(a + (b - a) * rest):02X}" for a, b in zip(start, end, strict=True))
+
+
+# From little to much, for scores: readable on both themes.
+SCORE_RAMP = ("#5B7BB4", "#8E86A0", "#C79A5B", "#F2B21B")
+
+
+def class_colours(tasks: Sequence[Sequence[int]]) -> dict[int, str]:
+    """Each class in its task's colour; the later classes of a task in lighter ones."""
+    found: dict[int, str] = {}
+    for colour, classes in zip(task_colours(max(len(tasks), 1)), tasks, strict=False):
+        for place, label in enumerate(classes):
+            found.setdefault(label, _lighter(colour, 0.55 * place / max(len(classes) - 1, 1)))
+    return found
+
+
+def score_colours(values: Sequence[float]) -> list[str]:
+    """A colour for each value by its rank: a few extremes must not leave all others in one shade."""
+    order = np.argsort(np.argsort(values, kind="stable"), kind="stable")
+    shades = [_along(share / 63, SCORE_RAMP) for share in range(64)]
+    return [shades[place] for place in order * 63 // max(len(order) - 1, 1)]
+
+
+def _lighter(colour: str, share: float) -> str:
+    parts = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return "#" + "".join(f"{round(part + (255 - part) * share):02X}" for part in parts)

@@ -37,6 +37,17 @@ HELP = {
     "distribution score (D).",
     "forgotten": "Forgotten here is what was learned and lost again, as a mean over all tasks seen, so that learned − "
     "forgotten = kept. F_t in the chart is a mean over the old tasks only, from the best each ever had.",
+    "J": "Trace objective J: how well these picks cover what the target asks for (lower is better): the sum of "
+    "F* / F(picks) over the kept Fisher entries.",
+    "n": "Samples to pick in this query.",
+    "dims": "Fisher entries AccuACL keeps for each output of the network, shared by the classes seen.",
+    "oversample": "AccuACL first takes this many times the picks by distribution, then cuts by magnitude.",
+    "target": "Target F*: λ times the Fisher information of the memory plus 1 − λ times that of the pool; what the "
+    "picks should cover.",
+    "redundancy": "Mean distance in feature space from each pick to its nearest other pick: small means that picks "
+    "repeat each other.",
+    "nearest_memory": "Mean distance in feature space from each pick to the nearest memory sample.",
+    "overlap": "Jaccard overlap: picks two strategies share, divided by all picks of either.",
     "pace": "The least time a phase takes, for the eye only; the results stay the same.",
 }
 STATE = {
@@ -148,6 +159,22 @@ def in_titles(sentence: str) -> str:
     named = re.sub(r"\b[a-z]+(_[a-z]+)+\b", lambda m: f"“{titles.get(m[0])}”" if m[0] in titles else m[0], sentence)
     first = named.split(" ", 1)[0].rstrip(":")
     return named.replace(first, f"“{titles[first]}”", 1) if first in titles else named
+
+
+SCORE_NAMES = {
+    "magnitude": "magnitude M",
+    "distribution": "distribution score D",
+    "entropy": "entropy (nats)",
+    "least_confidence": "1 − p of the likeliest class",
+    "distance": "distance to the nearest label",
+    "gradient_norm": "gradient norm",
+    "gain": "gain in Fisher information",
+}
+
+
+def score(name: str) -> str:
+    """What a score is called on an axis or in a menu."""
+    return SCORE_NAMES.get(name, name.replace("_", " "))
 
 
 # Short names of scores for small places, where a strategy's own is long.

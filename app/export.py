@@ -1,0 +1,70 @@
+"""What can be taken away from a query: its scores, each figure, and a link to exactly this view."""
+
+from __future__ import annotations
+
+import io
+
+import pandas as pd
+import streamlit as st
+
+from acl.whatif import Settings
+from app import figures, panels, pool, words
+from app.pool import Choice
+from app.sight import Sight
+
+
+@st.dialog("Take it with you", width="large")
+def dialog(sight: Sight, frame: pd.DataFrame, choice: Choice, settings: Settings, colours: list[str]) -> None:
+    st.markdown("**Scores of every sample shown**")
+    table = scores(frame, choice)
+    with st.container(horizontal=True):
+        st.download_button("CSV", lambda: table.to_csv(index=False), f"{sight.name}.csv", "text/csv", key="scores-csv")
+        st.download_button("Parquet", lambda: _parquet(table), f"{sight.name}.parquet", key="scores-parquet")
+    st.markdown("**Figures**, as a page that works without a network")
+    drawn = {
+        "Magnitude and distribution": lambda: _plane(frame, choice, colours),
+        "Target": lambda: panels.target_figure(sight, choice, settings),
+    }
+    if len(sight.context.memory):
+        drawn["λ ribbon"] = lambda: panels.ribbon_figure(sight, settings)
+    with st.container(horizontal=True):
+        for name, draw in drawn.items():
+            st.download_button(
+                f"{name} (HTML)", _html(draw), f"{sight.name}-{name}.html", "text/html", key=f"html-{name}"
+            )
+    st.caption("The two pictures of the page have their own PNG and SVG buttons; the panels below, a camera.")
+    st.markdown("**Link to this view**")
+    st.code(st.context.url or "", language=None)
+
+
+def _html(draw: object):  # type: ignore[no-untyped-def]
+    """Made only when it is asked for: it holds the whole of plotly."""
+    return lambda: figures.for_paper(draw()).to_html(include_plotlyjs=True)  # type: ignore[operator]
+
+
+def _plane(frame: pd.DataFrame, choice: Choice, colours: list[str]) -> figures.go.Figure:
+    x, y = pool.AXES[pool.HERO]
+    cuts = (
+        (choice.ranking.cut_on_distribution, choice.ranking.cut_on_magnitude)
+        if choice.strategy == pool.HERO
+        else (None, None)
+    )
+    log = bool(frame[y].min() > 0)
+    return figures.scatter(
+        frame, x, y, (words.score(x), words.score(y)), colours, cuts, log, "Magnitude × distribution"
+    )
+
+
+def scores(frame: pd.DataFrame, choice: Choice) -> pd.DataFrame:
+    """One row for each sample: id, role, rank (1 = first pick), label, prediction, every score."""
+    rank = {i: place for place, i in enumerate(choice.picked, start=1)}
+    table = frame.rename(columns={"p": "predicted_p"})
+    table.insert(2, "rank", table["id"].map(rank).astype("Int64"))
+    table["label"] = table["label"].astype("Int64")
+    return table
+
+
+def _parquet(table: pd.DataFrame) -> bytes:
+    file = io.BytesIO()
+    table.to_parquet(file, index=False)
+    return file.getvalue()

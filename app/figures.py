@@ -1,0 +1,252 @@
+"""Figures that change rarely: functions from arrays to a Plotly figure. No streamlit, no run folder in here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from app.palette import OTHER, strategy_colour
+
+MOST_DIMS = 60
+DIVERGING = [[0, "#2166AC"], [0.5, "rgba(140,150,160,0.12)"], [1, "#E08214"]]
+AMOUNT = [[0, "rgba(11,127,194,0.03)"], [1, "#0B6FB0"]]
+DECADES = 4
+CLIP = 3.0
+FAINT = "rgba(128,138,150,0.35)"
+
+
+def _figure(height: int, **layout: object) -> go.Figure:
+    figure = go.Figure()
+    return _styled(figure, height, **layout)
+
+
+def _styled(figure: go.Figure, height: int, **layout: object) -> go.Figure:
+    figure.update_layout(
+        height=height, margin={"l": 10, "r": 10, "t": 30, "b": 10}, paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)", hoverlabel={"align": "left"}, **layout,
+    )  # fmt: skip
+    figure.update_xaxes(automargin=True, zeroline=False)
+    figure.update_yaxes(automargin=True, zeroline=False)
+    return figure
+
+
+def for_paper(figure: go.Figure) -> go.Figure:
+    """The same on white, in dark letters, for a file."""
+    copy = go.Figure(figure)
+    copy.update_layout(paper_bgcolor="#FFFFFF", plot_bgcolor="#FFFFFF", font={"color": "#20242C"}, template="none")
+    return copy
+
+
+def target_map(
+    past: np.ndarray, new: np.ndarray, kept: np.ndarray, names: Sequence[str], picks: np.ndarray
+) -> go.Figure:
+    """The target class × feature dimension: its past part, its new part, their sum, and F(picks) against the sum."""
+    total = past + new
+    order = np.argsort(-total.sum(0), kind="stable")[:MOST_DIMS]
+    kept = kept[:, order]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.clip(np.log2(picks / total), -CLIP, CLIP)[:, order]
+    # Where the target asks for nothing there is nothing to compare.
+    ratio = np.where(total[:, order] > 0, ratio, np.nan)
+    dims = [str(i) for i in order]
+    panels = ("Past: λ F(memory)", "New: (1 − λ) F(pool)", "Target F*: their sum", "Picks against the target")
+    figure = make_subplots(2, 2, subplot_titles=panels, shared_xaxes=True, shared_yaxes=True,
+                           horizontal_spacing=0.04, vertical_spacing=0.14)  # fmt: skip
+    top = float(np.log10(total.max())) if total.max() > 0 else 0.0
+    for place, part in enumerate((past, new, total)):
+        part = part[:, order]
+        with np.errstate(divide="ignore"):
+            logs = np.maximum(np.log10(part), top - DECADES)
+        figure.add_trace(
+            go.Heatmap(
+                z=np.round(logs, 3), x=dims, y=list(names), coloraxis="coloraxis",
+                customdata=_significant(part),
+                hovertemplate="%{y}, feature %{x}<br>Fisher information %{customdata:.3g}<extra></extra>",
+            ),
+            place // 2 + 1, place % 2 + 1,
+        )  # fmt: skip
+    figure.add_trace(
+        go.Heatmap(
+            z=np.round(ratio, 3), x=dims, y=list(names), coloraxis="coloraxis2",
+            hovertemplate="%{y}, feature %{x}<br>F(picks) is 2^%{z:.2f} times the target<extra></extra>",
+        ),
+        2, 2,
+    )  # fmt: skip
+    rows, columns = np.nonzero(kept)
+    for row, column in ((2, 1), (2, 2)):
+        figure.add_trace(
+            go.Scatter(
+                x=[dims[c] for c in columns], y=[names[r] for r in rows], mode="markers", hoverinfo="skip",
+                marker={"size": 4, "color": "#D55E00", "line": {"width": 0}}, name=f"kept entries {len(rows)}",
+                showlegend=row == 2 and column == 1,
+            ),
+            row, column,
+        )  # fmt: skip
+    values = [top - d for d in range(DECADES + 1)]
+    figure.update_layout(
+        coloraxis={
+            "colorscale": AMOUNT, "cmin": top - DECADES, "cmax": top,
+            "colorbar": {
+                "len": 0.42, "y": 0.79, "thickness": 10, "title": {"text": "Fisher<br>information"},
+                "tickvals": values, "ticktext": [f"{10**v:.0e}" for v in values],
+            },
+        },
+        coloraxis2={
+            "colorscale": DIVERGING, "cmin": -CLIP, "cmax": CLIP,
+            "colorbar": {
+                "len": 0.42, "y": 0.21, "thickness": 10, "title": {"text": "picks /<br>target"},
+                "tickvals": [-3, -1, 0, 1, 3], "ticktext": ["⅛", "½", "equal", "2×", "8×"],
+            },
+        },
+        legend={"orientation": "h", "x": 0, "y": -0.12, "yanchor": "top"},
+    )  # fmt: skip
+    shown = (
+        f"the {len(order)} of {total.shape[1]} features with the most" if len(order) < total.shape[1] else "features"
+    )
+    figure.update_xaxes(showticklabels=len(order) <= 30, showgrid=False, type="category")
+    figure.update_yaxes(autorange="reversed", showgrid=False, type="category", nticks=min(len(names), 20))
+    for column in (1, 2):
+        figure.update_xaxes(title={"text": f"{shown}, largest first"}, row=2, col=column)
+    return _styled(figure, 300 + 2 * min(12 * len(names), 420))
+
+
+def _significant(values: np.ndarray) -> np.ndarray:
+    """Three digits are enough for a hover, and travel lighter."""
+    return np.array([[float(f"{v:.3g}") for v in row] for row in values])
+
+
+def sample_against_target(spread: np.ndarray, target: np.ndarray, names: Sequence[str]) -> go.Figure:
+    """How one sample's and the target's Fisher information are spread over the kept entries, class by class."""
+    x = np.arange(len(target))
+    figure = _figure(190, bargap=0, legend={"orientation": "h", "y": 1.25, "x": 0})
+    figure.add_trace(go.Bar(x=x, y=100 * target, name="target", marker={"color": FAINT}, customdata=list(names),
+                            hovertemplate="%{customdata}: target %{y:.2f} %<extra></extra>"))  # fmt: skip
+    figure.add_trace(
+        go.Scatter(x=x, y=100 * spread, name="this sample", mode="lines", customdata=list(names),
+                   line={"color": strategy_colour("accuacl"), "width": 2, "shape": "hvh"},
+                   hovertemplate="%{customdata}: this sample %{y:.2f} %<extra></extra>")
+    )  # fmt: skip
+    starts = [i for i in range(len(names)) if i == 0 or names[i] != names[i - 1]]
+    middle = [(a + b - 1) / 2 for a, b in zip(starts, [*starts[1:], len(names)], strict=True)]
+    figure.update_xaxes(tickvals=middle, ticktext=[names[i] for i in starts], showgrid=False)
+    figure.update_yaxes(ticksuffix=" %", nticks=4, rangemode="tozero")
+    return figure
+
+
+def objective_bars(rows: pd.DataFrame, band: np.ndarray, greedy: float) -> go.Figure:
+    """J of each strategy's picks (columns name, label, past, new), beside random subsets and the greedy one."""
+    rows = rows.assign(total=rows["past"] + rows["new"]).sort_values("total", ascending=False)
+    figure = _figure(110 + 34 * len(rows), barmode="stack", bargap=0.35, legend={"orientation": "h", "y": 1.12, "x": 0})
+    figure.add_vrect(x0=band.min(), x1=band.max(), fillcolor=OTHER, opacity=0.13, line_width=0, layer="below")
+    low, high = np.quantile(band, [0.05, 0.95])
+    figure.add_vrect(x0=low, x1=high, fillcolor=OTHER, opacity=0.22, line_width=0, layer="below",
+                     annotation={"text": f"{len(band)} random subsets, 5–95 %", "font": {"size": 11}},
+                     annotation_position="top left")  # fmt: skip
+    figure.add_vline(
+        x=greedy, line={"color": "#2E9E6B", "width": 2, "dash": "dash"},
+        annotation={"text": "greedy J", "font": {"size": 11}}, annotation_position="bottom right",
+    )  # fmt: skip
+    for part, opacity in (("past", 0.95), ("new", 0.45)):
+        figure.add_trace(
+            go.Bar(
+                y=rows["label"], x=rows[part], orientation="h", name=f"{part} term",
+                marker={"color": [strategy_colour(name) for name in rows["name"]], "opacity": opacity},
+                hovertemplate="%{y}: " + part + " term %{x:,.0f}<extra></extra>",
+            )
+        )  # fmt: skip
+    figure.update_xaxes(title={"text": "trace objective J, ↓ better"}, rangemode="tozero")
+    return figure
+
+
+def overlap(labels: Sequence[str], matrix: np.ndarray) -> go.Figure:
+    """Jaccard overlap of the strategies' picks, in percent."""
+    figure = _figure(80 + 34 * len(labels))
+    figure.add_trace(
+        go.Heatmap(
+            z=np.round(100 * matrix), x=list(labels), y=list(labels), zmin=0, zmax=160, showscale=False,
+            colorscale=AMOUNT, texttemplate="%{z:.0f} %",
+            hovertemplate="%{y} and %{x} share %{z:.0f} % of their picks<extra></extra>",
+        )
+    )  # fmt: skip
+    figure.update_yaxes(autorange="reversed", showgrid=False)
+    figure.update_xaxes(showgrid=False)
+    return figure
+
+
+def class_balance(rows: pd.DataFrame, names: dict[int, str], colours: dict[int, str]) -> go.Figure:
+    """How many picks of each class each strategy takes (columns label, class, count)."""
+    order = list(dict.fromkeys(rows["label"]))
+    figure = _figure(80 + 34 * len(order), barmode="stack", bargap=0.35, legend={"orientation": "h", "y": 1.15, "x": 0})
+    for label, group in rows.groupby("class"):
+        figure.add_trace(
+            go.Bar(
+                y=group["label"], x=group["count"], orientation="h", name=names[label],
+                marker={"color": colours.get(label, OTHER)},
+                hovertemplate=f"%{{y}}: %{{x}} of {names[label]}<extra></extra>",
+            )
+        )  # fmt: skip
+    figure.update_xaxes(title={"text": "picks"})
+    figure.update_yaxes(autorange="reversed", categoryorder="array", categoryarray=order)
+    return figure
+
+
+def ribbon(lambdas: np.ndarray, picked: np.ndarray, names: Sequence[str], recorded: float, shown: float) -> go.Figure:
+    """Who is picked at each λ (bool [λ, sample]): a row for each sample picked anywhere, ordered by where it enters."""
+    ever = np.nonzero(picked.any(0))[0]
+    first = picked[:, ever].argmax(0)
+    last = len(lambdas) - picked[::-1, ever].argmax(0)
+    ever = ever[np.lexsort((ever, last, first))]
+    rows = [names[i] for i in ever]
+    figure = _figure(110 + 12 * min(len(rows), 60))
+    figure.add_trace(
+        go.Heatmap(
+            z=picked[:, ever].T.astype(np.int8), x=np.round(lambdas, 4), y=rows, zmin=0, zmax=1, showscale=False,
+            colorscale=[[0, "rgba(128,138,150,0.07)"], [1, strategy_colour("accuacl")]], ygap=1,
+            hovertemplate="%{y}: picked at λ = %{x}: %{z}<extra></extra>",
+        )
+    )  # fmt: skip
+    lines = [(recorded, "recorded", "#D55E00")] + ([] if shown == recorded else [(shown, "shown", OTHER)])
+    for value, text, colour in lines:
+        figure.add_vline(x=value, line={"color": colour, "width": 2}, annotation={"text": f"{text} λ = {value:.2f}"},
+                         annotation_position="top")  # fmt: skip
+    figure.update_xaxes(title={"text": "λ, weight of the past"}, range=[-0.01, 1.01], showgrid=False)
+    figure.update_yaxes(autorange="reversed", type="category", showticklabels=len(rows) <= 60, showgrid=False)
+    return figure
+
+
+def scatter(
+    frame: pd.DataFrame, x: str, y: str, names: tuple[str, str], colours: Sequence[str],
+    cuts: tuple[float | None, float | None], log_y: bool, title: str,
+) -> go.Figure:  # fmt: skip
+    """One of the two linked pictures, to take away: a trace for each role, with its count."""
+    looks = {
+        "pool": {"size": 5, "opacity": 0.8},
+        "labelled": {"size": 8},
+        "memory": {"size": 11, "symbol": "diamond-open", "line": {"width": 2}},
+        "picks": {"size": 12, "line": {"color": "#FFFFFF", "width": 1.5}},
+    }
+    figure = _figure(520, title={"text": title}, legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0})
+    figure.update_layout(margin={"t": 80})
+    colour = np.array([c or FAINT for c in colours], dtype=object)
+    for role, look in looks.items():
+        here = ((frame["role"] == role) & frame[x].notna() & frame[y].notna()).to_numpy()
+        if here.any():
+            figure.add_trace(
+                go.Scatter(
+                    x=frame[x][here], y=frame[y][here], mode="markers", name=f"{role} {here.sum():,}",
+                    marker={**look, "color": list(colour[here])}, text=[f"sample {i}" for i in frame["id"][here]],
+                    hovertemplate=f"%{{text}}<br>{names[0]} %{{x:.4g}}<br>{names[1]} %{{y:.4g}}<extra></extra>",
+                )
+            )  # fmt: skip
+    line = {"dash": "dash", "color": strategy_colour("accuacl"), "width": 1.5}
+    if cuts[0] is not None:
+        figure.add_vline(x=cuts[0], line=line)
+    if cuts[1] is not None:
+        figure.add_hline(y=cuts[1], line=line)
+    figure.update_xaxes(title={"text": names[0]})
+    figure.update_yaxes(title={"text": names[1]}, type="log" if log_y else "linear")
+    return figure

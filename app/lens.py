@@ -1,0 +1,118 @@
+"""Two linked scatters of the same samples: what is lassoed, hovered or hidden in one is so in the other.
+
+A component of our own (lens.js, canvas): linking happens in the browser at once, and only sample ids come
+back. Ids travel as text, so that every int64 arrives whole.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from app.gallery import COLUMNS, TILE
+
+HERE = Path(__file__).parent
+ROLES = ("pool", "labelled", "memory", "picks")
+CHANGES = ("", "enters", "leaves")
+
+
+@dataclass(frozen=True)
+class View:
+    """One scatter: a place for each sample (NaN: not drawn here), names of the axes, and cuts drawn as lines."""
+
+    title: str
+    x: np.ndarray
+    y: np.ndarray
+    x_name: str
+    y_name: str
+    log_y: bool = False
+    ticks: bool = True
+    x_cut: float | None = None
+    y_cut: float | None = None
+    x_cut_name: str = ""
+    y_cut_name: str = ""
+    cut_colour: str = "#0072B2"
+
+    def payload(self) -> dict[str, Any]:
+        return asdict(self) | {"x": _packed(self.x), "y": _packed(self.y)}
+
+
+@dataclass(frozen=True)
+class Look:
+    """Colours: one for each sample ("" is the faint default), one for each role's mark, and what they mean."""
+
+    colours: Sequence[str]
+    role_colours: dict[str, str] = field(default_factory=dict)
+    meanings: Sequence[tuple[str, str]] = ()
+
+
+_component = st.components.v2.component(
+    "acl_lens",
+    html='<div class="lens"></div>',
+    css=(HERE / "lens.css").read_text("utf-8"),
+    js=(HERE / "lens.js").read_text("utf-8"),
+)
+
+
+@dataclass(frozen=True)
+class Event:
+    """What the user just did: the ids in the lasso (empty: cleared), the sample that was clicked; None: nothing."""
+
+    lasso: list[int] | None
+    opened: int | None
+
+
+def payload(
+    views: tuple[View, View],
+    frame: pd.DataFrame,
+    scores: dict[str, str],
+    look: Look,
+    titles: Sequence[str],
+    predicted: Sequence[str],
+    selected: Sequence[int],
+    opened: int | None,
+    sprite: str,
+) -> dict[str, Any]:
+    """What the browser gets. `scores`: column of `frame` → its short name on the card."""
+    names, places = np.unique(np.array([*titles, *predicted], dtype=object).astype(str), return_inverse=True)
+    shades, colour = np.unique(np.array(look.colours, dtype=str), return_inverse=True)
+    return {
+        "ids": [str(i) for i in frame["id"].tolist()],
+        "role": [ROLES.index(role) for role in frame["role"]],
+        "change": [CHANGES.index(change) for change in frame["change"]],
+        "views": [view.payload() for view in views],
+        "scores": {short: _packed(frame[name].to_numpy(float)) for name, short in scores.items()},
+        "n_pool": int(frame["role"].isin(["pool", "picks"]).sum()),
+        "titles": names.tolist(),
+        "title": places[: len(frame)].tolist(),
+        "predicted": places[len(frame) :].tolist(),
+        "p": [round(float(p), 4) for p in frame["p"]],
+        "palette": shades.tolist(),
+        "colour": colour.tolist(),
+        "role_colours": look.role_colours,
+        "meanings": [list(pair) for pair in look.meanings],
+        "selected": [str(i) for i in selected],
+        "opened": None if opened is None else str(opened),
+        "sprite": {"name": sprite, "tile": TILE, "columns": COLUMNS},
+    }
+
+
+def lens(data: dict[str, Any], key: str) -> Event:
+    result = _component(key=key, data=data, on_lasso_change=_nothing, on_opened_change=_nothing)
+    lasso, opened = result.lasso, result.opened
+    return Event(None if lasso is None else [int(i) for i in lasso], None if opened is None else int(opened))
+
+
+def _nothing() -> None:
+    """Streamlit delivers a trigger only to those who registered for it."""
+
+
+def _packed(values: np.ndarray) -> str:
+    return base64.b64encode(np.asarray(values, dtype="<f4").tobytes()).decode()

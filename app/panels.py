@@ -1,0 +1,248 @@
+"""Below the gallery of the Inspect page: the target, every strategy on this pool, the λ ribbon, everything bought."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+import torch
+
+from acl import comparison
+from acl.config import FULL, RunConfig
+from acl.events import Bought, History
+from acl.fisher import mean_embedding
+from acl.registry import choices
+from acl.whatif import Settings
+from app import data, figures, palette, words
+from app.gallery import Card, cards_html
+from app.pool import Choice
+from app.sight import Sight, microscope
+
+TABS = ("Target", "Every strategy on this pool", "λ ribbon", "Everything bought")
+QUIET = {"displayModeBar": False}
+RIBBON_STEPS = 101
+RIBBON_STEPS_LARGE = 21
+LARGE_ENTRIES = 1_000_000
+WALL_CARDS = 24
+
+
+def tabs(sight: Sight, choice: Choice, settings: Settings, history: History | None) -> None:
+    """Only the chosen one is worked out."""
+    shown = TABS if history else TABS[:-1]
+    tab = st.segmented_control(
+        "Panel", shown, default=TABS[0], required=True, key="panel", label_visibility="collapsed"
+    )
+    if tab == TABS[0]:
+        _target(sight, choice, settings)
+    elif tab == TABS[1]:
+        _every_strategy(sight, settings)
+    elif tab == TABS[2]:
+        _ribbon(sight, settings)
+    elif history:
+        _wall(sight, history)
+
+
+def target_figure(sight: Sight, choice: Choice, settings: Settings) -> figures.go.Figure:
+    context = sight.context
+    target = microscope(*sight.mark).information.target(settings.lambda_)
+    kept = np.zeros(target.total.shape, dtype=bool)
+    kept[choice.ranking.kept.rows.numpy(), choice.ranking.kept.dims.numpy()] = True
+    picks = context.pool.take(torch.isin(context.pool.ids, torch.tensor(choice.picked)))
+    names = [sight.class_name(c) for c in context.classes]
+    return figures.target_map(target.past.numpy(), target.new.numpy(), kept, names, mean_embedding(picks).numpy())
+
+
+def _target(sight: Sight, choice: Choice, settings: Settings) -> None:
+    st.caption(words.HELP["target"])
+    st.plotly_chart(target_figure(sight, choice, settings), key="target", config=QUIET)
+
+
+# -- every strategy ------------------------------------------------------------------------------------
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def judged(
+    path: str, changed_ns: int, lambda_: float, n: int, dims_per_class: int, config_json: str, names: tuple[str, ...]
+) -> dict[str, comparison.Judged | str]:
+    context = replace(microscope(path, changed_ns).context, n=n, lambda_=lambda_)
+    config = RunConfig.model_validate_json(config_json).changed(dims_per_class=dims_per_class)
+    return comparison.strategies_here(context, config, names)
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def yardsticks(path: str, changed_ns: int, lambda_: float, n: int, dims_per_class: int) -> tuple[np.ndarray, float]:
+    """J of 200 random subsets, and J of the greedy one."""
+    context = replace(microscope(path, changed_ns).context, n=n, lambda_=lambda_)
+    return comparison.yardsticks(context, dims_per_class)
+
+
+def _every_strategy(sight: Sight, settings: Settings) -> None:
+    st.caption(
+        f"What each strategy would pick here: the same {len(sight.context.pool):,} samples, {settings.n} picks. "
+        + words.HELP["J"]
+    )
+    names = [name for name in choices("strategies") if name != FULL]
+    slow = [name for name in names if comparison.is_slow(name, sight.context)]
+    if slow:
+        labels = ", ".join(words.strategy(name) for name in slow)
+        if not st.toggle(f"Also {labels}: takes minutes on a pool of this size", key="slow-strategies"):
+            names = [name for name in names if name not in slow]
+    config = sight.config.changed(oversample=settings.oversample)
+    with st.spinner("Asking every strategy…"):
+        found = judged(
+            *sight.mark, settings.lambda_, settings.n, settings.dims_per_class, config.to_json(), tuple(names)
+        )
+        band, greedy = yardsticks(*sight.mark, settings.lambda_, settings.n, settings.dims_per_class)
+    fine = {name: value for name, value in found.items() if isinstance(value, comparison.Judged)}
+    for name, value in found.items():
+        if isinstance(value, str):
+            st.caption(f"{words.strategy(name)} could not be asked: {value}")
+    for sentence in verdicts(fine, band):
+        st.markdown(sentence)
+    st.plotly_chart(objective_figure(fine, band, greedy), key="objective", config=QUIET)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        st.markdown("**Picks in common**", help=words.HELP["overlap"])
+        st.plotly_chart(overlap_figure(fine), key="overlap", config=QUIET)
+    with right:
+        figure, known = balance_figure(sight, fine)
+        note = "True classes, which no strategy sees." if known else "Predicted classes: the true ones are not known."
+        st.markdown("**Classes of the picks**", help=note)
+        st.plotly_chart(figure, key="balance-here", config=QUIET)
+    st.dataframe(_figures_table(fine, band), hide_index=True, column_config=_columns())
+
+
+def verdicts(found: dict[str, comparison.Judged], band: np.ndarray) -> list[str]:
+    """What the objective says in words, above all where the method's own picks do badly by it."""
+    hero = found.get("accuacl")
+    if hero is None:
+        return []
+    worse = int((band < hero.objective.total).sum())
+    share = f"{worse} of {len(band)} random subsets"
+    if 2 * worse > len(band):
+        return [
+            f":material/warning: Here AccuACL is worse than random by its own measure: {share} of the same size cover "
+            f"the target better (J = {hero.objective.total:,.0f}, their median {np.median(band):,.0f})."
+        ]
+    return [f"{share} cover the target better than AccuACL's picks (J = {hero.objective.total:,.0f})."]
+
+
+def objective_figure(found: dict[str, comparison.Judged], band: np.ndarray, greedy: float) -> figures.go.Figure:
+    rows = [(n, words.strategy(n), j.objective.past, j.objective.new) for n, j in found.items()]
+    return figures.objective_bars(pd.DataFrame(rows, columns=["name", "label", "past", "new"]), band, greedy)
+
+
+def overlap_figure(found: dict[str, comparison.Judged]) -> figures.go.Figure:
+    matrix = np.array([[comparison.jaccard(a.picks, b.picks) for b in found.values()] for a in found.values()])
+    return figures.overlap([words.strategy(name) for name in found], matrix)
+
+
+def balance_figure(sight: Sight, found: dict[str, comparison.Judged]) -> tuple[figures.go.Figure, bool]:
+    """Counts of the picks' classes for each strategy, and whether these are the true classes."""
+    context = sight.context
+    truth = sight.truth(context.pool.ids.tolist())
+    labels = truth if truth is not None else np.asarray(context.classes)[context.pool.p.argmax(1).numpy()]
+    rows = [
+        {"label": words.strategy(name), "class": label, "count": int((labels[j.picks.numpy()] == label).sum())}
+        for name, j in found.items()
+        for label in sorted(set(labels.tolist()))
+    ]
+    colours = palette.class_colours(sight.tasks)
+    names = {label: sight.class_name(label) for label in set(labels.tolist())}
+    return figures.class_balance(pd.DataFrame(rows), names, colours), truth is not None
+
+
+def _figures_table(found: dict[str, comparison.Judged], band: np.ndarray) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "strategy": [words.strategy(name) for name in found],
+            "J": [j.objective.total for j in found.values()],
+            "past": [j.objective.past for j in found.values()],
+            "new": [j.objective.new for j in found.values()],
+            "random": [int((band < j.objective.total).sum()) for j in found.values()],
+            "redundancy": [j.nearest_pick for j in found.values()],
+            "memory": [j.nearest_memory for j in found.values()],
+        }
+    )
+
+
+def _columns() -> dict[str, object]:
+    number = st.column_config.NumberColumn
+    return {
+        "strategy": "Strategy",
+        "J": number("J ↓ better", format="%.0f", help=words.HELP["J"]),
+        "past": number("past term", format="%.0f", help="The part of J that the memory asks for (λ)."),
+        "new": number("new term", format="%.0f", help="The part of J that the pool asks for (1 − λ)."),
+        "random": number("random subsets that do better, of 200", format="%d"),
+        "redundancy": number("distance to the nearest pick", format="%.3g", help=words.HELP["redundancy"]),
+        "memory": number("distance to memory", format="%.3g", help=words.HELP["nearest_memory"]),
+    }
+
+
+# -- λ ribbon ------------------------------------------------------------------------------------------
+
+
+def steps(sight: Sight, settings: Settings) -> int:
+    """Values of λ the ribbon tries: fewer where each takes long."""
+    entries = len(sight.context.pool) * settings.dims_per_class * sight.context.n_classes
+    return RIBBON_STEPS if entries <= LARGE_ENTRIES else RIBBON_STEPS_LARGE
+
+
+@st.cache_data(max_entries=8, show_spinner="Asking AccuACL at every λ…")
+def ribbon(
+    path: str, changed_ns: int, n: int, dims_per_class: int, oversample: float, count: int
+) -> tuple[list[float], np.ndarray]:
+    """λ from 0 to 1 in equal steps, and who is picked at each: bool [λ, pool]."""
+    lambdas = [step / (count - 1) for step in range(count)]
+    return lambdas, microscope(path, changed_ns).ribbon(Settings(0.0, n, dims_per_class, oversample), lambdas).numpy()
+
+
+def ribbon_here(sight: Sight, settings: Settings) -> tuple[list[float], np.ndarray]:
+    return ribbon(*sight.mark, settings.n, settings.dims_per_class, settings.oversample, steps(sight, settings))
+
+
+def ribbon_figure(sight: Sight, settings: Settings) -> figures.go.Figure:
+    lambdas, picked = ribbon_here(sight, settings)
+    names = [f"sample {i}" for i in sight.context.pool.ids.tolist()]
+    return figures.ribbon(np.array(lambdas), picked, names, sight.recorded.lambda_, settings.lambda_)
+
+
+def _ribbon(sight: Sight, settings: Settings) -> None:
+    if not len(sight.context.memory):
+        st.caption("The memory is empty in the first task: λ counts as 0 and changes nothing. See a later task.")
+        return
+    st.caption(f"Who AccuACL picks for each λ, tried at {steps(sight, settings)} values from 0 to 1. {words.HELP['λ']}")
+    st.plotly_chart(ribbon_figure(sight, settings), key="ribbon", config=QUIET)
+
+
+# -- everything bought ---------------------------------------------------------------------------------
+
+
+def _wall(sight: Sight, history: History) -> None:
+    """A row for each task, a cell for each round."""
+    st.caption("Everything the run has bought so far: a row for each task, a column for each round.")
+    colours = palette.class_colours(sight.tasks)
+    events = history.of(Bought)
+    for task in sorted({event.task for event in events}):
+        rounds = [event for event in events if event.task == task]
+        st.markdown(f"**Task {task}**")
+        grid = st.grid(len(rounds), min_column_width=230, gap="xsmall")
+        for event in rounds:
+            with grid.cell():
+                _bought(sight, event, colours)
+
+
+def _bought(sight: Sight, event: Bought, colours: dict[int, str]) -> None:
+    by = "at random" if event.by == "start" else words.strategy(event.by)
+    st.caption(f"{f'round {event.round}' if event.round else 'first labels'} · {len(event.ids):,} {by}")
+    ids = event.ids[:WALL_CARDS]
+    made = [
+        Card("", (), colours.get(label, palette.OTHER), f"sample {i}: {sight.class_name(label)}")
+        for i, label in zip(ids, event.labels, strict=False)
+    ]
+    assert sight.run
+    st.html(cards_html(data.pictures(sight.run, ids), made, size=30))
+    if len(event.ids) > len(ids):
+        st.caption(f"and {len(event.ids) - len(ids):,} more")

@@ -1,0 +1,163 @@
+"""The samples of one query as a table: role, scores, ranks and colour of each; and who is picked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+import torch
+
+from acl.blame import blamed
+from acl.config import RunConfig
+from acl.query import QueryContext
+from acl.registry import build
+from acl.strategies.kcenter import nearest
+from acl.whatif import Ranking, Settings
+from app import palette, words
+from app.sight import Sight, microscope
+
+HERO = "accuacl"
+# What tells most about a strategy's choice, besides AccuACL's plane: its own score, and what it overlooks.
+AXES = {
+    HERO: ("distribution", "magnitude"),
+    "entropy": ("entropy", "magnitude"),
+    "least_confidence": ("least_confidence", "magnitude"),
+    "kcenter": ("distance", "entropy"),
+    "badge": ("distance", "gradient_norm"),
+    "bait": ("entropy", "gain"),
+}
+LOG_SCORES = {"magnitude", "gain", "gradient_norm"}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a strategy picks here: sample ids in rank order, and the scores of the whole pool."""
+
+    strategy: str
+    picked: tuple[int, ...]
+    scores: dict[str, np.ndarray]
+    ranking: Ranking
+
+
+def choose(sight: Sight, strategy: str, settings: Settings) -> Choice:
+    """The picks of `strategy` under `settings`. UserError where it refuses this pool."""
+    ranking = microscope(*sight.mark).rank(settings)
+    ids = sight.context.pool.ids
+    scores = {"distribution": ranking.distribution.numpy(), "magnitude": ranking.magnitude.numpy()}
+    if strategy == HERO:
+        return Choice(strategy, tuple(ids[ranking.picked].tolist()), scores, ranking)
+    if strategy == sight.strategy and settings.n == sight.recorded.n:
+        own = recorded_scores(sight)
+        return Choice(strategy, sight.picks, scores | own, ranking)
+    picked, own = selection(*sight.mark, strategy, settings.n, sight.config.to_json())
+    return Choice(strategy, picked, scores | own, ranking)
+
+
+def recorded_scores(sight: Sight) -> dict[str, np.ndarray]:
+    """The strategy's own scores as it left them; none where its table is gone."""
+    from app.data import scores_of
+
+    table = scores_of(sight.run, sight.query) if sight.run and sight.query else None
+    if table is None:
+        return {}
+    own = [c for c in table.columns if c not in {"id", "predicted", "rank", "picked", "label", *AXES[HERO]}]
+    table = table.set_index("id").reindex(sight.context.pool.ids.tolist())
+    return {name: table[name].to_numpy(float) for name in own}
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def selection(
+    path: str, changed_ns: int, strategy: str, n: int, config_json: str
+) -> tuple[tuple[int, ...], dict[str, np.ndarray]]:
+    """What any strategy picks of a snapshot's pool, and its scores."""
+    context = replace(microscope(path, changed_ns).context, n=n)
+    config = RunConfig.model_validate_json(config_json)
+    chooser = build("strategies", strategy, config)
+    with blamed("strategy", strategy):
+        found = chooser.select(context)
+    return tuple(found.ids.tolist()), {name: values.numpy() for name, values in found.scores.items()}
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def common_scores(path: str, changed_ns: int) -> dict[str, np.ndarray]:
+    """What several strategies look at, of every pool sample: entropy, 1 − p, distance to a label, gradient norm."""
+    return scores_without_settings(microscope(path, changed_ns).context)
+
+
+def scores_without_settings(context: QueryContext) -> dict[str, np.ndarray]:
+    pool = context.pool
+    p, h = pool.p.double(), pool.h.double()
+    top = p.amax(1)
+    residual = p.square().sum(1) - 2 * top + 1  # ‖p − onehot(argmax p)‖²
+    found = {
+        "entropy": -torch.xlogy(p, p).sum(1),
+        "least_confidence": 1 - top,
+        "gradient_norm": (residual.clamp_min(0) * h.square().sum(1)).sqrt(),
+    }
+    if len(context.labelled):
+        found["distance"] = nearest(h, context.labelled.h.double())
+    return {name: values.numpy() for name, values in found.items()}
+
+
+def table(sight: Sight, choice: Choice) -> pd.DataFrame:
+    """One row for each sample, pool first, then labelled and memory; scores are NaN outside the pool."""
+    context = sight.context
+    roles = [(role, samples) for role, samples in context.roles().items() if len(samples)]
+    ids = np.concatenate([samples.ids.numpy() for _, samples in roles])
+    p = torch.cat([samples.p for _, samples in roles])
+    picked = set(choice.picked)
+    role = np.repeat([name for name, _ in roles], [len(samples) for _, samples in roles]).astype(object)
+    role[[r == "pool" and i in picked for r, i in zip(role, ids.tolist(), strict=True)]] = "picks"
+    frame = pd.DataFrame(
+        {
+            "id": ids,
+            "role": role,
+            "predicted": np.asarray(context.classes)[p.argmax(1).numpy()],
+            "p": p.amax(1).numpy(),
+            "label": [sight.labels.get(i) for i in ids.tolist()],
+        }
+    )
+    known = common_scores(*sight.mark) | choice.scores
+    for name, values in known.items():
+        frame[name] = np.concatenate([values, np.full(len(ids) - len(values), np.nan)])
+    before = set(sight.picks)
+    now = frame["id"].isin(picked)
+    was = frame["id"].isin(before) & (np.arange(len(ids)) < len(context.pool))
+    frame["change"] = np.where(now & ~was, "enters", np.where(was & ~now, "leaves", "")) if before else ""
+    return frame
+
+
+def score_names(frame: pd.DataFrame) -> list[str]:
+    return [name for name in frame.columns if name not in {"id", "role", "predicted", "p", "label", "change"}]
+
+
+def axes(strategy: str, names: Sequence[str]) -> tuple[str, str]:
+    """The two most telling scores of a strategy, x and y."""
+    x, y = AXES.get(strategy, AXES[HERO])
+    return (x, y) if x in names and y in names else AXES[HERO]
+
+
+COLOURS = {"role": "role", "class": "class, once labelled", "predicted": "predicted class"}
+
+
+def colours(frame: pd.DataFrame, by: str, sight: Sight, strategy: str) -> tuple[list[str], list[tuple[str, str]]]:
+    """A colour for each sample ("" is the faint default) and what the colours mean."""
+    if by == "role":
+        shade = {"picks": palette.strategy_colour(strategy), "labelled": palette.OTHER, "memory": palette.OTHER}
+        return [shade.get(role, "") for role in frame["role"]], []
+    if by in {"class", "predicted"}:
+        colour = palette.class_colours(sight.tasks)
+        values = frame["label" if by == "class" else "predicted"]
+        present = sorted({int(v) for v in values.dropna()})
+        legend = [(sight.class_name(v), colour.get(v, palette.OTHER)) for v in present]
+        return [colour.get(int(v), palette.OTHER) if pd.notna(v) else "" for v in values], legend
+    values = frame[by]
+    found = np.full(len(frame), "", dtype=object)
+    inside = values.notna().to_numpy()
+    found[inside] = palette.score_colours(values[inside].to_numpy())
+    steps = list(palette.SCORE_RAMP)
+    name = words.score(by)
+    return found.tolist(), [(f"low {name}", steps[0]), (f"high {name}", steps[-1])]

@@ -1,0 +1,17 @@
+"""Why did a strategy choose these samples, and what would have been chosen otherwise?"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from acl.config import UserError
+from app.state import ensure_backend
+
+try:
+    ensure_backend()
+except UserError as error:
+    st.error(str(error), icon=":material/error:")
+with st.spinner("Loading the engine…"):
+    # It brings torch: only this page does, and only when it is opened.
+    from app import microscope
+microscope.page()

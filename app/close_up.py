@@ -11,6 +11,7 @@ from acl.runs import Run
 from app import charts, data, words
 from app.gallery import Card, cards_html
 from app.palette import OTHER, strategy_colour
+from app.state import PAGES
 
 WIDTH, HEIGHT = 370, 230
 MAX_CARDS = 60
@@ -33,6 +34,11 @@ def newest_query(run: Run, config: RunConfig, history: History) -> None:
         _map(run, query, history)
     with grid.cell():
         _pictures(run, history)
+    where = {"run": run.id} | ({"task": str(query.task), "round": str(query.round)} if query else {})
+    st.page_link(
+        PAGES / "inspect.py", label="Why these? Open this query in Inspect", icon=":material/biotech:",
+        query_params=where, disabled=scores is None,
+    )  # fmt: skip
 
 
 def _nothing_yet(query: Scored | None) -> None:

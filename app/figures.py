@@ -16,6 +16,7 @@ DIVERGING = [[0, "#2166AC"], [0.5, "rgba(140,150,160,0.12)"], [1, "#E08214"]]
 AMOUNT = [[0, "rgba(11,127,194,0.03)"], [1, "#0B6FB0"]]
 DECADES = 4
 CLIP = 3.0
+WIDE = 20
 FAINT = "rgba(128,138,150,0.35)"
 
 
@@ -140,16 +141,23 @@ def sample_against_target(spread: np.ndarray, target: np.ndarray, names: Sequenc
 def objective_bars(rows: pd.DataFrame, band: np.ndarray, greedy: float) -> go.Figure:
     """J of each strategy's picks (columns name, label, past, new), beside random subsets and the greedy one."""
     rows = rows.assign(total=rows["past"] + rows["new"]).sort_values("total", ascending=False)
-    figure = _figure(110 + 34 * len(rows), barmode="stack", bargap=0.35, legend={"orientation": "h", "y": 1.12, "x": 0})
+    # Bars stacked on a logarithmic axis would lie about their parts: there they stand side by side.
+    wide = rows["total"].max() > WIDE * min(rows["total"].min(), greedy)
+    figure = _figure(
+        130 + 40 * len(rows), barmode="group" if wide else "stack", bargap=0.3,
+        legend={"orientation": "h", "y": 1.2, "x": 0},
+    )  # fmt: skip
     figure.add_vrect(x0=band.min(), x1=band.max(), fillcolor=OTHER, opacity=0.13, line_width=0, layer="below")
     low, high = np.quantile(band, [0.05, 0.95])
-    figure.add_vrect(x0=low, x1=high, fillcolor=OTHER, opacity=0.22, line_width=0, layer="below",
-                     annotation={"text": f"{len(band)} random subsets, 5–95 %", "font": {"size": 11}},
-                     annotation_position="top left")  # fmt: skip
-    figure.add_vline(
-        x=greedy, line={"color": "#2E9E6B", "width": 2, "dash": "dash"},
-        annotation={"text": "greedy J", "font": {"size": 11}}, annotation_position="bottom right",
-    )  # fmt: skip
+    figure.add_vrect(x0=low, x1=high, fillcolor=OTHER, opacity=0.22, line_width=0, layer="below")
+    figure.add_vline(x=greedy, line={"color": "#2E9E6B", "width": 2, "dash": "dash"})
+    for x, y, side, text in (
+        (low, 1.0, "left", f"{len(band)} random subsets, 5–95 %"),
+        (greedy, 0.0, "left", "greedy J"),
+    ):
+        # Plotly wants places on a logarithmic axis as powers of ten, but only for what is written.
+        figure.add_annotation(x=np.log10(x) if wide else x, y=y, yref="paper", text=text, showarrow=False,
+                              xanchor=side, yanchor="bottom", font={"size": 11})  # fmt: skip
     for part, opacity in (("past", 0.95), ("new", 0.45)):
         figure.add_trace(
             go.Bar(
@@ -158,7 +166,8 @@ def objective_bars(rows: pd.DataFrame, band: np.ndarray, greedy: float) -> go.Fi
                 hovertemplate="%{y}: " + part + " term %{x:,.0f}<extra></extra>",
             )
         )  # fmt: skip
-    figure.update_xaxes(title={"text": "trace objective J, ↓ better"}, rangemode="tozero")
+    axis = {"type": "log"} if wide else {"rangemode": "tozero"}
+    figure.update_xaxes(title={"text": "trace objective J" + (", logarithmic" if wide else "") + ", ↓ better"}, **axis)
     return figure
 
 

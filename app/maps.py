@@ -22,7 +22,7 @@ def thinned(frame: pd.DataFrame, sight: Sight) -> tuple[pd.DataFrame, int]:
     Picks, those that left, labelled and memory always stay. Which others stay depends on their ids alone, so
     that they are the same ones in every round.
     """
-    needed = ((frame["role"] != "pool") | (frame["change"] != "")).to_numpy()
+    needed = ((frame["role"] != "pool") | (frame["change"] != "")).to_numpy(copy=True)
     room = max(MOST_POINTS - int(needed.sum()), 0)
     others = np.nonzero(~needed)[0]
     if len(others) <= room:

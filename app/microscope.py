@@ -242,10 +242,9 @@ def _page(sight: Sight, history: History | None) -> None:
         choice = pool.choose(sight, strategy, settings)
     frame = pool.table(sight, choice)
     shown, left_out = maps.thinned(frame, sight)
-    _changes(sight, frame, settings, strategy)
+    view = _row_of_changes(sight, frame, shown, settings, strategy)
     lasso = [i for i in st.session_state.get(f"lasso-{sight.name}", []) if i in set(shown["id"])]
     opened = _opened(sight, frame)
-    view = _view_settings(sight, shown, strategy)
     colours, meanings = pool.colours(shown, view["colour"], sight, strategy)
     _linked(sight, shown, choice, view, (colours, meanings), lasso, opened, left_out)
     _remember(sight, settings, strategy, view["colour"], opened)
@@ -317,10 +316,11 @@ def _url_is_here(sight: Sight) -> bool:
     return params.get("snapshot") == sight.path.stem
 
 
-def _changes(sight: Sight, frame: pd.DataFrame, settings: Settings, strategy: str) -> None:
-    """Who enters and who leaves against what was recorded."""
+def _row_of_changes(
+    sight: Sight, frame: pd.DataFrame, shown: pd.DataFrame, settings: Settings, strategy: str
+) -> dict[str, str]:
+    """Who enters and who leaves against what was recorded; at the right how it is drawn, and ways out."""
     enters, leaves = int((frame["change"] == "enters").sum()), int((frame["change"] == "leaves").sum())
-    asked = strategy if sight.strategy in {"", strategy} else f"{strategy} instead of {sight.strategy}"
     changed = settings != sight.recorded or strategy != (sight.strategy or HERO)
     with st.container(horizontal=True, vertical_alignment="center", key="changes"):
         if not changed:
@@ -329,12 +329,17 @@ def _changes(sight: Sight, frame: pd.DataFrame, settings: Settings, strategy: st
             st.caption(what + note, width="content")
         else:
             name = words.strategy(strategy)
-            if asked != strategy:
+            if sight.strategy not in {"", strategy}:
                 name += f" instead of {words.strategy(sight.strategy)}"
             st.markdown(f"{name}: **{leaves} leave, {enters} enter**", width="content")
             st.button("Back to recorded", icon=":material/undo:", key="back", on_click=_back)
         st.space("stretch")
-        _take_away(sight)
+        with st.popover("View", icon=":material/tune:"):
+            view = _view_settings(shown, strategy)
+        st.button("Export", icon=":material/download:", key="export", on_click=_want, args=("export",))
+        with st.popover("Snapshot file", icon=":material/upload_file:"):
+            _drop()
+    return view
 
 
 def _back() -> None:
@@ -342,26 +347,18 @@ def _back() -> None:
     st.session_state["what-if-again"] = st.session_state.get("what-if-again", 0) + 1
 
 
-def _take_away(sight: Sight) -> None:
-    if st.button("Export", icon=":material/download:", key="export", on_click=_want, args=("export",)):
-        pass
-    with st.popover("Snapshot file", icon=":material/upload_file:"):
-        _drop()
-
-
 def _want(what: str) -> None:
     st.session_state["inspect-dialog"] = what
 
 
-def _view_settings(sight: Sight, frame: pd.DataFrame, strategy: str) -> dict[str, str]:
-    """Colour, axes and map, in one row."""
+def _view_settings(frame: pd.DataFrame, strategy: str) -> dict[str, str]:
+    """Colour, axes and map."""
     names = pool.score_names(frame)
     x, y = pool.axes(strategy, names)
     colours = [*pool.COLOURS, *names]
     wanted = st.query_params.get("colour", "role")
-    with st.container(horizontal=True, vertical_alignment="bottom", key="view-settings"):
-        st.session_state.setdefault("inspect-colour", wanted if wanted in colours else "role")
-        if st.session_state["inspect-colour"] not in colours:
+    with st.container(key="view-settings"):
+        if st.session_state.setdefault("inspect-colour", wanted) not in colours:
             st.session_state["inspect-colour"] = "role"
         colour = st.selectbox(
             "Colour", colours, key="inspect-colour", width=220,

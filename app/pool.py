@@ -14,6 +14,7 @@ from acl.blame import blamed
 from acl.config import RunConfig
 from acl.query import QueryContext
 from acl.registry import build
+from acl.strategies.badge import embed
 from acl.strategies.kcenter import nearest
 from acl.whatif import Ranking, Settings
 from app import palette, words
@@ -91,11 +92,10 @@ def scores_without_settings(context: QueryContext) -> dict[str, np.ndarray]:
     pool = context.pool
     p, h = pool.p.double(), pool.h.double()
     top = p.amax(1)
-    residual = p.square().sum(1) - 2 * top + 1  # ‖p − onehot(argmax p)‖²
     found = {
         "entropy": -torch.xlogy(p, p).sum(1),
         "least_confidence": 1 - top,
-        "gradient_norm": (residual.clamp_min(0) * h.square().sum(1)).sqrt(),
+        "gradient_norm": embed(pool).norm2.sqrt(),
     }
     if len(context.labelled):
         found["distance"] = nearest(h, context.labelled.h.double())

@@ -129,7 +129,8 @@ def _probabilities(sight: Sight, role: str, opened: int) -> str:
             f'<div style="display:grid;grid-template-columns:7rem 1fr 3.4rem;gap:.5rem;align-items:center;'
             f'font-size:.8rem;font-variant-numeric:tabular-nums"><span style="white-space:nowrap;overflow:hidden;'
             f'text-overflow:ellipsis">{escape(sight.class_name(label))}</span>'
-            f'<span style="height:9px;border-radius:5px;background:{colour.get(label, palette.OTHER)};width:{max(100 * value, 0.5):.1f}%"></span>'
+            f'<span style="height:9px;border-radius:5px;'
+            f'background:{colour.get(label, palette.OTHER)};width:{max(100 * value, 0.5):.1f}%"></span>'
             f'<span style="text-align:right">{100 * value:.1f} %</span></div>'
         )
     return "".join(bars)

@@ -48,7 +48,7 @@ def test_a_fresh_server_answers_a_deep_link_with_the_whole_navigation(path, tmp_
     """Each time another server: its first request decides what it believes its pages are."""
     with running_app(tmp_path / "runs", tmp_path) as fresh, browser_page() as page:
         page.goto(f"{fresh.url}/{path}")
-        for name in ("New run", "Run", "Library"):
+        for name in ("New run", "Run", "Inspect", "Library"):
             expect(page.get_by_role("link", name=name, exact=True)).to_be_visible()
         expect(
             page.get_by_text("Every run in the runs folder" if path == "library" else "Start the run")

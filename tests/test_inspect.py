@@ -1,0 +1,322 @@
+"""The Inspect page without a browser: what-if, gallery groups, links, files dropped in, every empty state."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import save
+from streamlit.testing.v1 import AppTest
+
+from acl.config import UserError
+from acl.runs import Run, create
+from acl.whatif import Settings
+from acl.worker import execute
+from app import export, figures, gallery, lens, maps, microscope, panels, pool, sample_card, sight, state
+from app.data import live_run
+from tests.conftest import small_config
+from tests.contexts import make_context
+
+ROOT = Path(__file__).resolve().parent.parent
+RECORDED = "recorded-er-accuacl-digits-s0"
+
+
+@pytest.fixture(autouse=True)
+def no_backend(monkeypatch, runs):
+    runs.mkdir()
+    for module in ("app.state", "app.microscope"):
+        monkeypatch.setattr(f"{module}.RUNS", runs)
+    monkeypatch.setattr(sight, "DROPPED", runs / ".snapshots")
+    monkeypatch.setattr("acl.backend.ensure", lambda runs: None)
+    monkeypatch.setattr("acl.backend.attach", lambda runs: None)
+
+
+def page(**query: str) -> AppTest:
+    test = AppTest.from_file(str(ROOT / "app" / "main.py"), default_timeout=60)
+    for key, value in query.items():
+        test.query_params[key] = value
+    test.switch_page(str(ROOT / "pages" / "inspect.py")).run()
+    assert not test.exception
+    return test
+
+
+def text(test: AppTest) -> str:
+    return " ".join(str(part.value) for part in [*test.markdown, *test.caption, *test.error, *test.info])
+
+
+def keyed(test: AppTest, prefix: str):
+    for kind in (test.slider, test.selectbox, test.number_input, test.select_slider, test.button):
+        for widget in kind:
+            if str(widget.key).startswith(prefix):
+                return widget
+    raise AssertionError(f"no widget {prefix}")
+
+
+def recorded_sight(task: int = 5) -> sight.Sight:
+    run = Run(state.RECORDED / RECORDED)
+    history = live_run(run.path).history()
+    query = next(q for q in sight.queries_of(run, history) if q.task == task)
+    return sight.sight_of_run(run, run.config, history, query)
+
+
+def test_the_recorded_settings_show_the_recorded_picks():
+    test = page(run=RECORDED)
+    assert "Why these 10?" in text(test) and "the recorded picks" in text(test)
+    assert test.query_params["task"] == "5" and test.query_params["round"] == "3"
+    here = recorded_sight()
+    assert pool.choose(here, "accuacl", here.recorded).picked == here.picks
+
+
+def test_another_lambda_changes_the_picks_and_back_to_recorded_returns_them():
+    test = page(run=RECORDED)
+    keyed(test, "lambda-").set_value(0.1).run()
+    assert "leave" in text(test) and test.query_params["lambda"] == "0.1"
+    test.button(key="back").click().run()
+    assert "the recorded picks" in text(test) and "lambda" not in test.query_params
+
+
+def test_a_link_restores_query_lambda_colour_strategy_and_sample():
+    test = page(run=RECORDED, task="3", round="3", colour="entropy", strategy="entropy", sample="8")
+    assert keyed(test, "strategy-").value == "entropy"
+    assert test.session_state["inspect-colour"] == "entropy"
+    assert "Entropy instead of AccuACL" in text(test)
+    test = page(run=RECORDED, task="3", round="3", **{"lambda": "0.25"})
+    assert keyed(test, "lambda-").value == 0.25
+
+
+def test_a_query_without_snapshot_shows_the_nearest_and_says_so():
+    test = page(run=RECORDED, task="2", round="1")
+    assert test.query_params["task"] == "2" and test.query_params["round"] == "3"
+    assert "no snapshot" in test.toast[0].value
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"strategy": "full"}, "labels every sample"),
+        ({"snapshots": "off"}, "kept no snapshots"),
+    ],
+)
+def test_a_run_without_queries_says_why(runs, values, said):
+    run = create(small_config(**values), runs)
+    execute(run)
+    assert said in text(page(run=run.id))
+
+
+def test_a_run_that_has_not_begun_says_so(runs):
+    assert "No query yet" in text(page(run=create(small_config(), runs).id))
+
+
+def test_a_damaged_snapshot_is_a_sentence(runs):
+    run = create(small_config(), runs)
+    execute(run)
+    run.snapshot(2, 3).write_bytes(b"not a snapshot")
+    assert "cannot be shown" in text(page(run=run.id))
+
+
+@pytest.mark.parametrize("panel", panels.TABS)
+def test_every_panel_draws(panel):
+    test = page(run=RECORDED)
+    test.segmented_control(key="panel").set_value(panel).run()
+    assert not test.exception
+
+
+@pytest.mark.parametrize("strategy", ["uniform", "entropy", "least_confidence", "kcenter", "badge", "bait"])
+def test_any_strategy_can_be_shown(strategy):
+    test = page(run=RECORDED)
+    keyed(test, "strategy-").set_value(strategy).run()
+    assert not test.exception and test.query_params["strategy"] == strategy
+    assert keyed(test, "lambda-").disabled
+
+
+# -- parts -------------------------------------------------------------------------------------------
+
+
+def test_the_gallerys_groups_part_the_pool():
+    here = recorded_sight()
+    choice = pool.choose(here, "accuacl", here.recorded)
+    frame = pool.table(here, choice)
+    groups = sample_card.groups(frame, choice, lasso=[here.picks[0]])
+    parts = [groups["Picks"], groups["Left out by the D cut"], groups["Left out by the M cut"]]
+    assert sorted(sum(parts, [])) == sorted(here.context.pool.ids.tolist())
+    assert len(groups["Left out by the M cut"]) == len(groups["Picks"]) == 10
+    assert groups["Lasso"] == [here.picks[0]]
+
+
+def test_who_enters_and_leaves_is_the_difference_of_the_picks():
+    here = recorded_sight()
+    choice = pool.choose(here, "accuacl", replace(here.recorded, lambda_=0.0))
+    frame = pool.table(here, choice).set_index("id")
+    assert set(frame.index[frame["change"] == "enters"]) == set(choice.picked) - set(here.picks)
+    assert set(frame.index[frame["change"] == "leaves"]) == set(here.picks) - set(choice.picked)
+
+
+def test_common_scores_are_what_the_strategies_say():
+    from acl.registry import build
+
+    here = recorded_sight()
+    ours = pool.scores_without_settings(here.context)
+    for strategy, name in (("entropy", "entropy"), ("badge", "gradient_norm"), ("kcenter", "distance")):
+        theirs = build("strategies", strategy, here.config).select(here.context).scores[name]
+        np.testing.assert_allclose(ours[name], theirs, rtol=1e-9, atol=1e-12)
+
+
+def test_nearest_memory_is_nearest():
+    here = recorded_sight()
+    opened = here.picks[0]
+    memory, pooled = here.context.memory, here.context.pool
+    distance = (memory.h.double() - pooled.h[pooled.ids == opened].double()).norm(dim=1)
+    found = sample_card.nearest_memory(here, opened)
+    assert [d for _, d in found] == pytest.approx(distance.sort().values[:4].tolist())
+
+
+def test_large_pools_are_thinned_but_keep_what_matters(monkeypatch):
+    here = recorded_sight()
+    frame = pool.table(here, pool.choose(here, "accuacl", replace(here.recorded, lambda_=0.0)))
+    monkeypatch.setattr(maps, "MOST_POINTS", 100)
+    shown, left_out = maps.thinned(frame, here)
+    assert len(shown) == 100 and left_out == len(frame) - 100
+    needed = frame[(frame["role"] != "pool") | (frame["change"] != "")]
+    assert set(needed["id"]) <= set(shown["id"])
+    fewer = frame.drop(index=frame.index[:20])
+    kept = set(shown["id"]) - set(needed["id"])
+    assert kept & set(fewer["id"]) <= set(maps.thinned(fewer, here)[0]["id"])
+
+
+def test_the_map_is_the_principal_plane():
+    here = recorded_sight()
+    x, y = maps.pca(*here.mark, "pca")
+    h = np.concatenate([s.h.numpy().astype(float) for s in here.context.roles().values()])
+    values = np.linalg.svd(h - h.mean(0), compute_uv=False)[:2]
+    assert [np.linalg.norm(x), np.linalg.norm(y)] == pytest.approx(values.tolist(), rel=1e-6)
+
+
+def test_ids_travel_to_the_browser_whole():
+    here = recorded_sight()
+    frame = pool.table(here, pool.choose(here, "accuacl", here.recorded))
+    frame.loc[0, "id"] = 2**62 + 1
+    view = lens.View("v", np.zeros(len(frame)), np.zeros(len(frame)), "x", "y")
+    blank = [""] * len(frame)
+    data = lens.payload((view, view), frame, {"magnitude": "M"}, lens.Look(blank), blank, blank, [], None, "s")
+    assert data["ids"][0] == str(2**62 + 1) and json.dumps(data)
+
+
+def test_the_shared_sheet_holds_each_picture_at_its_place():
+    images = np.zeros((40, 8, 8, 1), dtype=np.uint8)
+    images[33] = 200
+    tiles = gallery._tiles(images)
+    assert tiles.shape == (64, 32 * 32, 3)
+    assert (tiles[32:64, 32:64] == 200).all() and tiles.sum() == 200 * 32 * 32 * 3
+
+
+def test_exported_scores_name_every_pick():
+    here = recorded_sight()
+    choice = pool.choose(here, "accuacl", here.recorded)
+    table = export.scores(pool.table(here, choice), choice)
+    ranked = table.dropna(subset=["rank"]).sort_values("rank")
+    assert ranked["id"].tolist() == list(here.picks)
+
+
+# -- files that were dropped in ------------------------------------------------------------------------
+
+
+def snapshot_bytes(tmp_path: Path, **values: object) -> bytes:
+    path = tmp_path / "theirs.safetensors"
+    make_context(3, pool=40, **values).save(path)
+    return path.read_bytes()
+
+
+def test_somebody_elses_snapshot_can_be_looked_at(tmp_path):
+    name = sight.keep_dropped(snapshot_bytes(tmp_path), None)
+    test = page(snapshot=name)
+    assert "Why these 5?" in text(test) and test.query_params["snapshot"] == name
+
+
+def test_pictures_and_labels_of_a_dropped_file_are_found(tmp_path):
+    images = np.arange(40 * 4 * 4 * 3, dtype=np.uint8).reshape(40, 4, 4, 3)
+    ids = 3 * np.arange(40)
+    name = sight.keep_dropped(snapshot_bytes(tmp_path), save({"ids": ids, "images": images, "labels": ids % 4}))
+    here = sight.sight_of_file(name)
+    assert np.array_equal(here.pictures([6, 3]), images[[2, 1]])
+    assert here.truth([6, 3]).tolist() == [2, 3]
+    page(snapshot=name)
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "pictures", "said"),
+    [
+        (b"nonsense", None, "not a readable safetensors"),
+        (None, b"nonsense", "pictures are not a readable"),
+        (None, save({"ids": np.arange(3)}), "needs a tensor ids"),
+        (None, save({"ids": np.arange(3), "images": np.zeros((2, 4, 4, 3), np.uint8)}), "needs images uint8"),
+        (None, save({"ids": np.arange(1000, 1003), "labels": np.arange(3)}), "names none of the snapshot's"),
+    ],
+)
+def test_a_bad_file_is_a_sentence_and_leaves_nothing(tmp_path, snapshot, pictures, said):
+    with pytest.raises(UserError, match=said) as caught:
+        sight.keep_dropped(snapshot or snapshot_bytes(tmp_path), pictures)
+    assert str(tmp_path) not in str(caught.value)
+    assert not list(sight.DROPPED.glob("*"))
+
+
+@pytest.mark.parametrize("name", ["nobody", "../../etc", "a.b"])
+def test_an_unknown_snapshot_in_the_link_is_a_sentence(name):
+    assert "drop the file in again" in text(page(snapshot=name))
+
+
+# -- figures -----------------------------------------------------------------------------------------
+
+
+def test_the_target_map_marks_the_kept_entries_and_stays_light():
+    rng = np.random.default_rng(0)
+    past, new, picks = (rng.random((100, 512)) for _ in range(3))
+    kept = rng.random((100, 512)) < 0.01
+    figure = figures.target_map(past, new, kept, [f"class {c}" for c in range(100)], picks)
+    assert len(figure.to_json()) < 2_000_000
+    order = np.argsort(-(past + new).sum(0), kind="stable")[: figures.MOST_DIMS]
+    assert len(figure.data[-1].x) == kept[:, order].sum()
+
+
+def test_the_objective_bars_keep_past_and_new_apart():
+    here = recorded_sight()
+    settings: Settings = here.recorded
+    found = panels.judged(
+        *here.mark, settings.lambda_, settings.n, settings.dims_per_class, here.config.to_json(), ("accuacl", "entropy")
+    )
+    band, greedy = panels.yardsticks(*here.mark, settings.lambda_, settings.n, settings.dims_per_class)
+    figure = panels.objective_figure(found, band, greedy)
+    total = {name: sum(float(t.x[list(t.y).index(name)]) for t in figure.data) for name in ("AccuACL", "Entropy")}
+    assert total["AccuACL"] == pytest.approx(found["accuacl"].objective.total)
+    assert total["Entropy"] == pytest.approx(found["entropy"].objective.total)
+
+
+def test_the_page_says_where_accuacl_is_worse_than_random():
+    here = recorded_sight()
+    settings = here.recorded
+    found = panels.judged(
+        *here.mark, settings.lambda_, settings.n, settings.dims_per_class, here.config.to_json(), ("accuacl",)
+    )
+    total = found["accuacl"].objective.total
+    assert "worse than random" in panels.verdicts(found, np.full(200, total / 2))[0]
+    assert panels.verdicts(found, np.full(200, total * 2))[0].startswith("0 of 200")
+
+
+def test_the_ribbon_figure_has_a_row_for_everyone_ever_picked():
+    picked = np.array([[1, 0, 1, 0], [0, 0, 1, 1]], dtype=bool)
+    figure = figures.ribbon(np.array([0.0, 1.0]), picked, list("abcd"), 0.5, 0.5)
+    assert list(figure.data[0].y) == ["a", "c", "d"]
+
+
+def test_nearest_query():
+    assert microscope.nearest((2, 1), [(1, 3), (2, 3), (3, 3)]) == (2, 3)
+    assert microscope.nearest((9, 9), [(1, 3), (2, 3)]) == (2, 3)
+
+
+def test_torch_stays_out_of_the_ribbon_cache():
+    here = recorded_sight()
+    lambdas, picked = panels.ribbon_here(here, here.recorded)
+    assert isinstance(picked, np.ndarray) and not isinstance(picked, torch.Tensor) and len(lambdas) == 101

@@ -245,11 +245,12 @@ class SvgPen {
   }
 }
 
-function mark(pen, role, x, y, colour, ink, alpha = 1) {
+function mark(pen, role, x, y, given, ink, alpha = 1) {
+  const colour = given || (role === "pool" ? ink.faint : "#8A94A0");
   if (role === "picks") pen.shape({ x, y, r: 6 }, { fill: colour, stroke: ink.paper, width: 1.6, alpha });
   else if (role === "labelled") pen.shape({ x, y, r: 4 }, { fill: colour, alpha });
   else if (role === "memory") pen.shape({ points: [[x, y - 6], [x + 6, y], [x, y + 6], [x - 6, y]], closed: true }, { stroke: colour, width: 2.2, alpha });
-  else pen.shape({ x, y, r: 2.6 }, { fill: colour || ink.faint, alpha });
+  else pen.shape({ x, y, r: 2.6 }, { fill: colour, alpha });
 }
 
 function ticks(low, high, log) {

@@ -48,7 +48,7 @@ def ordered(ids: list[int], frame: pd.DataFrame, by: str) -> list[int]:
 def card_of(row: pd.Series, sight: Sight, colour: str, ranks: pd.DataFrame) -> Card:
     known = pd.notna(row["label"])
     title = sight.class_name(int(row["label"])) if known else "no label"
-    mark = {"enters": "＋ ", "leaves": "− "}.get(row["change"], "")
+    mark = {"enters": "+ ", "leaves": "− "}.get(row["change"], "")
     if row["role"] in {"memory", "labelled"}:
         return Card(mark + title, (str(row["role"]),), colour, f"sample {row['id']}")
     rank = ranks.loc[row["id"]]

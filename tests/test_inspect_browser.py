@@ -1,0 +1,132 @@
+"""The Inspect page in Chromium: the lasso, the hover card, what-if and the downloads, light and dark."""
+
+from __future__ import annotations
+
+import re
+from math import isnan
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from acl.runs import Run
+from app import data
+from app.state import RECORDED
+from tests.browser import App, browser_page, running_app
+from tests.tools import wait_for
+
+pytestmark = pytest.mark.e2e
+NAME = "recorded-er-accuacl-digits-s0"
+READ = """root => {
+  const lens = root.lens, frame = lens.plots[0].top.getBoundingClientRect();
+  return {ids: lens.ids, role: lens.role, at: lens.ids.map(id => root.positionOf(0, id)),
+          frame: [frame.left, frame.top, frame.right, frame.bottom]};
+}"""
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory) -> App:
+    with running_app(tmp_path_factory.mktemp("app") / "runs", tmp_path_factory.mktemp("elsewhere")) as app:
+        yield app
+
+
+def opened(app: App, page: Page) -> dict:
+    page.goto(f"{app.url}/inspect?run={NAME}")
+    expect(page.locator(".lens .plot").first).to_be_visible()
+    expect(page.locator(".cards button")).to_have_count(10)
+    # The points travel to their places for a moment.
+    page.wait_for_timeout(1500)
+    return page.locator(".lens").evaluate(READ)
+
+
+def gallery_ids(page: Page) -> list[int]:
+    return [int(text) for text in page.locator(".cards button").evaluate_all("nodes => nodes.map(n => n.dataset.id)")]
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1440, False), (1024, True)])
+def test_a_lasso_fills_the_gallery_with_the_samples_inside_it(app, width, dark):
+    with browser_page(width=width, dark=dark) as page:
+        seen = opened(app, page)
+        left, top, right, bottom = seen["frame"]
+        # From the eighth point from the right on, over the whole height.
+        xs = sorted(at["x"] for at in seen["at"] if not isnan(at["x"]))
+        x0, y0, x1, y1 = xs[-8] - 0.5, top + 4, right - 4, bottom - 45
+        inside = {
+            int(id_) for id_, at in zip(seen["ids"], seen["at"], strict=True) if x0 < at["x"] < x1 and y0 < at["y"] < y1
+        }
+        assert 0 < len(inside) <= 60
+        page.mouse.move(x0, y0)
+        page.mouse.down()
+        for x, y in ((x1, y0), (x1, y1), (x0, y1), (x0, y0)):
+            page.mouse.move(x, y, steps=5)
+        page.mouse.up()
+        expect(page.locator(".st-key-gallery-controls")).to_contain_text(f"Lasso ({len(inside)})")
+        expect(page.locator(".cards button")).to_have_count(len(inside))
+        assert set(gallery_ids(page)) == inside
+        page.get_by_role("button", name="Clear selection").click()
+        expect(page.locator(".st-key-gallery-controls")).to_contain_text("Lasso (0)")
+        assert page.locator('[data-testid="stException"]').count() == 0
+
+
+def test_the_hover_card_shows_the_picture_of_its_sample(app):
+    run = Run(RECORDED / NAME)
+    with browser_page() as page:
+        seen = opened(app, page)
+        place = seen["role"].index(3)
+        at, id_ = seen["at"][place], seen["ids"][place]
+        page.mouse.move(at["x"] - 40, at["y"] - 40)
+        page.mouse.move(at["x"], at["y"])
+        expect(page.locator(".lens")).to_have_attribute("data-hover", id_)
+        expect(page.locator(".lens .card")).to_contain_text(f"sample {id_}")
+        drawn = page.locator(".lens .card canvas").evaluate(
+            "c => Array.from(c.getContext('2d').getImageData(0, 0, 64, 64).data)"
+        )
+        shown = np.array(drawn, dtype=np.uint8).reshape(64, 64, 4)[4::8, 4::8, 0]
+        assert np.array_equal(shown, data.pictures(run, [int(id_)])[0, :, :, 0])
+        page.mouse.click(at["x"], at["y"])
+        expect(page.locator(".st-key-sample-card")).to_contain_text(f"Sample {id_}")
+        expect(page).to_have_url(re.compile(f"sample={id_}"))
+        expect(page.locator(".st-key-sample-card")).to_contain_text("Picked: rank")
+
+
+def test_lambda_changes_the_picks_and_returns_to_the_recorded_ones(app):
+    with browser_page() as page:
+        opened(app, page)
+        before = gallery_ids(page)
+        thumb = page.get_by_role("slider", name="λ, weight of the past")
+        thumb.focus()
+        for _ in range(60):
+            thumb.press("ArrowLeft")
+        expect(page).to_have_url(re.compile("lambda=0.2"))
+        expect(page.locator(".st-key-changes")).to_contain_text("leave")
+        wait_for(lambda: gallery_ids(page) != before)
+        page.get_by_role("button", name="Back to recorded").click()
+        expect(page.locator(".st-key-changes")).to_contain_text("the recorded picks")
+        wait_for(lambda: gallery_ids(page) == before)
+
+
+def test_a_picture_can_be_taken_away(app):
+    with browser_page() as page:
+        seen = opened(app, page)
+        with page.expect_download() as waiting:
+            page.get_by_role("button", name="SVG").first.click()
+        assert waiting.value.suggested_filename == "magnitude-distribution.svg"
+        svg = ElementTree.parse(waiting.value.path()).getroot()
+        circles = [node for node in svg.iter() if node.tag.endswith("circle")]
+        assert len(circles) == sum(role in (0, 3) for role in seen["role"])
+        with page.expect_download() as waiting:
+            page.get_by_role("button", name="PNG").first.click()
+        picture = np.asarray(Image.open(waiting.value.path()).convert("L"))
+        assert picture.shape[0] == 3 * 340 and picture.std() > 5
+        page.get_by_role("button", name="Export").click()
+        dialog = page.get_by_role("dialog")
+        with page.expect_download() as waiting:
+            dialog.get_by_role("button", name="CSV").click()
+        assert waiting.value.suggested_filename.endswith(".csv")
+        with page.expect_download() as waiting:
+            dialog.get_by_role("button", name="Target (HTML)").click()
+        html = Path(waiting.value.path()).read_text("utf-8")
+        assert "Plotly.newPlot" in html and 'src="http' not in html

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 
 import pandas as pd
 import streamlit as st
@@ -18,8 +19,12 @@ def dialog(sight: Sight, frame: pd.DataFrame, choice: Choice, settings: Settings
     st.markdown("**Scores of every sample shown**")
     table = scores(frame, choice)
     with st.container(horizontal=True):
-        st.download_button("CSV", lambda: table.to_csv(index=False), f"{sight.name}.csv", "text/csv", key="scores-csv")
-        st.download_button("Parquet", lambda: _parquet(table), f"{sight.name}.parquet", key="scores-parquet")
+        st.download_button(
+            "CSV", lambda: table.to_csv(index=False), f"{sight.name}.csv", key="scores-csv", on_click="ignore"
+        )
+        st.download_button(
+            "Parquet", lambda: _parquet(table), f"{sight.name}.parquet", key="scores-parquet", on_click="ignore"
+        )
     st.markdown("**Figures**, as a page that works without a network")
     drawn = {
         "Magnitude and distribution": lambda: _plane(frame, choice, colours),
@@ -30,16 +35,17 @@ def dialog(sight: Sight, frame: pd.DataFrame, choice: Choice, settings: Settings
     with st.container(horizontal=True):
         for name, draw in drawn.items():
             st.download_button(
-                f"{name} (HTML)", _html(draw), f"{sight.name}-{name}.html", "text/html", key=f"html-{name}"
-            )
-    st.caption("The two pictures of the page have their own PNG and SVG buttons; the panels below, a camera.")
+                f"{name} (HTML)", _html(draw), f"{sight.name}-{name}.html", "text/html", key=f"html-{name}",
+                on_click="ignore",
+            )  # fmt: skip
+    st.caption("The two pictures of the page have their own PNG and SVG buttons; the panels below a camera (SVG).")
     st.markdown("**Link to this view**")
     st.code(st.context.url or "", language=None)
 
 
-def _html(draw: object):  # type: ignore[no-untyped-def]
+def _html(draw: Callable[[], figures.go.Figure]) -> Callable[[], str]:
     """Made only when it is asked for: it holds the whole of plotly."""
-    return lambda: figures.for_paper(draw()).to_html(include_plotlyjs=True)  # type: ignore[operator]
+    return lambda: str(figures.for_paper(draw()).to_html(include_plotlyjs=True))
 
 
 def _plane(frame: pd.DataFrame, choice: Choice, colours: list[str]) -> figures.go.Figure:

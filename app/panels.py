@@ -21,7 +21,8 @@ from app.pool import Choice
 from app.sight import Sight, microscope
 
 TABS = ("Target", "Every strategy on this pool", "λ ribbon", "Everything bought")
-QUIET = {"displayModeBar": False}
+# Only the camera, which takes the figure as it stands.
+QUIET = {"displaylogo": False, "modeBarButtons": [["toImage"]], "toImageButtonOptions": {"format": "svg"}}
 RIBBON_STEPS = 101
 RIBBON_STEPS_LARGE = 21
 LARGE_ENTRIES = 1_000_000

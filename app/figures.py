@@ -177,7 +177,7 @@ def overlap(labels: Sequence[str], matrix: np.ndarray) -> go.Figure:
     figure.add_trace(
         go.Heatmap(
             z=np.round(100 * matrix), x=list(labels), y=list(labels), zmin=0, zmax=160, showscale=False,
-            colorscale=AMOUNT, texttemplate="%{z:.0f} %",
+            colorscale=AMOUNT, texttemplate="%{z:.0f} %", textfont={"color": OTHER},
             hovertemplate="%{y} and %{x} share %{z:.0f} % of their picks<extra></extra>",
         )
     )  # fmt: skip

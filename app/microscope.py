@@ -269,22 +269,24 @@ def _what_if(sight: Sight) -> tuple[Settings, str]:
         reason = f" {words.strategy(strategy)} does not use it." if fixed else ""
         no_past = not len(context.memory)
         weight = st.slider(
-            "λ, weight of the past", 0.0, 1.0, _number(url.get("lambda"), recorded.lambda_), 0.01, width=240,
+            "λ, weight of the past", 0.0, 1.0, _number(url.get("lambda"), recorded.lambda_, 0.0, 1.0), 0.01, width=240,
             key=f"lambda-{key}", disabled=fixed or no_past,
             help=words.HELP["λ"] + (" The memory is empty in the first task: no effect." if no_past else reason),
         )  # fmt: skip
         n = st.number_input(
-            "Picks n", 1, len(context.pool), min(recorded.n, len(context.pool)), key=f"n-{key}", width=110,
-            help=words.HELP["n"],
+            "Picks n", 1, len(context.pool), int(_number(url.get("n"), recorded.n, 1, len(context.pool))),
+            key=f"n-{key}", width=110, help=words.HELP["n"],
         )  # fmt: skip
+        most_dims = max(context.pool.h.shape[1], recorded.dims_per_class)
         dims = st.number_input(
-            "Dims per class", 1, max(context.pool.h.shape[1], recorded.dims_per_class), recorded.dims_per_class,
+            "Dims per class", 1, most_dims, int(_number(url.get("dims"), recorded.dims_per_class, 1, most_dims)),
             key=f"dims-{key}", disabled=fixed, width=120, help=words.HELP["dims"] + reason,
         )  # fmt: skip
         most = len(context.pool) / n
-        options = sorted({*(o for o in OVERSAMPLES if o < most), min(recorded.oversample, most), most})
+        first_over = min(_number(url.get("oversample"), recorded.oversample, 1.0, most), most)
+        options = sorted({*(o for o in OVERSAMPLES if o < most), min(recorded.oversample, most), first_over, most})
         over = st.select_slider(
-            "Oversample", options, min(recorded.oversample, most), key=f"over-{key}-{n}", disabled=fixed, width=200,
+            "Oversample", options, first_over, key=f"over-{key}-{n}", disabled=fixed, width=200,
             format_func=lambda o: _oversample_name(o, most), help=words.HELP["oversample"] + reason,
         )  # fmt: skip
     if abs(weight - recorded.lambda_) < SAME_LAMBDA:
@@ -300,12 +302,13 @@ def _oversample_name(value: float, most: float) -> str:
     return "magnitude only" if value == most else f"{value:g}×"
 
 
-def _number(text: str | None, default: float) -> float:
+def _number(text: str | None, default: float, low: float, high: float) -> float:
+    """A number from the URL; what is none, or lies outside, counts as not said."""
     try:
         value = float(text) if text is not None else default
     except ValueError:
         return default
-    return value if 0 <= value <= 1 else default
+    return value if low <= value <= high else default
 
 
 def _url_is_here(sight: Sight) -> bool:
@@ -504,8 +507,10 @@ def _remember(sight: Sight, settings: Settings, strategy: str, colour: str, open
         wanted = {"run": sight.run.id, "task": str(sight.query.task), "round": str(sight.query.round)}
     else:
         wanted = {"snapshot": sight.path.stem}
-    if settings.lambda_ != recorded.lambda_:
-        wanted["lambda"] = f"{settings.lambda_:g}"
+    names = {"lambda_": "lambda", "n": "n", "dims_per_class": "dims", "oversample": "oversample"}
+    for field, name in names.items():
+        if getattr(settings, field) != getattr(recorded, field):
+            wanted[name] = f"{getattr(settings, field):g}"
     if strategy != (sight.strategy or HERO):
         wanted["strategy"] = strategy
     if colour != "role":

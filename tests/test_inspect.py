@@ -86,6 +86,16 @@ def test_a_link_restores_query_lambda_colour_strategy_and_sample():
     assert "Entropy instead of AccuACL" in text(test)
     test = page(run=RECORDED, task="3", round="3", **{"lambda": "0.25"})
     assert keyed(test, "lambda-").value == 0.25
+    test = page(run=RECORDED, task="3", round="3", n="4", dims="2", oversample="3")
+    assert [keyed(test, f"{name}-").value for name in ("n", "dims", "over")] == [4, 2, 3]
+    assert (test.query_params["n"], test.query_params["dims"], test.query_params["oversample"]) == ("4", "2", "3")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("lambda", "7"), ("n", "0"), ("n", "many"), ("dims", "nan"), ("oversample", "-1")]
+)
+def test_a_link_with_a_number_that_makes_no_sense_shows_the_recorded(name, value):
+    assert "the recorded picks" in text(page(run=RECORDED, task="3", round="3", **{name: value}))
 
 
 def test_a_query_without_snapshot_shows_the_nearest_and_says_so():

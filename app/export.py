@@ -15,7 +15,7 @@ from app.sight import Sight
 
 
 @st.dialog("Take it with you", width="large")
-def dialog(sight: Sight, frame: pd.DataFrame, choice: Choice, settings: Settings, colours: list[str]) -> None:
+def dialog(sight: Sight, frame: pd.DataFrame, choice: Choice, settings: Settings) -> None:
     st.markdown("**Scores of every sample shown**")
     table = scores(frame, choice)
     with st.container(horizontal=True):
@@ -27,7 +27,7 @@ def dialog(sight: Sight, frame: pd.DataFrame, choice: Choice, settings: Settings
         )
     st.markdown("**Figures**, as a page that works without a network")
     drawn = {
-        "Magnitude and distribution": lambda: _plane(frame, choice, colours),
+        "Magnitude and distribution": lambda: _plane(frame, choice),
         "Target": lambda: panels.target_figure(sight, choice, settings),
     }
     if len(sight.context.memory):
@@ -48,7 +48,7 @@ def _html(draw: Callable[[], figures.go.Figure]) -> Callable[[], str]:
     return lambda: str(figures.for_paper(draw()).to_html(include_plotlyjs=True))
 
 
-def _plane(frame: pd.DataFrame, choice: Choice, colours: list[str]) -> figures.go.Figure:
+def _plane(frame: pd.DataFrame, choice: Choice) -> figures.go.Figure:
     x, y = pool.AXES[pool.HERO]
     cuts = (
         (choice.ranking.cut_on_distribution, choice.ranking.cut_on_magnitude)
@@ -57,14 +57,14 @@ def _plane(frame: pd.DataFrame, choice: Choice, colours: list[str]) -> figures.g
     )
     log = bool(frame[y].min() > 0)
     return figures.scatter(
-        frame, x, y, (words.score(x), words.score(y)), colours, cuts, log, "Magnitude × distribution"
+        frame, x, y, (words.score(x), words.score(y)), frame["colour"].tolist(), cuts, log, "Magnitude × distribution"
     )
 
 
 def scores(frame: pd.DataFrame, choice: Choice) -> pd.DataFrame:
     """One row for each sample: id, role, rank (1 = first pick), label, prediction, every score."""
     rank = {i: place for place, i in enumerate(choice.picked, start=1)}
-    table = frame.rename(columns={"p": "predicted_p"})
+    table = frame.drop(columns="colour", errors="ignore").rename(columns={"p": "predicted_p"})
     table.insert(2, "rank", table["id"].map(rank).astype("Int64"))
     table["label"] = table["label"].astype("Int64")
     return table

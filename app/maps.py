@@ -7,7 +7,8 @@ import pandas as pd
 import streamlit as st
 import torch
 
-from acl.fisher import factors
+from acl.config import RunConfig
+from acl.fisher import factors, keep_largest
 from acl.seeds import key, uniforms
 from app.lens import View
 from app.sight import Sight, microscope
@@ -54,9 +55,6 @@ def pca(path: str, changed_ns: int, kind: str) -> tuple[np.ndarray, np.ndarray]:
     if kind == "pca":
         h = torch.cat([samples.h for samples in roles]).double()
     else:
-        from acl.config import RunConfig
-        from acl.fisher import keep_largest
-
         total = scope.information.target(scope.context.lambda_).total
         kept = keep_largest(total, RunConfig().dims_per_class * scope.context.n_classes)
         h = torch.cat([a[:, kept.rows] * b[:, kept.dims] for a, b in map(factors, roles)])

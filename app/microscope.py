@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -12,27 +11,24 @@ import streamlit as st
 import torch
 
 from acl.config import FULL, UserError
-from acl.control import ACTIVE
-from acl.events import History, Scored
+from acl.events import History
 from acl.registry import choices
-from acl.runs import Run, list_runs
 from acl.whatif import Settings, sentence, why
-from app import data, export, maps, palette, panels, pool, sample_card, words
+from app import export, maps, palette, panels, pool, sample_card, words
+from app.choose_query import choose_sight, drop
 from app.gallery import shared_sheet
 from app.lens import Look, View, lens, payload
 from app.pool import HERO, Choice
-from app.sight import Sight, keep_dropped, queries_of, sight_of_file, sight_of_run, why_none
-from app.state import POLL_S, RECORDED, RUNS, new_run, shown_run
+from app.sight import Sight
+from app.state import new_run
 
-PLAY_S = 1.6
 SAME_LAMBDA = 0.005
 OVERSAMPLES = (1.0, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0)
-RIBBON_AT_ONCE = 200_000
 
 
 def page() -> None:
     try:
-        sight, history = _choose_sight()
+        sight, history = choose_sight()
     except UserError as error:
         st.error(str(error), icon=":material/error:")
         if st.button("Start a new run", icon=":material/add:"):
@@ -51,188 +47,6 @@ def page() -> None:
         st.error(str(error), icon=":material/error:")
 
 
-# -- which query ---------------------------------------------------------------------------------------
-
-
-def _choose_sight() -> tuple[Sight | None, History | None]:
-    """The query the URL or the controls name; None where there is nothing to look at, which is then said."""
-    top = st.container(horizontal=True, vertical_alignment="bottom", key="inspect-header")
-    dropped = st.query_params.get("snapshot")
-    with top:
-        title = st.empty()
-        if dropped:
-            sight = sight_of_file(dropped)
-            title.markdown(f"#### Why these {sight.context.n}?")
-            st.caption(f"Snapshot file {dropped}")
-            if st.button("Back to the runs", icon=":material/arrow_back:"):
-                del st.query_params["snapshot"]
-                st.rerun()
-            return sight, None
-        run = _choose_run()
-    if run is None:
-        title.markdown("#### Why these samples?")
-        st.info(
-            "Here a query is taken apart: which samples a strategy chose, and why. Start a run, or drop in a snapshot "
-            "file of your own.",
-            icon=":material/biotech:",
-        )
-        _drop()
-        return None, None
-    config, history = run.config, data.live_run(run.path).history()
-    queries = queries_of(run, history)
-    if not queries:
-        title.markdown("#### Why these samples?")
-        st.info(why_none(run, config, history), icon=":material/info:")
-        _follow(run, None)
-        return None, None
-    with top:
-        query = _choose_query(run, queries)
-    title.markdown(f"#### Why these {len(query.ids)}?")
-    _follow(run, (query.task, query.round))
-    return sight_of_run(run, config, history, query), history
-
-
-def _choose_run() -> Run | None:
-    """The run this tab looks at; any other can be chosen."""
-    runs = {run.id: run for run in list_runs(RUNS, RECORDED)}
-    current = shown_run()
-    if current is None:
-        current = next((run for run in list_runs(RECORDED)), None)
-    if current is None:
-        return None
-    runs.setdefault(current.id, current)
-    key = "inspect-run"
-    if st.session_state.get(key) != current.id:
-        st.session_state[key] = current.id
-    chosen = st.selectbox(
-        "Run", list(runs), format_func=lambda id_: _run_name(runs[id_]), key=key, width=420,
-        label_visibility="collapsed", on_change=_change_run,
-    )  # fmt: skip
-    return runs[chosen]
-
-
-def _change_run() -> None:
-    st.session_state["run"] = st.session_state["inspect-run"]
-    st.query_params.clear()
-    st.query_params["run"] = st.session_state["inspect-run"]
-
-
-def _run_name(run: Run) -> str:
-    try:
-        name = words.run_title(run.config)
-    except UserError:
-        return f"{run.id} (damaged)"
-    return f"{name} · recorded" if run.recorded else f"{name} · {run.id[4:8]} {run.id[9:13]}"
-
-
-def _choose_query(run: Run, queries: list[Scored]) -> Scored:
-    """A scrubber over the queries that have a snapshot; the URL names one, else the newest."""
-    places = [(q.task, q.round) for q in queries]
-    key = f"query-{run.id}"
-    wanted = st.session_state.pop("go-to-query", None)
-    if key not in st.session_state:
-        wanted = wanted or _from_url(run) or places[-1]
-    if wanted is not None:
-        found = nearest(wanted, places)
-        st.session_state[key] = _written(found)
-        if found != wanted:
-            st.toast(
-                f"Task {wanted[0]}, round {wanted[1]} has no snapshot; the nearest is shown.", icon=":material/info:"
-            )
-    # A slider takes a pair for two ends of a range: its options are text.
-    task, round_ = map(int, st.session_state[key].split("."))
-    place = places.index(nearest((task, round_), places))
-    st.session_state[key] = _written(places[place])
-    st.button(
-        "", icon=":material/chevron_left:", key="earlier", disabled=place == 0, help="The query before",
-        on_click=_go_to, args=(places[max(place - 1, 0)],),
-    )  # fmt: skip
-    if len(places) > 1:
-        st.select_slider(
-            "Query", [_written(p) for p in places], key=key, width=260,
-            format_func=lambda text: "task {} · round {}".format(*text.split(".")),
-            label_visibility="collapsed",
-        )  # fmt: skip
-    st.button(
-        "", icon=":material/chevron_right:", key="later", disabled=place == len(places) - 1, help="The next query",
-        on_click=_go_to, args=(places[min(place + 1, len(places) - 1)],),
-    )  # fmt: skip
-    chosen = queries[place]
-    if len(places) > 1 and st.toggle("Play", key="play-queries", help="Go on to the next query by itself."):
-        st.fragment(_play, run_every=PLAY_S)(places, (chosen.task, chosen.round))
-    return chosen
-
-
-def _written(place: tuple[int, int]) -> str:
-    return f"{place[0]}.{place[1]}"
-
-
-def nearest(wanted: tuple[int, int], places: list[tuple[int, int]]) -> tuple[int, int]:
-    """The place that is wanted, else the one closest to it: the same task if that has any."""
-    return min(places, key=lambda p: (abs(p[0] - wanted[0]), abs(p[1] - wanted[1])))
-
-
-def _from_url(run: Run) -> tuple[int, int] | None:
-    params = st.query_params
-    try:
-        return (int(params["task"]), int(params["round"])) if params.get("run") == run.id else None
-    except (KeyError, ValueError):
-        return None
-
-
-def _go_to(place: tuple[int, int]) -> None:
-    st.session_state["go-to-query"] = place
-
-
-def _play(places: list[tuple[int, int]], shown: tuple[int, int]) -> None:
-    """Only the fragment's own ticks go on, not the redraw of the page that follows each of them."""
-    now = time.monotonic()
-    if now - st.session_state.get("played-at", 0.0) < PLAY_S / 2:
-        return
-    st.session_state["played-at"] = now
-    place = places.index(shown)
-    if place + 1 < len(places):
-        _go_to(places[place + 1])
-        st.rerun(scope="app")
-
-
-def _follow(run: Run, shown: tuple[int, int] | None) -> None:
-    """Keeps the page on the newest query while the run goes on."""
-    status = data.status_of(run)
-    if run.recorded or status is None or status.state not in ACTIVE:
-        return
-    if shown is None or st.toggle("Follow live", key="follow", help="Stay on the newest query of this run."):
-        st.fragment(_look_for_newer, run_every=POLL_S)(run, shown)
-
-
-def _look_for_newer(run: Run, shown: tuple[int, int] | None) -> None:
-    queries = queries_of(run, data.live_run(run.path).history())
-    if queries and (queries[-1].task, queries[-1].round) != shown:
-        _go_to((queries[-1].task, queries[-1].round))
-        st.rerun(scope="app")
-
-
-def _drop() -> None:
-    """Somebody's own snapshot: embeddings and probabilities of any pipeline."""
-    file = st.file_uploader(
-        "Snapshot of a query (.safetensors)", type=["safetensors"], key="snapshot-file",
-        help="Tensors <role>.ids, .h and .p for pool, labelled and memory; see the README.",
-    )  # fmt: skip
-    pictures = st.file_uploader(
-        "Its pictures and labels, if you have them (.safetensors)", type=["safetensors"], key="pictures-file",
-        help="Tensors ids [N], images uint8 [N, H, W, 1 or 3], labels [N]; images or labels may be left out.",
-    )  # fmt: skip
-    if st.button("Look at it", disabled=file is None, icon=":material/biotech:", key="look") and file:
-        try:
-            name = keep_dropped(file.getvalue(), pictures.getvalue() if pictures else None)
-        except UserError as error:
-            st.error(str(error), icon=":material/error:")
-            return
-        st.query_params.clear()
-        st.query_params["snapshot"] = name
-        st.rerun()
-
-
 # -- the page of one query -----------------------------------------------------------------------------
 
 
@@ -241,14 +55,14 @@ def _page(sight: Sight, history: History | None) -> None:
     with st.spinner("Asking the strategy…", show_time=True):
         choice = pool.choose(sight, strategy, settings)
     frame = pool.table(sight, choice)
-    shown, left_out = maps.thinned(frame, sight)
-    view = _row_of_changes(sight, frame, shown, settings, strategy)
-    lasso = [i for i in st.session_state.get(f"lasso-{sight.name}", []) if i in set(shown["id"])]
+    view = _row_of_changes(sight, frame, settings, strategy)
+    colours, meanings = pool.colours(frame, view["colour"], sight, strategy)
+    frame["colour"] = colours
+    lasso = st.session_state.get(f"lasso-{sight.name}", [])
     opened = _opened(sight, frame)
-    colours, meanings = pool.colours(shown, view["colour"], sight, strategy)
-    _linked(sight, shown, choice, view, (colours, meanings), lasso, opened, left_out)
+    _linked(sight, frame, choice, view, meanings, lasso, opened)
     _remember(sight, settings, strategy, view["colour"], opened)
-    _below(sight, shown, choice, settings, colours, lasso, opened)
+    _below(sight, frame, choice, settings, lasso, opened)
     panels.tabs(sight, choice, settings, history)
 
 
@@ -291,9 +105,9 @@ def _what_if(sight: Sight) -> tuple[Settings, str]:
         )  # fmt: skip
     if abs(weight - recorded.lambda_) < SAME_LAMBDA:
         weight = recorded.lambda_
-    return Settings(
-        weight, int(n), int(dims), recorded.oversample if over == most <= recorded.oversample else over
-    ), strategy
+    # Beyond the whole pool every oversampling is the same.
+    oversample = recorded.oversample if over == most <= recorded.oversample else over
+    return Settings(weight, int(n), int(dims), oversample), strategy
 
 
 def _oversample_name(value: float, most: float) -> str:
@@ -319,9 +133,7 @@ def _url_is_here(sight: Sight) -> bool:
     return params.get("snapshot") == sight.path.stem
 
 
-def _row_of_changes(
-    sight: Sight, frame: pd.DataFrame, shown: pd.DataFrame, settings: Settings, strategy: str
-) -> dict[str, str]:
+def _row_of_changes(sight: Sight, frame: pd.DataFrame, settings: Settings, strategy: str) -> dict[str, str]:
     """Who enters and who leaves against what was recorded; at the right how it is drawn, and ways out."""
     enters, leaves = int((frame["change"] == "enters").sum()), int((frame["change"] == "leaves").sum())
     changed = settings != sight.recorded or strategy != (sight.strategy or HERO)
@@ -338,10 +150,10 @@ def _row_of_changes(
             st.button("Back to recorded", icon=":material/undo:", key="back", on_click=_back)
         st.space("stretch")
         with st.popover("View", icon=":material/tune:"):
-            view = _view_settings(shown, strategy)
+            view = _view_settings(frame, strategy)
         st.button("Export", icon=":material/download:", key="export", on_click=_want, args=("export",))
         with st.popover("Snapshot file", icon=":material/upload_file:"):
-            _drop()
+            drop()
     return view
 
 
@@ -389,8 +201,9 @@ def _opened(sight: Sight, frame: pd.DataFrame) -> int | None:
 
 def _linked(
     sight: Sight, frame: pd.DataFrame, choice: Choice, view: dict[str, str],
-    colour: tuple[list[str], list[tuple[str, str]]], lasso: list[int], opened: int | None, left_out: int,
+    meanings: list[tuple[str, str]], lasso: list[int], opened: int | None,
 ) -> None:  # fmt: skip
+    frame, left_out = maps.thinned(frame, sight)
     sheet = _sheet(sight, frame)
     if sheet:
         st.html(sheet)
@@ -407,7 +220,7 @@ def _linked(
         (left, right),
         frame,
         scores,
-        Look(colour[0], shades, colour[1]),
+        Look(frame["colour"].tolist(), shades, meanings),
         titles,
         predicted,
         lasso,
@@ -464,16 +277,16 @@ def _sheet(sight: Sight, frame: pd.DataFrame) -> str:
 
 
 def _below(
-    sight: Sight, frame: pd.DataFrame, choice: Choice, settings: Settings, colours: list[str], lasso: list[int],
+    sight: Sight, frame: pd.DataFrame, choice: Choice, settings: Settings, lasso: list[int],
     opened: int | None,
 ) -> None:  # fmt: skip
     """The gallery, and beside it the card of the sample that was opened."""
     if opened is None:
-        clicked = sample_card.gallery(sight, frame, choice, colours, lasso, opened)
+        clicked = sample_card.gallery(sight, frame, choice, lasso, opened)
     else:
         left, right = st.columns([3, 2], gap="large")
         with left:
-            clicked = sample_card.gallery(sight, frame, choice, colours, lasso, opened)
+            clicked = sample_card.gallery(sight, frame, choice, lasso, opened)
         with right, st.container(key="sample-card"):
             st.button("Close", icon=":material/close:", key="close-card", on_click=_close, args=(sight.name,))
             sample_card.sample_card(sight, frame, choice, _why(sight, choice, settings, opened), opened)
@@ -481,7 +294,7 @@ def _below(
         st.session_state[f"opened-{sight.name}"] = clicked
         st.rerun()
     if st.session_state.pop("inspect-dialog", None) == "export":
-        export.dialog(sight, frame, choice, settings, colours)
+        export.dialog(sight, frame, choice, settings)
 
 
 def _close(name: str) -> None:

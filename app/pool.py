@@ -18,6 +18,7 @@ from acl.strategies.badge import embed
 from acl.strategies.kcenter import nearest
 from acl.whatif import Ranking, Settings
 from app import palette, words
+from app.data import scores_of
 from app.sight import Sight, microscope
 
 HERO = "accuacl"
@@ -59,8 +60,6 @@ def choose(sight: Sight, strategy: str, settings: Settings) -> Choice:
 
 def recorded_scores(sight: Sight) -> dict[str, np.ndarray]:
     """The strategy's own scores as it left them; none where its table is gone."""
-    from app.data import scores_of
-
     table = scores_of(sight.run, sight.query) if sight.run and sight.query else None
     if table is None:
         return {}
@@ -131,7 +130,7 @@ def table(sight: Sight, choice: Choice) -> pd.DataFrame:
 
 
 def score_names(frame: pd.DataFrame) -> list[str]:
-    return [name for name in frame.columns if name not in {"id", "role", "predicted", "p", "label", "change"}]
+    return [name for name in frame.columns if name not in {"id", "role", "predicted", "p", "label", "change", "colour"}]
 
 
 def axes(strategy: str, names: Sequence[str]) -> tuple[str, str]:

@@ -57,9 +57,7 @@ def card_of(row: pd.Series, sight: Sight, colour: str, ranks: pd.DataFrame) -> C
     return Card(mark + title, lines, colour, hint)
 
 
-def gallery(
-    sight: Sight, frame: pd.DataFrame, choice: Choice, colours: list[str], lasso: list[int], opened: int | None
-) -> int | None:
+def gallery(sight: Sight, frame: pd.DataFrame, choice: Choice, lasso: list[int], opened: int | None) -> int | None:
     """Draws the gallery; the sample whose card was clicked, if one was."""
     found = groups(frame, choice, lasso)
     names = list(found)
@@ -89,8 +87,7 @@ def gallery(
     rows = frame.set_index("id", drop=False)
     ranks = frame[frame["role"].isin(["pool", "picks"])].set_index("id")[["magnitude", "distribution"]]
     ranks = ranks.rank(ascending=False, method="first")
-    colour = dict(zip(frame["id"].tolist(), colours, strict=True))
-    made = [card_of(rows.loc[i], sight, colour[i] or "rgba(128,138,150,.45)", ranks) for i in shown]
+    made = [card_of(rows.loc[i], sight, rows.at[i, "colour"] or "rgba(128,138,150,.45)", ranks) for i in shown]
     return cards.gallery(shown, made, sight.pictures(shown), opened, key="gallery")
 
 

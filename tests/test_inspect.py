@@ -16,7 +16,7 @@ from acl.config import UserError
 from acl.runs import Run, create
 from acl.whatif import Settings
 from acl.worker import execute
-from app import export, figures, gallery, lens, maps, microscope, panels, pool, sample_card, sight, state
+from app import choose_query, export, figures, gallery, lens, maps, panels, pool, sample_card, sight, state
 from app.data import live_run
 from tests.conftest import small_config
 from tests.contexts import make_context
@@ -28,7 +28,7 @@ RECORDED = "recorded-er-accuacl-digits-s0"
 @pytest.fixture(autouse=True)
 def no_backend(monkeypatch, runs):
     runs.mkdir()
-    for module in ("app.state", "app.microscope"):
+    for module in ("app.state", "app.choose_query"):
         monkeypatch.setattr(f"{module}.RUNS", runs)
     monkeypatch.setattr(sight, "DROPPED", runs / ".snapshots")
     monkeypatch.setattr("acl.backend.ensure", lambda runs: None)
@@ -197,6 +197,14 @@ def test_large_pools_are_thinned_but_keep_what_matters(monkeypatch):
     assert kept & set(fewer["id"]) <= set(maps.thinned(fewer, here)[0]["id"])
 
 
+def test_a_pool_too_large_to_draw_is_whole_in_the_gallery(monkeypatch):
+    monkeypatch.setattr(maps, "MOST_POINTS", 60)
+    test = page(run=RECORDED)
+    assert "are not drawn" in text(test)
+    group = next(w for w in test.segmented_control if str(w.key).startswith("group-"))
+    assert group.options[:3] == ["Picks (10)", "Left out by the D cut (198)", "Left out by the M cut (10)"]
+
+
 def test_the_map_is_the_principal_plane():
     here = recorded_sight()
     x, y = maps.pca(*here.mark, "pca")
@@ -221,6 +229,16 @@ def test_the_shared_sheet_holds_each_picture_at_its_place():
     tiles = gallery._tiles(images)
     assert tiles.shape == (64, 32 * 32, 3)
     assert (tiles[32:64, 32:64] == 200).all() and tiles.sum() == 200 * 32 * 32 * 3
+
+
+def test_the_exported_plane_has_every_sample_and_both_cuts():
+    here = recorded_sight()
+    choice = pool.choose(here, "accuacl", here.recorded)
+    frame = pool.table(here, choice).assign(colour="")
+    figure = export._plane(frame, choice)
+    assert sum(len(trace.x) for trace in figure.data) == len(here.context.pool)
+    lines = [(shape.x0, shape.y0) for shape in figure.layout.shapes]
+    assert lines[0][0] == choice.ranking.cut_on_distribution and lines[1][1] == choice.ranking.cut_on_magnitude
 
 
 def test_exported_scores_name_every_pick():
@@ -322,8 +340,8 @@ def test_the_ribbon_figure_has_a_row_for_everyone_ever_picked():
 
 
 def test_nearest_query():
-    assert microscope.nearest((2, 1), [(1, 3), (2, 3), (3, 3)]) == (2, 3)
-    assert microscope.nearest((9, 9), [(1, 3), (2, 3)]) == (2, 3)
+    assert choose_query.nearest((2, 1), [(1, 3), (2, 3), (3, 3)]) == (2, 3)
+    assert choose_query.nearest((9, 9), [(1, 3), (2, 3)]) == (2, 3)
 
 
 def test_torch_stays_out_of_the_ribbon_cache():

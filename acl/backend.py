@@ -1,8 +1,9 @@
 """The backend: watches a runs folder, gives every wanted run a worker, replaces workers that die or hang.
 
 It holds `.backend/lock` in the runs folder, keeps one warm spare worker (torch imported, never acl, so that
-it cannot run old code), and ends by itself after ten idle minutes with no app attached. It starts without
-torch. Workers live in sessions of their own: they go on when the backend goes.
+it cannot run old code) and, while somebody asks for maps, the projector. It ends by itself after ten idle
+minutes with no app attached, and starts without torch. Workers live in sessions of their own: they go on
+when the backend goes.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import psutil
 from acl.config import UserError
 from acl.control import ACTIVE, Control, Status, as_position, read_control, read_status, write_status
 from acl.files import read_json, try_lock, write_json
+from acl.projector import Keeper
 from acl.runs import Run, check_folder, list_runs
 
 TICK_S = 0.05
@@ -90,16 +92,19 @@ class Backend:
         write_json(home(self.runs) / "backend.json", record)
         signal.signal(signal.SIGTERM, lambda *_: setattr(self, "stopping", True))
         busy_at = time.monotonic()
+        projector = Keeper(self.runs)
         try:
             while not self.stopping:
                 busy = self.tick()
                 self._keep_spare()
+                projector.tick()
                 if busy or app_attached(self.runs):
                     busy_at = time.monotonic()
                 if time.monotonic() - busy_at > self.idle_s:
                     break
                 time.sleep(TICK_S)
         finally:
+            projector.end()
             self._end_idle_processes()
             (home(self.runs) / "backend.json").unlink(missing_ok=True)
             lock.close()

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import pandas as pd
 import streamlit as st
 
 from acl.whatif import Settings
-from app import figures, panels, pool, words
+from app import figures, panels
+from app.lens import View
 from app.pool import Choice
 from app.sight import Sight
 
 
 @st.dialog("Take it with you", width="large")
-def dialog(sight: Sight, frame: pd.DataFrame, choice: Choice, settings: Settings) -> None:
-    st.markdown("**Scores of every sample shown**")
+def dialog(
+    sight: Sight, frame: pd.DataFrame, choice: Choice, settings: Settings, shown: pd.DataFrame, views: Sequence[View]
+) -> None:
+    """`frame` is every sample; `shown` the rows that the two `views` place."""
+    st.markdown("**Scores of every sample**")
     table = scores(frame, choice)
     with st.container(horizontal=True):
         st.download_button(
@@ -25,20 +30,18 @@ def dialog(sight: Sight, frame: pd.DataFrame, choice: Choice, settings: Settings
         st.download_button(
             "Parquet", lambda: _parquet(table), f"{sight.name}.parquet", key="scores-parquet", on_click="ignore"
         )
-    st.markdown("**Figures**, as a page that works without a network")
-    drawn = {
-        "Magnitude and distribution": lambda: _plane(frame, choice),
-        "Target": lambda: panels.target_figure(sight, choice, settings),
-    }
+    st.markdown("**Figures**, each a page that works without a network")
+    drawn = {view.title.split(",")[0]: partial(_picture, shown, view) for view in views}
+    drawn["Target"] = lambda: panels.target_figure(sight, choice, settings)
     if len(sight.context.memory):
         drawn["λ ribbon"] = lambda: panels.ribbon_figure(sight, settings)
+    every = panels.strategies_figures(sight, settings)
     with st.container(horizontal=True):
-        for name, draw in drawn.items():
+        for name, draw in (drawn | every).items():
             st.download_button(
-                f"{name} (HTML)", _html(draw), f"{sight.name}-{name}.html", "text/html", key=f"html-{name}",
-                on_click="ignore",
+                name, _html(draw), f"{sight.name}-{name}.html", "text/html", key=f"html-{name}", on_click="ignore",
             )  # fmt: skip
-    st.caption("The two pictures of the page have their own PNG and SVG buttons; the panels below a camera (SVG).")
+    st.caption("For PNG and SVG, the two pictures of the page have buttons of their own, the panels below a camera.")
     st.markdown("**Link to this view**")
     st.code(st.context.url or "", language=None)
 
@@ -48,16 +51,13 @@ def _html(draw: Callable[[], figures.go.Figure]) -> Callable[[], str]:
     return lambda: str(figures.for_paper(draw()).to_html(include_plotlyjs=True))
 
 
-def _plane(frame: pd.DataFrame, choice: Choice) -> figures.go.Figure:
-    x, y = pool.AXES[pool.HERO]
-    cuts = (
-        (choice.ranking.cut_on_distribution, choice.ranking.cut_on_magnitude)
-        if choice.strategy == pool.HERO
-        else (None, None)
-    )
-    log = bool(frame[y].min() > 0)
+def _picture(shown: pd.DataFrame, view: View) -> figures.go.Figure:
+    """One of the two linked pictures."""
+    frame = shown.assign(across=view.x, up=view.y)
+    names = (view.x_name, view.y_name)
+    cuts = (view.x_cut, view.y_cut)
     return figures.scatter(
-        frame, x, y, (words.score(x), words.score(y)), frame["colour"].tolist(), cuts, log, "Magnitude × distribution"
+        frame, "across", "up", names, shown["colour"].tolist(), cuts, view.log_y, view.title, view.ticks
     )
 
 

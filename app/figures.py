@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
 from app.palette import OTHER, strategy_colour
 
@@ -18,6 +18,12 @@ DECADES = 4
 CLIP = 3.0
 WIDE = 20
 FAINT = "rgba(128,138,150,0.35)"
+STYLE: dict[str, Any] = {
+    "margin": {"l": 10, "r": 10, "t": 30, "b": 10},
+    "paper_bgcolor": "rgba(0,0,0,0)",
+    "plot_bgcolor": "rgba(0,0,0,0)",
+    "hoverlabel": {"align": "left"},
+}
 
 
 def _figure(height: int, **layout: object) -> go.Figure:
@@ -26,10 +32,7 @@ def _figure(height: int, **layout: object) -> go.Figure:
 
 
 def _styled(figure: go.Figure, height: int, **layout: object) -> go.Figure:
-    figure.update_layout(
-        height=height, margin={"l": 10, "r": 10, "t": 30, "b": 10}, paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)", hoverlabel={"align": "left"}, **layout,
-    )  # fmt: skip
+    figure.update_layout(height=height, **STYLE, **layout)
     figure.update_xaxes(automargin=True, zeroline=False)
     figure.update_yaxes(automargin=True, zeroline=False)
     return figure
@@ -55,69 +58,92 @@ def target_map(
     ratio = np.where(total[:, order] > 0, ratio, np.nan)
     dims = [str(i) for i in order]
     panels = ("Past: λ F(memory)", "New: (1 − λ) F(pool)", "Target F*: their sum", "Picks against the target")
-    figure = make_subplots(2, 2, subplot_titles=panels, shared_xaxes=True, shared_yaxes=True,
-                           horizontal_spacing=0.04, vertical_spacing=0.14)  # fmt: skip
     top = float(np.log10(total.max())) if total.max() > 0 else 0.0
-    for place, part in enumerate((past, new, total)):
+    hover = "%{y}, feature %{x}<br>Fisher information %{customdata:.3g}<extra></extra>"
+    traces: list[dict[str, Any]] = []
+    for part in (past, new, total):
         part = part[:, order]
         with np.errstate(divide="ignore"):
             logs = np.maximum(np.log10(part), top - DECADES)
-        figure.add_trace(
-            go.Heatmap(
-                z=np.round(logs, 3), x=dims, y=list(names), coloraxis="coloraxis",
-                customdata=_significant(part),
-                hovertemplate="%{y}, feature %{x}<br>Fisher information %{customdata:.3g}<extra></extra>",
-            ),
-            place // 2 + 1, place % 2 + 1,
-        )  # fmt: skip
-    figure.add_trace(
-        go.Heatmap(
-            z=np.round(ratio, 3), x=dims, y=list(names), coloraxis="coloraxis2",
-            hovertemplate="%{y}, feature %{x}<br>F(picks) is 2^%{z:.2f} times the target<extra></extra>",
-        ),
-        2, 2,
-    )  # fmt: skip
+        traces.append(
+            {"z": np.round(logs, 3), "coloraxis": "coloraxis", "customdata": _significant(part), "hovertemplate": hover}
+        )
+    hover = "%{y}, feature %{x}<br>F(picks) is 2^%{z:.2f} times the target<extra></extra>"
+    traces.append({"z": np.round(ratio, 3), "coloraxis": "coloraxis2", "hovertemplate": hover})
+    for place, trace in enumerate(traces):
+        trace |= {"type": "heatmap", "x": dims, "y": list(names), **_cell(place)}
     rows, columns = np.nonzero(kept)
-    for row, column in ((2, 1), (2, 2)):
-        figure.add_trace(
-            go.Scatter(
-                x=[dims[c] for c in columns], y=[names[r] for r in rows], mode="markers", hoverinfo="skip",
-                marker={"size": 4, "color": "#D55E00", "line": {"width": 0}}, name=f"kept entries {len(rows)}",
-                showlegend=row == 2 and column == 1,
-            ),
-            row, column,
-        )  # fmt: skip
+    marks = {
+        "type": "scatter", "mode": "markers", "hoverinfo": "skip", "name": f"kept entries {len(rows)}",
+        "x": [dims[c] for c in columns], "y": [names[r] for r in rows],
+        "marker": {"size": 4, "color": "#D55E00", "line": {"width": 0}},
+    }  # fmt: skip
+    traces += [marks | _cell(2), marks | _cell(3) | {"showlegend": False}]
+    shown = (
+        f"the {len(order)} of {total.shape[1]} features with the most" if len(order) < total.shape[1] else "features"
+    )
+    return _grid(traces, panels, f"{shown}, largest first", names, top, len(order) <= 30)
+
+
+def _cell(place: int) -> dict[str, str]:
+    """Axes of one of the four panels."""
+    number = str(place + 1) if place else ""
+    return {"xaxis": f"x{number}", "yaxis": f"y{number}"}
+
+
+def _grid(
+    traces: list[dict[str, Any]], panels: Sequence[str], x_title: str, names: Sequence[str], top: float, ticks: bool
+) -> go.Figure:
+    """Two by two panels that share their axes. One dict, checked once: a figure put together by calls takes ten
+    times as long, too long for a slider."""
+    layout: dict[str, Any] = {}
+    titles = []
+    for place, title in enumerate(panels):
+        column, low = place % 2, (0.0 if place > 1 else 0.57)
+        number = str(place + 1) if place else ""
+        x, y = [0.52 * column, 0.48 + 0.52 * column], [low, low + 0.43]
+        layout[f"xaxis{number}"] = {
+            "anchor": f"y{number}", "domain": x, "type": "category", "showgrid": False, "zeroline": False,
+            "automargin": True, "showticklabels": ticks and place > 1, "matches": None if place == 2 else "x3",
+            "title": {"text": x_title if place > 1 else ""},
+        }  # fmt: skip
+        layout[f"yaxis{number}"] = {
+            "anchor": f"x{number}", "domain": y, "type": "category", "showgrid": False, "zeroline": False,
+            "automargin": True, "showticklabels": column == 0, "matches": None if place == 0 else "y",
+            "autorange": "reversed", "nticks": min(len(names), 20),
+        }  # fmt: skip
+        titles.append({
+            "text": title, "showarrow": False, "x": sum(x) / 2, "y": y[1], "xref": "paper", "yref": "paper",
+            "yanchor": "bottom", "font": {"size": 16},
+        })  # fmt: skip
     values = [top - d for d in range(DECADES + 1)]
-    figure.update_layout(
-        coloraxis={
+    layout |= STYLE | {
+        "height": 300 + 2 * min(12 * len(names), 420),
+        "annotations": titles,
+        "legend": {"orientation": "h", "x": 0, "y": -0.12, "yanchor": "top"},
+        "coloraxis": {
             "colorscale": AMOUNT, "cmin": top - DECADES, "cmax": top,
             "colorbar": {
                 "len": 0.42, "y": 0.79, "thickness": 10, "title": {"text": "Fisher<br>information"},
                 "tickvals": values, "ticktext": [f"{10**v:.0e}" for v in values],
             },
         },
-        coloraxis2={
+        "coloraxis2": {
             "colorscale": DIVERGING, "cmin": -CLIP, "cmax": CLIP,
             "colorbar": {
                 "len": 0.42, "y": 0.21, "thickness": 10, "title": {"text": "picks /<br>target"},
                 "tickvals": [-3, -1, 0, 1, 3], "ticktext": ["⅛", "½", "equal", "2×", "8×"],
             },
         },
-        legend={"orientation": "h", "x": 0, "y": -0.12, "yanchor": "top"},
-    )  # fmt: skip
-    shown = (
-        f"the {len(order)} of {total.shape[1]} features with the most" if len(order) < total.shape[1] else "features"
-    )
-    figure.update_xaxes(showticklabels=len(order) <= 30, showgrid=False, type="category")
-    figure.update_yaxes(autorange="reversed", showgrid=False, type="category", nticks=min(len(names), 20))
-    for column in (1, 2):
-        figure.update_xaxes(title={"text": f"{shown}, largest first"}, row=2, col=column)
-    return _styled(figure, 300 + 2 * min(12 * len(names), 420))
+    }  # fmt: skip
+    return go.Figure({"data": traces, "layout": layout})
 
 
 def _significant(values: np.ndarray) -> np.ndarray:
     """Three digits are enough for a hover, and travel lighter."""
-    return np.array([[float(f"{v:.3g}") for v in row] for row in values])
+    with np.errstate(divide="ignore"):
+        step = 10.0 ** (np.floor(np.log10(values)) - 2)
+    return np.where(values > 0, np.round(values / np.where(step > 0, step, 1)) * step, 0.0).astype(np.float32)
 
 
 def sample_against_target(spread: np.ndarray, target: np.ndarray, names: Sequence[str]) -> go.Figure:
@@ -229,7 +255,7 @@ def ribbon(lambdas: np.ndarray, picked: np.ndarray, names: Sequence[str], record
 
 def scatter(
     frame: pd.DataFrame, x: str, y: str, names: tuple[str, str], colours: Sequence[str],
-    cuts: tuple[float | None, float | None], log_y: bool, title: str,
+    cuts: tuple[float | None, float | None], log_y: bool, title: str, ticks: bool = True,
 ) -> go.Figure:  # fmt: skip
     """One of the two linked pictures, to take away: a trace for each role, with its count."""
     looks = {
@@ -256,6 +282,6 @@ def scatter(
         figure.add_vline(x=cuts[0], line=line)
     if cuts[1] is not None:
         figure.add_hline(y=cuts[1], line=line)
-    figure.update_xaxes(title={"text": names[0]})
-    figure.update_yaxes(title={"text": names[1]}, type="log" if log_y else "linear")
+    figure.update_xaxes(title={"text": names[0]}, showticklabels=ticks)
+    figure.update_yaxes(title={"text": names[1]}, type="log" if log_y else "linear", showticklabels=ticks)
     return figure

@@ -245,12 +245,15 @@ class SvgPen {
   }
 }
 
-function mark(pen, role, x, y, given, ink, alpha = 1) {
+// Thousands of points are drawn smaller and fainter, so that where they crowd can be seen.
+const crowd = (n) => (n > 5000 ? 0.5 : n > 1500 ? 0.7 : 1);
+
+function mark(pen, role, x, y, given, ink, alpha = 1, size = 1) {
   const colour = given || (role === "pool" ? ink.faint : "#8A94A0");
   if (role === "picks") pen.shape({ x, y, r: 6 }, { fill: colour, stroke: ink.paper, width: 1.6, alpha });
-  else if (role === "labelled") pen.shape({ x, y, r: 4 }, { fill: colour, alpha });
+  else if (role === "labelled") pen.shape({ x, y, r: 4 }, { fill: colour, stroke: size < 1 ? ink.paper : undefined, width: 1, alpha });
   else if (role === "memory") pen.shape({ points: [[x, y - 6], [x + 6, y], [x, y + 6], [x - 6, y]], closed: true }, { stroke: colour, width: 2.2, alpha });
-  else pen.shape({ x, y, r: 2.6 }, { fill: colour, alpha });
+  else pen.shape({ x, y, r: 2.6 * size ** 0.7 }, { fill: colour, alpha: alpha * size });
 }
 
 function ticks(low, high, log) {
@@ -364,7 +367,7 @@ class Plot {
     }
     pen.text(view.x_name, (PAD.left + right) / 2, bottom + 33, { fill: ink.text });
     pen.text(view.y_name, view.ticks ? 12 : PAD.left - 10, (PAD.top + bottom) / 2, { fill: ink.text, turn: -90 });
-    const dim = lens.selected.size > 0;
+    const dim = lens.selected.size > 0, size = crowd(lens.n_pool);
     for (const role of ROLES) {
       if (lens.hidden.has(role)) continue;
       for (let i = 0; i < lens.ids.length; i++) {
@@ -372,7 +375,7 @@ class Plot {
         const [x, y] = this.at(i);
         if (!this.inside(x, y)) continue;
         const chosen = lens.selected.has(lens.ids[i]);
-        mark(pen, role, x, y, lens.palette[lens.colour[i]], ink, dim && !chosen ? 0.28 : 1);
+        mark(pen, role, x, y, lens.palette[lens.colour[i]], ink, dim && !chosen ? 0.28 : 1, size);
         if (chosen) pen.shape({ x, y, r: role === "pool" ? 5 : 8.5 }, { stroke: ink.text, width: 1.6 });
         if (lens.change[i] === 1) pen.shape({ x, y, r: 10 }, { stroke: "#2E9E6B", width: 2 });
         if (lens.change[i] === 2) for (const d of [1, -1]) pen.shape({ points: [[x - 5, y - 5 * d], [x + 5, y + 5 * d]] }, { stroke: "#D5572B", width: 2 });

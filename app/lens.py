@@ -7,7 +7,7 @@ back. Ids travel as text, so that every int64 arrives whole.
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from app.gallery import COLUMNS, TILE
 HERE = Path(__file__).parent
 ROLES = ("pool", "labelled", "memory", "picks")
 CHANGES = ("", "enters", "leaves")
+NO_LABEL = -1
 
 
 @dataclass(frozen=True)
@@ -74,26 +75,27 @@ def payload(
     frame: pd.DataFrame,
     scores: dict[str, str],
     look: Look,
-    titles: Sequence[str],
-    predicted: Sequence[str],
+    class_name: Callable[[int], str],
     selected: Sequence[int],
     opened: int | None,
     sprite: str,
 ) -> dict[str, Any]:
     """What the browser gets. `scores`: column of `frame` → its short name on the card."""
-    names, places = np.unique(np.array([*titles, *predicted], dtype=object).astype(str), return_inverse=True)
+    label = frame["label"].fillna(NO_LABEL).to_numpy(np.int64)
+    found, places = np.unique(np.concatenate([label, frame["predicted"]]), return_inverse=True)
+    names = ["not labelled" if c == NO_LABEL else class_name(c) for c in found.tolist()]
     shades, colour = np.unique(np.array(look.colours, dtype=str), return_inverse=True)
     return {
         "ids": [str(i) for i in frame["id"].tolist()],
-        "role": [ROLES.index(role) for role in frame["role"]],
-        "change": [CHANGES.index(change) for change in frame["change"]],
+        "role": pd.Index(ROLES).get_indexer(frame["role"]).tolist(),
+        "change": pd.Index(CHANGES).get_indexer(frame["change"]).tolist(),
         "views": [view.payload() for view in views],
         "scores": {short: _packed(frame[name].to_numpy(float)) for name, short in scores.items()},
         "n_pool": int(frame["role"].isin(["pool", "picks"]).sum()),
-        "titles": names.tolist(),
+        "titles": names,
         "title": places[: len(frame)].tolist(),
         "predicted": places[len(frame) :].tolist(),
-        "p": [round(float(p), 4) for p in frame["p"]],
+        "p": np.round(frame["p"].to_numpy(float), 4).tolist(),
         "palette": shades.tolist(),
         "colour": colour.tolist(),
         "role_colours": look.role_colours,

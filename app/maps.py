@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import streamlit as st
-import torch
 
-from acl.config import RunConfig
-from acl.fisher import factors, keep_largest
-from acl.seeds import key, uniforms
+from acl import layout, projector
+from acl.projector import Space, Wish
 from app.lens import View
 from app.sight import Sight, microscope
+from app.state import POLL_S, RUNS
 
-MOST_POINTS = 10_000
-KINDS = {"pca": "features (PCA)", "pca-fie": "Fisher embeddings (PCA)"}
+KINDS = {
+    "umap": "features (UMAP)",
+    "umap-fisher": "Fisher embeddings (UMAP)",
+    "pca": "features (PCA)",
+    "pca-fisher": "Fisher embeddings (PCA)",
+}
+SPACES: dict[str, Space] = {"umap": "features", "pca": "features", "umap-fisher": "fisher", "pca-fisher": "fisher"}
+
+
+@dataclass(frozen=True)
+class Map:
+    """The right picture; `waits_for`: the UMAP layout that will replace it; `trouble`: why none will."""
+
+    view: View
+    waits_for: Wish | None = None
+    trouble: str = ""
 
 
 def thinned(frame: pd.DataFrame, sight: Sight) -> tuple[pd.DataFrame, int]:
@@ -24,47 +40,84 @@ def thinned(frame: pd.DataFrame, sight: Sight) -> tuple[pd.DataFrame, int]:
     that they are the same ones in every round.
     """
     needed = ((frame["role"] != "pool") | (frame["change"] != "")).to_numpy(copy=True)
-    room = max(MOST_POINTS - int(needed.sum()), 0)
-    others = np.nonzero(~needed)[0]
-    if len(others) <= room:
+    keep = layout.subset(sight.context.seed, frame["id"].to_numpy(), needed, layout.MOST_POINTS)
+    if keep.all():
         return frame, 0
-    u = uniforms(key(sight.context.seed, "map"), frame["id"].to_numpy()[others])
-    needed[others[np.argsort(u, kind="stable")[:room]]] = True
-    return frame[needed].reset_index(drop=True), len(others) - room
+    return frame[keep].reset_index(drop=True), int((~keep).sum())
 
 
-def view(sight: Sight, frame: pd.DataFrame, kind: str) -> View:
-    """The right picture."""
-    x, y = pca(*sight.mark, kind)
-    place = {i: row for row, i in enumerate(_ids(sight))}
-    rows = [place[i] for i in frame["id"].tolist()]
-    beside = ", beside the memory" if len(sight.context.memory) else ""
-    title = ("In feature space" if kind == "pca" else "By Fisher information") + beside
-    return View(title, x[rows], y[rows], "1st principal component", "2nd principal component", ticks=False)
+def draw(sight: Sight, frame: pd.DataFrame, kind: str) -> Map:
+    """PCA at once; UMAP as soon as the projector has it, which is asked for here."""
+    space = SPACES[kind]
+    title = "In feature space" if space == "features" else "By Fisher information"
+    title += ", beside the memory" if len(sight.context.memory) else ""
+    rows = _rows(sight, frame)
+    if kind.startswith("umap"):
+        wish = _wish(sight, space)
+        xy = _umap(sight, wish)
+        if xy is not None:
+            return Map(View(title, *xy[rows].T, "UMAP, first dimension", "UMAP, second dimension", ticks=False))
+        trouble = projector.trouble(RUNS, wish) or _ask(wish)
+    xy = pca(*sight.mark, space)
+    view = View(title, *xy[rows].T, "1st principal component", "2nd principal component", ticks=False)
+    if not kind.startswith("umap"):
+        return Map(view)
+    return Map(view, None if trouble else wish, trouble)
 
 
-def _ids(sight: Sight) -> list[int]:
-    return [int(i) for samples in sight.context.roles().values() for i in samples.ids]
+def wait(wish: Wish) -> None:
+    """Looks again and again whether the layout has come; then the page is drawn anew."""
+    st.fragment(_look, run_every=POLL_S)(wish)
+
+
+def _look(wish: Wish) -> None:
+    if projector.found(RUNS, wish) or projector.trouble(RUNS, wish):
+        st.rerun(scope="app")
+
+
+def _rows(sight: Sight, frame: pd.DataFrame) -> list[int]:
+    place = {i: row for row, i in enumerate(layout.ids(sight.context).tolist())}
+    return [place[i] for i in frame["id"].tolist()]
+
+
+def _wish(sight: Sight, space: Space) -> Wish:
+    series = sight.series or ((sight.context.task, sight.path),)
+    tasks, paths = zip(*series, strict=True)
+    return Wish(paths, tasks, paths.index(sight.path), space)
+
+
+def _ask(wish: Wish) -> str:
+    try:
+        projector.ask(RUNS, wish)
+    except OSError as error:
+        return f"{RUNS} takes no files ({error.strerror})."
+    return ""
+
+
+def _umap(sight: Sight, wish: Wish) -> np.ndarray | None:
+    path = projector.found(RUNS, wish)
+    return _placed(*sight.mark, wish.space, str(path), path.stat().st_mtime_ns) if path else None
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
-def pca(path: str, changed_ns: int, kind: str) -> tuple[np.ndarray, np.ndarray]:
-    """The first two principal components of every sample, in the order pool, labelled, memory."""
-    scope = microscope(path, changed_ns)
-    roles = [samples for samples in scope.context.roles().values() if len(samples)]
-    if kind == "pca":
-        h = torch.cat([samples.h for samples in roles]).double()
-    else:
-        total = scope.information.target(scope.context.lambda_).total
-        kept = keep_largest(total, RunConfig().dims_per_class * scope.context.n_classes)
-        h = torch.cat([a[:, kept.rows] * b[:, kept.dims] for a, b in map(factors, roles)])
-    h = h - h.mean(0)
-    # The covariance is d × d, however many samples there are.
-    _, axes = torch.linalg.eigh(h.T @ h)
-    axes = axes[:, -2:].flip(1)
-    if axes.shape[1] < 2:
-        axes = torch.cat([axes, torch.zeros_like(axes)], 1)
-    # A component's sign is arbitrary: the largest entry is made positive, so that the map does not flip.
-    largest = axes.gather(0, axes.abs().argmax(0, keepdim=True))
-    xy = (h @ (axes * torch.where(largest < 0, -1.0, 1.0))).numpy()
-    return xy[:, 0], xy[:, 1]
+def _placed(path: str, changed_ns: int, space: Space, layout_path: str, layout_ns: int) -> np.ndarray | None:
+    """A place for every sample of the query; those that the layout leaves out lie among their neighbours."""
+    found = projector.load(Path(layout_path), Path(path))
+    if found is None:
+        return None
+    context = microscope(path, changed_ns).context
+    ids = layout.ids(context)
+    place = {int(i): row for row, i in enumerate(found[0])}
+    known = np.array([row for row, i in enumerate(ids.tolist()) if i in place], dtype=np.int64)
+    missing = np.setdiff1d(np.arange(len(ids)), known)
+    xy = np.empty((len(ids), 2))
+    xy[known] = found[1][[place[int(i)] for i in ids[known]]]
+    if len(missing):
+        xy[missing] = layout.beside_neighbours(layout.vectors(context, space), known, xy[known], missing)
+    return xy
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def pca(path: str, changed_ns: int, space: Space) -> np.ndarray:
+    """[N, 2]: the first two principal components of every sample, in the order pool, labelled, memory."""
+    return layout.pca(layout.vectors(microscope(path, changed_ns).context, space))

@@ -12,6 +12,7 @@ import torch
 
 from acl.config import FULL, UserError
 from acl.events import History
+from acl.layout import MOST_POINTS
 from acl.registry import choices
 from acl.whatif import Settings, sentence, why
 from app import export, maps, palette, panels, pool, sample_card, words
@@ -60,9 +61,11 @@ def _page(sight: Sight, history: History | None) -> None:
     frame["colour"] = colours
     lasso = st.session_state.get(f"lasso-{sight.name}", [])
     opened = _opened(sight, frame)
-    _linked(sight, frame, choice, view, meanings, lasso, opened)
-    _remember(sight, settings, strategy, view["colour"], opened)
+    drawn, views = _linked(sight, frame, choice, view, meanings, lasso, opened)
+    _remember(sight, frame, settings, strategy, view, opened)
     _below(sight, frame, choice, settings, lasso, opened)
+    if st.session_state.pop("inspect-dialog", None) == "export":
+        export.dialog(sight, frame, choice, settings, drawn, views)
     panels.tabs(sight, choice, settings, history)
 
 
@@ -180,13 +183,23 @@ def _view_settings(frame: pd.DataFrame, strategy: str) -> dict[str, str]:
             format_func=lambda c: pool.COLOURS.get(c) or words.score(c),
         )  # fmt: skip
         across = st.selectbox(
-            "Left: across", names, names.index(x), key=f"x-{strategy}", width=220, format_func=words.score
+            "Left: across", names, _place("x", names, x), key=f"x-{strategy}", width=220, format_func=words.score
         )
-        up = st.selectbox("Left: up", names, names.index(y), key=f"y-{strategy}", width=220, format_func=words.score)
+        up = st.selectbox(
+            "Left: up", names, _place("y", names, y), key=f"y-{strategy}", width=220, format_func=words.score
+        )
+        kinds = list(maps.KINDS)
         kind = st.selectbox(
-            "Right: map", list(maps.KINDS), key="map-kind", width=250, format_func=maps.KINDS.__getitem__
-        )
+            "Right: map", kinds, _place("map", kinds, kinds[0]), key="map-kind", width=250,
+            format_func=maps.KINDS.__getitem__,
+        )  # fmt: skip
     return {"colour": colour, "x": across, "y": up, "map": kind}
+
+
+def _place(param: str, options: list[str], default: str) -> int:
+    """Where in `options` the URL's choice stands, if it is one of them."""
+    wanted = st.query_params.get(param, default)
+    return options.index(wanted if wanted in options else default)
 
 
 def _opened(sight: Sight, frame: pd.DataFrame) -> int | None:
@@ -202,35 +215,41 @@ def _opened(sight: Sight, frame: pd.DataFrame) -> int | None:
 def _linked(
     sight: Sight, frame: pd.DataFrame, choice: Choice, view: dict[str, str],
     meanings: list[tuple[str, str]], lasso: list[int], opened: int | None,
-) -> None:  # fmt: skip
+) -> tuple[pd.DataFrame, tuple[View, View]]:  # fmt: skip
+    """The two pictures; the samples they show, and where."""
     frame, left_out = maps.thinned(frame, sight)
     sheet = _sheet(sight, frame)
     if sheet:
         st.html(sheet)
     left = plane(frame, choice, view["x"], view["y"])
-    right = maps.view(sight, frame, view["map"])
+    right = maps.draw(sight, frame, view["map"])
     shades = {"picks": palette.strategy_colour(choice.strategy), "labelled": palette.OTHER, "memory": palette.OTHER}
-    titles = [sight.class_name(int(v)) if pd.notna(v) else "not labelled" for v in frame["label"]]
-    predicted = [sight.class_name(int(v)) for v in frame["predicted"]]
     scores = {
         name: words.SCORES.get(name, words.score(name))
         for name in dict.fromkeys([view["x"], view["y"], *pool.AXES[HERO]])
     }
     data_ = payload(
-        (left, right),
+        (left, right.view),
         frame,
         scores,
         Look(frame["colour"].tolist(), shades, meanings),
-        titles,
-        predicted,
+        sight.class_name,
         lasso,
         opened,
         _sheet_name(sight, frame),
     )
     event = lens(data_, key="lens")
+    if right.waits_for:
+        st.caption(
+            ":material/hourglass_top: The right picture is PCA until UMAP is ready: the first takes about half a "
+            "minute, the next ones a second or a few."
+        )
+        maps.wait(right.waits_for)
+    if right.trouble:
+        st.caption(f":material/warning: UMAP could not be worked out, PCA is shown: {right.trouble}")
     if left_out:
         st.caption(
-            f"{left_out:,} pool samples are not drawn: {maps.MOST_POINTS:,} points are, with every pick, label and "
+            f"{left_out:,} pool samples are not drawn: {MOST_POINTS:,} points are, with every pick, label and "
             "memory sample, the others a random subset, the same in every round."
         )
     if event.lasso is not None:
@@ -239,6 +258,7 @@ def _linked(
     if event.opened is not None:
         st.session_state[f"opened-{sight.name}"] = event.opened
         st.rerun()
+    return frame, (left, right.view)
 
 
 def plane(frame: pd.DataFrame, choice: Choice, x: str, y: str) -> View:
@@ -293,8 +313,6 @@ def _below(
     if clicked is not None:
         st.session_state[f"opened-{sight.name}"] = clicked
         st.rerun()
-    if st.session_state.pop("inspect-dialog", None) == "export":
-        export.dialog(sight, frame, choice, settings)
 
 
 def _close(name: str) -> None:
@@ -312,7 +330,9 @@ def _why(sight: Sight, choice: Choice, settings: Settings, opened: int) -> str:
     return sentence(why(int(found[0, 0]), choice.ranking, picked, lambdas))
 
 
-def _remember(sight: Sight, settings: Settings, strategy: str, colour: str, opened: int | None) -> None:
+def _remember(
+    sight: Sight, frame: pd.DataFrame, settings: Settings, strategy: str, view: dict[str, str], opened: int | None
+) -> None:
     """The URL names what is shown: a link to it shows the same."""
     recorded = sight.recorded
     wanted: dict[str, str] = {}
@@ -326,8 +346,9 @@ def _remember(sight: Sight, settings: Settings, strategy: str, colour: str, open
             wanted[name] = f"{getattr(settings, field):g}"
     if strategy != (sight.strategy or HERO):
         wanted["strategy"] = strategy
-    if colour != "role":
-        wanted["colour"] = colour
+    x, y = pool.axes(strategy, pool.score_names(frame))
+    usual = {"colour": "role", "x": x, "y": y, "map": next(iter(maps.KINDS))}
+    wanted |= {name: value for name, value in view.items() if value != usual[name]}
     if opened is not None:
         wanted["sample"] = str(opened)
     if dict(st.query_params) != wanted:

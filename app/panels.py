@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -21,8 +22,7 @@ from app.pool import Choice
 from app.sight import Sight, microscope
 
 TABS = ("Target", "Every strategy on this pool", "λ ribbon", "Everything bought")
-# Only the camera, which takes the figure as it stands.
-QUIET = {"displaylogo": False, "modeBarButtons": [["toImage"]], "toImageButtonOptions": {"format": "svg"}}
+SAVES = ("SVG", "PNG")
 RIBBON_STEPS = 101
 RIBBON_STEPS_LARGE = 21
 LARGE_ENTRIES = 1_000_000
@@ -32,9 +32,15 @@ WALL_CARDS = 24
 def tabs(sight: Sight, choice: Choice, settings: Settings, history: History | None) -> None:
     """Only the chosen one is worked out."""
     shown = TABS if history else TABS[:-1]
-    tab = st.segmented_control(
-        "Panel", shown, default=TABS[0], required=True, key="panel", label_visibility="collapsed"
-    )
+    with st.container(horizontal=True, vertical_alignment="center", key="panels"):
+        tab = st.segmented_control(
+            "Panel", shown, default=TABS[0], required=True, key="panel", label_visibility="collapsed"
+        )
+        st.space("stretch")
+        st.segmented_control(
+            "The camera saves", SAVES, default=SAVES[0], required=True, key="camera", label_visibility="collapsed",
+            help="What the camera at the corner of each figure below saves.",
+        )  # fmt: skip
     if tab == TABS[0]:
         _target(sight, choice, settings)
     elif tab == TABS[1]:
@@ -43,6 +49,13 @@ def tabs(sight: Sight, choice: Choice, settings: Settings, history: History | No
         _ribbon(sight, settings)
     elif history:
         _wall(sight, history)
+
+
+def _draw(figure: figures.go.Figure, key: str) -> None:
+    """With only the camera, which takes the figure as it stands."""
+    saves = {"format": st.session_state["camera"].lower(), "filename": key, "scale": 2}
+    config = {"displaylogo": False, "modeBarButtons": [["toImage"]], "toImageButtonOptions": saves}
+    st.plotly_chart(figure, key=key, config=config)
 
 
 def target_figure(sight: Sight, choice: Choice, settings: Settings) -> figures.go.Figure:
@@ -57,7 +70,7 @@ def target_figure(sight: Sight, choice: Choice, settings: Settings) -> figures.g
 
 def _target(sight: Sight, choice: Choice, settings: Settings) -> None:
     st.caption(words.HELP["target"])
-    st.plotly_chart(target_figure(sight, choice, settings), key="target", config=QUIET)
+    _draw(target_figure(sight, choice, settings), "target")
 
 
 # -- every strategy ------------------------------------------------------------------------------------
@@ -79,40 +92,61 @@ def yardsticks(path: str, changed_ns: int, lambda_: float, n: int, dims_per_clas
     return comparison.yardsticks(context, dims_per_class)
 
 
+def _judged_here(sight: Sight, settings: Settings) -> tuple[dict[str, comparison.Judged | str], np.ndarray, float]:
+    """Every strategy's picks, judged (those that take minutes only if asked for), J of random subsets, greedy J."""
+    names = [name for name in choices("strategies") if name != FULL]
+    if not st.session_state.get("slow-strategies"):
+        names = [name for name in names if not comparison.is_slow(name, sight.context)]
+    config = sight.config.changed(oversample=settings.oversample).to_json()
+    asked = (*sight.mark, settings.lambda_, settings.n, settings.dims_per_class)
+    return judged(*asked, config, tuple(names)), *yardsticks(*asked)
+
+
 def _every_strategy(sight: Sight, settings: Settings) -> None:
     st.caption(
         f"What each strategy would pick here: the same {len(sight.context.pool):,} samples, {settings.n} picks. "
         + words.HELP["J"]
     )
-    names = [name for name in choices("strategies") if name != FULL]
-    slow = [name for name in names if comparison.is_slow(name, sight.context)]
+    slow = [name for name in choices("strategies") if name != FULL and comparison.is_slow(name, sight.context)]
     if slow:
         labels = ", ".join(words.strategy(name) for name in slow)
-        if not st.toggle(f"Also {labels}: takes minutes on a pool of this size", key="slow-strategies"):
-            names = [name for name in names if name not in slow]
-    config = sight.config.changed(oversample=settings.oversample)
-    with st.spinner("Asking every strategy…"):
-        found = judged(
-            *sight.mark, settings.lambda_, settings.n, settings.dims_per_class, config.to_json(), tuple(names)
-        )
-        band, greedy = yardsticks(*sight.mark, settings.lambda_, settings.n, settings.dims_per_class)
-    fine = {name: value for name, value in found.items() if isinstance(value, comparison.Judged)}
+        st.toggle(f"Also {labels}: takes minutes on a pool of this size", key="slow-strategies")
+    with st.spinner("Asking every strategy…", show_time=True):
+        found, band, greedy = _judged_here(sight, settings)
     for name, value in found.items():
         if isinstance(value, str):
             st.caption(f"{words.strategy(name)} could not be asked: {value}")
+    fine = _fine(found)
     for sentence in verdicts(fine, band):
         st.markdown(sentence)
-    st.plotly_chart(objective_figure(fine, band, greedy), key="objective", config=QUIET)
+    _draw(objective_figure(fine, band, greedy), "objective")
     left, right = st.columns(2, gap="medium")
     with left:
         st.markdown("**Picks in common**", help=words.HELP["overlap"])
-        st.plotly_chart(overlap_figure(fine), key="overlap", config=QUIET)
+        _draw(overlap_figure(fine), "overlap")
     with right:
         figure, known = balance_figure(sight, fine)
         note = "True classes, which no strategy sees." if known else "Predicted classes: the true ones are not known."
         st.markdown("**Classes of the picks**", help=note)
-        st.plotly_chart(figure, key="balance-here", config=QUIET)
+        _draw(figure, "balance-here")
     st.dataframe(_figures_table(fine, band), hide_index=True, column_config=_columns())
+
+
+def strategies_figures(sight: Sight, settings: Settings) -> dict[str, Callable[[], figures.go.Figure]]:
+    """The figures of this panel by name, worked out when they are called for."""
+
+    def here() -> dict[str, comparison.Judged]:
+        return _fine(_judged_here(sight, settings)[0])
+
+    return {
+        "Trace objective": lambda: objective_figure(here(), *_judged_here(sight, settings)[1:]),
+        "Picks in common": lambda: overlap_figure(here()),
+        "Classes of the picks": lambda: balance_figure(sight, here())[0],
+    }
+
+
+def _fine(found: dict[str, comparison.Judged | str]) -> dict[str, comparison.Judged]:
+    return {name: value for name, value in found.items() if isinstance(value, comparison.Judged)}
 
 
 def verdicts(found: dict[str, comparison.Judged], band: np.ndarray) -> list[str]:
@@ -215,7 +249,7 @@ def _ribbon(sight: Sight, settings: Settings) -> None:
         st.caption("The memory is empty in the first task: λ counts as 0 and changes nothing. See a later task.")
         return
     st.caption(f"Who AccuACL picks for each λ, tried at {steps(sight, settings)} values from 0 to 1. {words.HELP['λ']}")
-    st.plotly_chart(ribbon_figure(sight, settings), key="ribbon", config=QUIET)
+    _draw(ribbon_figure(sight, settings), "ribbon")
 
 
 # -- everything bought ---------------------------------------------------------------------------------

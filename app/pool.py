@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -19,6 +20,7 @@ from acl.strategies.kcenter import nearest
 from acl.whatif import Ranking, Settings
 from app import palette, words
 from app.data import scores_of
+from app.lens import CHANGES, ROLES
 from app.sight import Sight, microscope
 
 HERO = "accuacl"
@@ -108,24 +110,25 @@ def table(sight: Sight, choice: Choice) -> pd.DataFrame:
     ids = np.concatenate([samples.ids.numpy() for _, samples in roles])
     p = torch.cat([samples.p for _, samples in roles])
     picked = set(choice.picked)
+    in_pool = np.arange(len(ids)) < len(context.pool)
+    now = in_pool & np.isin(ids, list(picked))
     role = np.repeat([name for name, _ in roles], [len(samples) for _, samples in roles]).astype(object)
-    role[[r == "pool" and i in picked for r, i in zip(role, ids.tolist(), strict=True)]] = "picks"
+    role[now] = "picks"
     frame = pd.DataFrame(
         {
             "id": ids,
-            "role": role,
+            "role": pd.Categorical(role, categories=ROLES),
             "predicted": np.asarray(context.classes)[p.argmax(1).numpy()],
             "p": p.amax(1).numpy(),
-            "label": [sight.labels.get(i) for i in ids.tolist()],
+            "label": pd.Series([sight.labels.get(i, math.nan) for i in ids.tolist()], dtype=float),
         }
     )
     known = common_scores(*sight.mark) | choice.scores
     for name, values in known.items():
         frame[name] = np.concatenate([values, np.full(len(ids) - len(values), np.nan)])
-    before = set(sight.picks)
-    now = frame["id"].isin(picked)
-    was = frame["id"].isin(before) & (np.arange(len(ids)) < len(context.pool))
-    frame["change"] = np.where(now & ~was, "enters", np.where(was & ~now, "leaves", "")) if before else ""
+    was = in_pool & np.isin(ids, sight.picks) if sight.picks else now
+    change = np.where(now & ~was, "enters", np.where(was & ~now, "leaves", ""))
+    frame["change"] = pd.Categorical(change, categories=CHANGES)
     return frame
 
 
@@ -146,7 +149,7 @@ def colours(frame: pd.DataFrame, by: str, sight: Sight, strategy: str) -> tuple[
     """A colour for each sample ("" is the faint default) and what the colours mean."""
     if by == "role":
         shade = {"picks": palette.strategy_colour(strategy), "labelled": palette.OTHER, "memory": palette.OTHER}
-        return [shade.get(role, "") for role in frame["role"]], []
+        return [shade.get(role, "") for role in frame["role"].tolist()], []
     if by in {"class", "predicted"}:
         colour = palette.class_colours(sight.tasks)
         values = frame["label" if by == "class" else "predicted"]

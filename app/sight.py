@@ -29,7 +29,10 @@ DEFAULTS = RunConfig()
 
 @dataclass(frozen=True)
 class Sight:
-    """One query. `picks` are the recorded ones, best first; none in a file that was dropped in."""
+    """One query. `picks` are the recorded ones, best first; none in a file that was dropped in.
+
+    series: task and snapshot of every query of the run that has one, in order.
+    """
 
     path: Path
     strategy: str
@@ -40,6 +43,7 @@ class Sight:
     config: RunConfig
     run: Run | None = None
     query: Scored | None = None
+    series: tuple[tuple[int, Path], ...] = ()
 
     @property
     def mark(self) -> tuple[str, int]:
@@ -100,9 +104,10 @@ def sight_of_run(run: Run, config: RunConfig, history: History, query: Scored) -
     tasks = tuple(tuple(task["classes"]) for task in started[0].tasks) if started else ()
     bought = {i: label for e in history.of(Bought) for i, label in zip(e.ids, e.labels, strict=True)}
     held = {i: label for e in history.of(Remembered) for i, label in zip(e.ids, e.labels, strict=True)}
+    series = tuple((q.task, run.snapshot(q.task, q.round)) for q in queries_of(run, history))
     return Sight(
         run.snapshot(query.task, query.round), query.strategy, tuple(query.ids), words.class_names(history), tasks,
-        held | bought, config, run, query,
+        held | bought, config, run, query, series,
     )  # fmt: skip
 
 

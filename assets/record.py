@@ -6,23 +6,27 @@ import shutil
 import sys
 from pathlib import Path
 
+from acl.events import Scored
 from acl.presets import preset_config
+from acl.projector import Projector, Wish, ask
 from acl.recording import save_thumbs
 from acl.registry import prepare
-from acl.runs import create
+from acl.runs import Run, create
 from acl.worker import execute
 
 HOME = Path(__file__).resolve().parent / "runs"
 # Fine-tuning against replay, then uniform against AccuACL: the two comparisons a lecture begins with.
-RECORDINGS = (("finetune", "uniform"), ("er", "uniform"), ("er", "accuacl"))
+# Every query of the last one is kept, to play through in Inspect.
+RECORDINGS = (("finetune", "uniform", "last_round"), ("er", "uniform", "last_round"), ("er", "accuacl", "all"))
 
 
-def record(learner: str, strategy: str) -> Path:
-    config = preset_config("digits-demo", learner=learner, strategy=strategy, snapshots="last_round")
+def record(learner: str, strategy: str, snapshots: str) -> Path:
+    config = preset_config("digits-demo", learner=learner, strategy=strategy, snapshots=snapshots)
     stream = prepare(config)
     run = create(config, HOME)
     execute(run)
     save_thumbs(run, stream)
+    project(run)
     # A recording is never taken up again: what only a worker needs stays behind.
     shutil.rmtree(run.path / "tasks")
     for name in ("worker.lock", "status.json"):
@@ -31,10 +35,22 @@ def record(learner: str, strategy: str) -> Path:
     return run.path.rename(HOME / f"recorded-{learner}-{strategy}-digits-s0")
 
 
+def project(run: Run) -> None:
+    """UMAP of every query, so that the first look at a recording waits for nothing."""
+    queries = [q for q in run.history().of(Scored) if run.snapshot(q.task, q.round).exists()]
+    series = tuple(run.snapshot(q.task, q.round) for q in queries)
+    for space in ("features", "fisher"):
+        ask(HOME, Wish(series, tuple(q.task for q in queries), 0, space))
+        projector = Projector(HOME)
+        while projector.step():
+            pass
+    shutil.rmtree(HOME / ".backend")
+
+
 def main() -> None:
     shutil.rmtree(HOME, ignore_errors=True)
-    for learner, strategy in RECORDINGS:
-        print(record(learner, strategy), file=sys.stderr)
+    for learner, strategy, snapshots in RECORDINGS:
+        print(record(learner, strategy, snapshots), file=sys.stderr)
 
 
 if __name__ == "__main__":

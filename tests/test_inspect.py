@@ -12,11 +12,12 @@ import torch
 from safetensors.numpy import save
 from streamlit.testing.v1 import AppTest
 
+from acl import layout
 from acl.config import UserError
 from acl.runs import Run, create
 from acl.whatif import Settings
 from acl.worker import execute
-from app import choose_query, export, figures, gallery, lens, maps, panels, pool, sample_card, sight, state
+from app import choose_query, export, figures, gallery, lens, maps, microscope, panels, pool, sample_card, sight, state
 from app.data import live_run
 from tests.conftest import small_config
 from tests.contexts import make_context
@@ -28,7 +29,7 @@ RECORDED = "recorded-er-accuacl-digits-s0"
 @pytest.fixture(autouse=True)
 def no_backend(monkeypatch, runs):
     runs.mkdir()
-    for module in ("app.state", "app.choose_query"):
+    for module in ("app.state", "app.choose_query", "app.maps"):
         monkeypatch.setattr(f"{module}.RUNS", runs)
     monkeypatch.setattr(sight, "DROPPED", runs / ".snapshots")
     monkeypatch.setattr("acl.backend.ensure", lambda runs: None)
@@ -99,7 +100,7 @@ def test_a_link_with_a_number_that_makes_no_sense_shows_the_recorded(name, value
 
 
 def test_a_query_without_snapshot_shows_the_nearest_and_says_so():
-    test = page(run=RECORDED, task="2", round="1")
+    test = page(run="recorded-er-uniform-digits-s0", task="2", round="1")
     assert test.query_params["task"] == "2" and test.query_params["round"] == "3"
     assert "no snapshot" in test.toast[0].value
 
@@ -187,7 +188,7 @@ def test_nearest_memory_is_nearest():
 def test_large_pools_are_thinned_but_keep_what_matters(monkeypatch):
     here = recorded_sight()
     frame = pool.table(here, pool.choose(here, "accuacl", replace(here.recorded, lambda_=0.0)))
-    monkeypatch.setattr(maps, "MOST_POINTS", 100)
+    monkeypatch.setattr(layout, "MOST_POINTS", 100)
     shown, left_out = maps.thinned(frame, here)
     assert len(shown) == 100 and left_out == len(frame) - 100
     needed = frame[(frame["role"] != "pool") | (frame["change"] != "")]
@@ -198,7 +199,7 @@ def test_large_pools_are_thinned_but_keep_what_matters(monkeypatch):
 
 
 def test_a_pool_too_large_to_draw_is_whole_in_the_gallery(monkeypatch):
-    monkeypatch.setattr(maps, "MOST_POINTS", 60)
+    monkeypatch.setattr(layout, "MOST_POINTS", 60)
     test = page(run=RECORDED)
     assert "are not drawn" in text(test)
     group = next(w for w in test.segmented_control if str(w.key).startswith("group-"))
@@ -207,7 +208,7 @@ def test_a_pool_too_large_to_draw_is_whole_in_the_gallery(monkeypatch):
 
 def test_the_map_is_the_principal_plane():
     here = recorded_sight()
-    x, y = maps.pca(*here.mark, "pca")
+    x, y = maps.pca(*here.mark, "features").T
     h = np.concatenate([s.h.numpy().astype(float) for s in here.context.roles().values()])
     values = np.linalg.svd(h - h.mean(0), compute_uv=False)[:2]
     assert [np.linalg.norm(x), np.linalg.norm(y)] == pytest.approx(values.tolist(), rel=1e-6)
@@ -219,7 +220,7 @@ def test_ids_travel_to_the_browser_whole():
     frame.loc[0, "id"] = 2**62 + 1
     view = lens.View("v", np.zeros(len(frame)), np.zeros(len(frame)), "x", "y")
     blank = [""] * len(frame)
-    data = lens.payload((view, view), frame, {"magnitude": "M"}, lens.Look(blank), blank, blank, [], None, "s")
+    data = lens.payload((view, view), frame, {"magnitude": "M"}, lens.Look(blank), str, [], None, "s")
     assert data["ids"][0] == str(2**62 + 1) and json.dumps(data)
 
 
@@ -235,7 +236,7 @@ def test_the_exported_plane_has_every_sample_and_both_cuts():
     here = recorded_sight()
     choice = pool.choose(here, "accuacl", here.recorded)
     frame = pool.table(here, choice).assign(colour="")
-    figure = export._plane(frame, choice)
+    figure = export._picture(frame, microscope.plane(frame, choice, "distribution", "magnitude"))
     assert sum(len(trace.x) for trace in figure.data) == len(here.context.pool)
     lines = [(shape.x0, shape.y0) for shape in figure.layout.shapes]
     assert lines[0][0] == choice.ranking.cut_on_distribution and lines[1][1] == choice.ranking.cut_on_magnitude

@@ -1,0 +1,124 @@
+"""Two-dimensional pictures of a query: which space, which samples, PCA at once, UMAP that stays where it was.
+
+Only `umap` imports umap-learn (and with it a compiler that needs 20 s): the rest is cheap anywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy import ndarray
+from torch import Tensor
+
+from acl.config import make_config
+from acl.fisher import factors, keep_largest, target
+from acl.projector import Space
+from acl.query import QueryContext
+from acl.seeds import key, uniforms
+
+MOST_POINTS = 10_000
+NEIGHBOURS = 15
+MIN_DIST = 0.1
+# A layout that begins where the last one ended needs fewer steps to settle than one from scratch.
+EPOCHS_FROM_PREVIOUS = 100
+FEWEST = 5
+SHARED_AT_LEAST = 3
+
+
+def vectors(context: QueryContext, space: Space) -> Tensor:
+    """float64 [N, D] in the order pool, labelled, memory: features h, or Fisher embeddings over AccuACL's entries."""
+    roles = [samples for samples in context.roles().values() if len(samples)]
+    if space == "features":
+        return torch.cat([samples.h for samples in roles]).double()
+    kept = keep_largest(target(context).total, make_config({}).dims_per_class * context.n_classes)
+    return torch.cat([a[:, kept.rows] * b[:, kept.dims] for a, b in map(factors, roles)])
+
+
+def ids(context: QueryContext) -> ndarray:
+    """int64 [N] in the order of `vectors`."""
+    return np.concatenate([samples.ids.numpy() for samples in context.roles().values()])
+
+
+def subset(seed: int, ids: ndarray, needed: ndarray, most: int = MOST_POINTS) -> ndarray:
+    """Bool [N]: `needed` and as many others as fit. Which others depends on their ids alone, not on the round."""
+    keep = needed.copy()
+    others = np.nonzero(~needed)[0]
+    room = max(most - int(needed.sum()), 0)
+    keep[others[np.argsort(uniforms(key(seed, "map"), ids[others]), kind="stable")[:room]]] = True
+    return keep
+
+
+def pca(x: Tensor) -> ndarray:
+    """float64 [N, 2]: the first two principal components. A component's sign is arbitrary: its largest weight is +."""
+    x = x - x.mean(0)
+    # The covariance is D × D, however many samples there are.
+    _, axes = torch.linalg.eigh(x.T @ x)
+    axes = axes[:, -2:].flip(1)
+    if axes.shape[1] < 2:
+        axes = torch.cat([axes, torch.zeros_like(axes)], 1)
+    largest = axes.gather(0, axes.abs().argmax(0, keepdim=True))
+    return np.asarray(x @ (axes * torch.where(largest < 0, -1.0, 1.0)))
+
+
+def aligned(xy: ndarray, onto: ndarray, rows: ndarray, places: ndarray) -> ndarray:
+    """`xy` [N, 2] turned, mirrored and moved, never bent or stretched, so that its `rows` lie as near as they can
+    to `places` of `onto` (orthogonal Procrustes)."""
+    here, there = xy[rows], onto[places]
+    u, _, vt = np.linalg.svd((here - here.mean(0)).T @ (there - there.mean(0)))
+    return np.asarray((xy - here.mean(0)) @ (u @ vt) + there.mean(0))
+
+
+def shared(ids: ndarray, previous: Mapping[int, Any]) -> ndarray:
+    """Rows of `ids` that `previous` knows too."""
+    return np.array([row for row, id_ in enumerate(ids.tolist()) if id_ in previous], dtype=np.int64)
+
+
+def beside_neighbours(x: Tensor, known: ndarray, xy: ndarray, missing: ndarray, k: int = 5) -> ndarray:
+    """[missing, 2]: places for samples a layout does not hold, the mean of their k nearest known ones in `x`."""
+    distance = torch.cdist(x[torch.from_numpy(missing)], x[torch.from_numpy(known)])
+    near = distance.topk(min(k, len(known)), largest=False).indices.numpy()
+    return np.asarray(xy[near].mean(1))
+
+
+def umap(x: Tensor, ids: ndarray, seed: int, previous: Mapping[int, tuple[float, float]]) -> ndarray:
+    """float32 [N, 2]. Samples that `previous` (id → place) knows begin there, if they are most of them (the rounds
+    of one task), and the whole is turned onto their places (or onto the PCA), so that the picture does not jump.
+
+    The same call gives the same picture: one thread, seeded.
+    """
+    flat = pca(x)
+    if len(x) < FEWEST:
+        return flat.astype(np.float32)
+    known = shared(ids, previous)
+    fixed = np.array([previous[int(i)] for i in ids[known]], dtype=np.float64).reshape(-1, 2)
+    options: dict[str, Any] = {"init": "pca"}
+    if 2 * len(known) >= len(x):
+        options = {"init": _begun(x, flat, known, fixed).astype(np.float32), "n_epochs": EPOCHS_FROM_PREVIOUS}
+    from umap import UMAP
+
+    xy = UMAP(
+        n_neighbors=min(NEIGHBOURS, len(x) - 1),
+        min_dist=MIN_DIST,
+        random_state=key(seed, "umap") % 2**32,
+        n_jobs=1,
+        **options,
+    ).fit_transform(x.float().numpy())
+    if len(known) >= SHARED_AT_LEAST:
+        return aligned(xy, fixed, known, np.arange(len(known))).astype(np.float32)
+    everyone = np.arange(len(x))
+    return aligned(xy, flat, everyone, everyone).astype(np.float32)
+
+
+def _begun(x: Tensor, flat: ndarray, known: ndarray, fixed: ndarray) -> ndarray:
+    """Where each sample begins: at its previous place, else beside those of its neighbours that have one."""
+    begun = np.empty_like(flat)
+    begun[known] = fixed
+    new = np.setdiff1d(np.arange(len(x)), known)
+    if len(new):
+        # Not all at the same place: a little of the PCA keeps new samples apart.
+        spread = np.ptp(fixed, 0).max() / max(np.ptp(flat, 0).max(), np.finfo(float).tiny)
+        begun[new] = beside_neighbours(x, known, fixed, new) + 0.05 * spread * (flat[new] - flat[new].mean(0))
+    return begun

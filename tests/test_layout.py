@@ -1,0 +1,133 @@
+"""Layouts against independent references: NumPy's SVD, SciPy's Procrustes, scikit-learn's trustworthiness."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from scipy.linalg import orthogonal_procrustes
+from sklearn.manifold import trustworthiness
+
+from acl import layout
+from acl.query import load_snapshot
+from tests.contexts import make_context
+
+QUERIES = Path(__file__).resolve().parent.parent / "assets" / "runs" / "recorded-er-accuacl-digits-s0" / "queries"
+
+
+def query(name: str) -> tuple[torch.Tensor, np.ndarray]:
+    context = load_snapshot(QUERIES / f"{name}.safetensors")
+    return layout.vectors(context, "features"), layout.ids(context)
+
+
+def places(ids: np.ndarray, xy: np.ndarray) -> dict[int, tuple[float, float]]:
+    return {int(i): (float(x), float(y)) for i, (x, y) in zip(ids, xy, strict=True)}
+
+
+@pytest.fixture(scope="module")
+def first() -> tuple[np.ndarray, np.ndarray]:
+    x, ids = query("04-02")
+    return ids, layout.umap(x, ids, 0, {})
+
+
+def test_the_fisher_space_is_the_embedding_over_the_kept_entries():
+    context = make_context(1, n_classes=4, dim=9)
+    p = torch.cat([s.p for s in context.roles().values()]).double()
+    h = torch.cat([s.h for s in context.roles().values()]).double()
+    f = (p * (1 - p))[:, :, None] * h[:, None, :] ** 2
+    n = len(context.pool)
+    target = context.lambda_ * f[-len(context.memory) :].mean(0) + (1 - context.lambda_) * f[:n].mean(0)
+    kept = target.argsort(1, descending=True)[:, :5]
+    expected = torch.stack([f[:, k, kept[k]] for k in range(4)], 1).reshape(len(f), -1)
+    torch.testing.assert_close(layout.vectors(context, "fisher"), expected)
+
+
+def test_pca_is_the_principal_plane():
+    x = torch.randn(50, 7, generator=torch.Generator().manual_seed(0)).double()
+    u, s, _ = np.linalg.svd((x - x.mean(0)).numpy(), full_matrices=False)
+    np.testing.assert_allclose(np.abs(layout.pca(x)), np.abs(u[:, :2] * s[:2]), atol=1e-9)
+    assert layout.pca(x[:, :1]).shape == (50, 2)
+
+
+def test_alignment_is_the_best_rotation():
+    rng = np.random.default_rng(0)
+    onto, xy = rng.normal(size=(30, 2)), rng.normal(size=(40, 2))
+    rows, there = np.arange(5, 25), np.arange(20)
+    here = xy[rows] - xy[rows].mean(0)
+    rotation, _ = orthogonal_procrustes(here, onto[there] - onto[there].mean(0))
+    expected = (xy - xy[rows].mean(0)) @ rotation + onto[there].mean(0)
+    np.testing.assert_allclose(layout.aligned(xy, onto, rows, there), expected)
+    turned = xy @ np.array([[0.0, 1.0], [1.0, 0.0]]) + 7
+    everyone = np.arange(len(xy))
+    np.testing.assert_allclose(layout.aligned(turned, xy, everyone, everyone), xy, atol=1e-12)
+
+
+def test_the_subset_is_the_same_in_every_round():
+    ids = np.arange(0, 3000, 3)
+    needed = ids < 30
+    here = layout.subset(5, ids, needed, 200)
+    assert here.sum() == 200 and here[needed].all()
+    # Ten of those kept are labelled and gone: nobody else but ten new ones come.
+    gone = np.isin(ids, ids[here & ~needed][:10])
+    later = layout.subset(5, ids[~gone], needed[~gone], 200)
+    assert set(ids[here & ~gone]) <= set(ids[~gone][later])
+    assert layout.subset(5, ids, needed, 5)[needed].all()
+
+
+def test_missing_samples_lie_among_their_neighbours():
+    x = torch.tensor([[0.0], [1.0], [2.0], [100.0], [0.4]])
+    known, xy = np.arange(4), np.array([[0.0, 0], [1, 0], [2, 0], [50, 50]])
+    placed = layout.beside_neighbours(x, known, xy, np.array([4]), k=2)
+    np.testing.assert_allclose(placed, [[0.5, 0.0]])
+
+
+def test_umap_keeps_neighbours_together_better_than_pca(first):
+    x, _ = query("04-02")
+    ours = trustworthiness(x, first[1])
+    assert ours > 0.95 and ours > trustworthiness(x, layout.pca(x))
+
+
+def test_umap_is_the_same_every_time(first):
+    x, ids = query("04-02")
+    np.testing.assert_array_equal(layout.umap(x, ids, 0, {}), first[1])
+
+
+def test_layouts_stay_where_those_before_them_were():
+    def moved(xy: np.ndarray, ids: np.ndarray, before: dict[int, tuple[float, float]]) -> float:
+        rows = layout.shared(ids, before)
+        return float(np.median(np.linalg.norm(xy[rows] - [before[int(i)] for i in ids[rows]], axis=1)))
+
+    chained, free, trusted = 0.0, 0.0, []
+    for task in (1, 2, 3):
+        before: dict[int, tuple[float, float]] = {}
+        for round_ in (1, 2, 3):
+            x, ids = query(f"{task:02d}-{round_:02d}")
+            xy = layout.umap(x, ids, 0, before)
+            if before:
+                chained += moved(xy, ids, before)
+                free += moved(layout.umap(x, ids, 0, {}), ids, before)
+                trusted.append(trustworthiness(x, xy))
+            before = places(ids, xy)
+    assert chained < 0.5 * free
+    assert min(trusted) > 0.95
+
+
+def test_the_next_task_is_turned_onto_the_memory_it_shares():
+    x, ids = query("05-01")
+    known = load_snapshot(QUERIES / "04-03.safetensors")
+    last = layout.umap(layout.vectors(known, "features"), layout.ids(known), 0, {})
+    before = places(layout.ids(known), last)
+    rows = layout.shared(ids, before)
+    assert 3 <= len(rows) < len(ids) / 2
+    xy = layout.umap(x, ids, 0, before)
+    onto = np.array([before[int(i)] for i in ids[rows]])
+    # Nothing is left to gain by turning it once more.
+    np.testing.assert_allclose(layout.aligned(xy, onto, rows, np.arange(len(rows)))[rows], xy[rows], atol=1e-3)
+
+
+@pytest.mark.parametrize("n", [1, 2, 4, 6])
+def test_a_handful_of_samples_has_a_picture_too(n):
+    x = torch.randn(n, 3, generator=torch.Generator().manual_seed(1)).double()
+    assert np.isfinite(layout.umap(x, np.arange(n), 0, {})).all()

@@ -1,0 +1,214 @@
+"""The projector: asked and answering through files; as a process that is killed; and where it may not write."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from acl import layout, projector
+from acl.projector import Keeper, Projector, Wish
+from acl.query import load_snapshot
+from tests.contexts import make_context
+from tests.tools import wait_for
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """PCA in the place of UMAP, and what each layout began from."""
+    begun: list[int] = []
+
+    def pca(x, ids, seed, previous):
+        begun.append(len(previous))
+        return layout.pca(x).astype(np.float32)
+
+    monkeypatch.setattr(layout, "umap", pca)
+    return begun
+
+
+def make_wish(runs: Path, place: int = 0, tasks: tuple[int, ...] = (1, 1, 2, 2), run: str = "some-run") -> Wish:
+    folder = runs / run / "queries"
+    folder.mkdir(parents=True, exist_ok=True)
+    series = tuple(folder / f"{task:02d}-{round_:02d}.safetensors" for round_, task in enumerate(tasks))
+    for seed, path in enumerate(series):
+        if not path.exists():
+            make_context(seed, pool=30).save(path)
+    return Wish(series, tasks, place, "features")
+
+
+def work(projector_: Projector) -> int:
+    steps = 0
+    while projector_.step():
+        steps += 1
+    return steps
+
+
+def test_a_layout_lies_beside_its_snapshot_and_names_every_sample(runs, quick):
+    wish = make_wish(runs)
+    projector.ask(runs, wish)
+    assert Projector(runs).step()
+    path = projector.found(runs, wish)
+    assert path == wish.snapshot.parent / "01-00.umap.parquet"
+    ids, xy = projector.load(path, wish.snapshot)
+    context = load_snapshot(wish.snapshot)
+    assert ids.tolist() == layout.ids(context).tolist()
+    np.testing.assert_allclose(xy, layout.pca(layout.vectors(context, "features")), rtol=1e-5, atol=1e-6)
+    assert not projector.wishes(runs)
+
+
+def test_a_task_is_laid_out_from_its_first_round_and_the_rest_ahead(runs, quick):
+    wish = make_wish(runs, place=1, tasks=(1, 1, 1, 2))
+    projector.ask(runs, wish)
+    one = Projector(runs)
+    assert one.step() and one.step() and not projector.wishes(runs)
+    assert quick[0] == 0 and quick[1] > 0
+    work(one)
+    assert all(snapshot.with_suffix(".umap.parquet").exists() for snapshot in wish.series)
+
+
+def test_who_asks_comes_before_what_is_done_ahead(runs, quick):
+    first, other = make_wish(runs), make_wish(runs, run="other-run")
+    projector.ask(runs, first)
+    one = Projector(runs)
+    one.step()
+    projector.ask(runs, other)
+    one.step()
+    assert projector.found(runs, other) and not first.series[1].with_suffix(".umap.parquet").exists()
+
+
+def test_a_layout_of_another_snapshot_is_not_taken_for_ours(runs, quick):
+    wish = make_wish(runs)
+    projector.ask(runs, wish)
+    work(Projector(runs))
+    path = projector.found(runs, wish)
+    make_context(77, pool=30).save(wish.snapshot)
+    assert projector.load(path, wish.snapshot) is None
+    projector.ask(runs, wish)
+    Projector(runs).step()
+    assert projector.load(path, wish.snapshot) is not None
+
+
+def test_a_garbled_layout_is_made_again(runs, quick):
+    wish = make_wish(runs)
+    path = wish.snapshot.with_suffix(".umap.parquet")
+    path.write_bytes(b"garbage")
+    assert projector.load(path, wish.snapshot) is None
+    projector.ask(runs, wish)
+    Projector(runs).step()
+    assert projector.load(path, wish.snapshot) is not None
+
+
+def test_the_layout_of_a_snapshot_elsewhere_is_kept_by_the_backend(runs, quick, tmp_path):
+    runs.mkdir()
+    wish = make_wish(tmp_path / "elsewhere")
+    projector.ask(runs, wish)
+    Projector(runs).step()
+    assert projector.found(runs, wish).is_relative_to(runs / ".backend")
+    assert not wish.snapshot.with_suffix(".umap.parquet").exists()
+
+
+def test_a_run_that_cannot_be_written_still_gets_its_layout(runs, quick, monkeypatch):
+    wish = make_wish(runs)
+    write = projector.replace_file
+
+    def full(path, *args, **kwargs):
+        if path.parent == wish.snapshot.parent:
+            raise OSError(28, "No space left on device")
+        write(path, *args, **kwargs)
+
+    monkeypatch.setattr(projector, "replace_file", full)
+    projector.ask(runs, wish)
+    Projector(runs).step()
+    assert projector.found(runs, wish).is_relative_to(runs / ".backend")
+
+
+def test_a_damaged_snapshot_is_refused_with_a_sentence_and_only_that_one(runs, quick):
+    wish = make_wish(runs, place=1)
+    wish.series[0].write_bytes(b"nothing")
+    projector.ask(runs, wish)
+    work(Projector(runs))
+    assert projector.found(runs, wish)
+    broken = Wish(wish.series, wish.tasks, 0, "features")
+    projector.ask(runs, broken)
+    Projector(runs).step()
+    assert "not a readable safetensors" in projector.trouble(runs, broken) and not projector.wishes(runs)
+    make_context(0, pool=30).save(wish.series[0])
+    assert projector.trouble(runs, broken) == ""
+
+
+@pytest.mark.parametrize("request_", ["{}", "[", '{"series": ["x"], "tasks": [1], "place": 3, "space": "features"}'])
+def test_a_request_that_makes_no_sense_is_dropped(runs, request_):
+    folder = projector.home(runs) / "requests"
+    folder.mkdir(parents=True)
+    (folder / "some.json").write_text(request_)
+    assert Projector(runs).step() and not projector.wishes(runs)
+
+
+def test_the_wish_of_a_deleted_run_is_dropped(runs):
+    wish = make_wish(runs)
+    projector.ask(runs, wish)
+    shutil.rmtree(runs / "some-run")
+    assert Projector(runs).step() and not projector.wishes(runs)
+
+
+# -- the process -------------------------------------------------------------------------------------
+
+
+def test_the_process_is_started_when_asked_replaced_when_killed_and_ends_with_its_keeper(runs):
+    wish = make_wish(runs, tasks=(1,))
+    keeper = Keeper(runs)
+    keeper.tick()
+    assert keeper.process is None
+    projector.ask(runs, wish)
+    keeper.tick()
+    first = keeper.process
+    os.kill(first.pid, signal.SIGKILL)
+
+    def answered():
+        keeper.tick()
+        return projector.found(runs, wish)
+
+    try:
+        wait_for(answered, 180)
+        assert keeper.process.pid != first.pid and projector.load(answered(), wish.snapshot)
+    finally:
+        keeper.end()
+
+
+def test_a_process_that_dies_every_time_is_given_up_with_a_sentence(runs, monkeypatch):
+    wish = make_wish(runs)
+    projector.ask(runs, wish)
+    started = []
+
+    def broken(command, **kwargs):
+        started.append(command)
+        return real([sys.executable, "-c", "raise SystemExit(1)"], **kwargs)
+
+    real = subprocess.Popen
+    monkeypatch.setattr(projector.subprocess, "Popen", broken)
+    keeper = Keeper(runs)
+
+    def given_up():
+        keeper.tick()
+        return projector.trouble(runs, wish)
+
+    assert "ended 3 times" in wait_for(given_up)
+    assert len(started) == 3 and not projector.wishes(runs)
+
+
+def test_neither_the_backend_nor_asking_brings_the_compiler():
+    code = "import sys, acl.backend, acl.projector; print({'torch', 'umap', 'numba'} & set(sys.modules))"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "set()"
+
+
+def test_the_page_imports_no_compiler():
+    code = "import sys, app.maps; print({'umap', 'numba'} & set(sys.modules))"
+    root = Path(__file__).resolve().parent.parent
+    answer = subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, cwd=root, check=True)
+    assert answer.stdout.strip() == "set()"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -14,6 +14,9 @@ from acl.config import UserError
 from acl.fisher import Information, Kept, keep_largest
 from acl.query import QueryContext
 from acl.strategies.accuacl import choose
+
+LAMBDA_TOLERANCE = 0.002
+Ranges = tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True)
@@ -51,14 +54,14 @@ class Ranking:
 class Reason:
     """Where a sample stands. Ranks count from 1; by_magnitude is its place among the candidates, None if it is none.
 
-    ranges: the λ, lowest and highest tried, between which it is picked.
+    ranges: the λ, lowest and highest, between which it is picked.
     """
 
     by_distribution: int
     by_magnitude: int | None
     candidates: int
     n: int
-    ranges: tuple[tuple[float, float], ...]
+    ranges: Ranges
 
 
 class Microscope:
@@ -96,10 +99,29 @@ class Microscope:
         return rows
 
 
-def why(
-    position: int, ranking: Ranking, ribbon: Bool[Tensor, "lambdas pool"] | None = None, lambdas: Sequence[float] = ()
-) -> Reason:
-    """Where the sample at this position of the pool stands, and at which λ it would be picked."""
+def ranges(picked: Sequence[bool], lambdas: Sequence[float], picked_at: Callable[[float], bool]) -> Ranges:
+    """Between which λ a sample is picked, from what was tried (`picked` at `lambdas`, ascending); each end is then
+    sought more closely by halving."""
+
+    def end(inside: float, outside: float) -> float:
+        while abs(outside - inside) > LAMBDA_TOLERANCE:
+            middle = (inside + outside) / 2
+            inside, outside = (middle, outside) if picked_at(middle) else (inside, middle)
+        return inside
+
+    found, last = [], len(lambdas) - 1
+    for here, group in groupby(range(len(lambdas)), key=lambda step: picked[step]):
+        steps = list(group)
+        if here:
+            low, high = steps[0], steps[-1]
+            left = end(lambdas[low], lambdas[low - 1]) if low > 0 else lambdas[low]
+            right = end(lambdas[high], lambdas[high + 1]) if high < last else lambdas[high]
+            found.append((left, right))
+    return tuple(found)
+
+
+def why(position: int, ranking: Ranking, picked_between: Ranges = ()) -> Reason:
+    """Where the sample at this position of the pool stands, and at which λ it would be picked (see `ranges`)."""
     d, m = ranking.distribution, ranking.magnitude
     candidates = ranking.candidates.tolist()
     # Positions are in order of id: an equal score at a lower position comes first.
@@ -108,13 +130,7 @@ def why(
     if position in candidates:
         among = ranking.candidates.sort().values
         by_magnitude = 1 + _before(m[among], int((among == position).nonzero()[0, 0]))
-    column = [] if ribbon is None else list(zip(ribbon[:, position].tolist(), lambdas, strict=True))
-    ranges = []
-    for picked, group in groupby(column, key=lambda step: step[0]):
-        values = [lambda_ for _, lambda_ in group]
-        if picked:
-            ranges.append((values[0], values[-1]))
-    return Reason(by_distribution, by_magnitude, len(candidates), len(ranking.picked), tuple(ranges))
+    return Reason(by_distribution, by_magnitude, len(candidates), len(ranking.picked), picked_between)
 
 
 def _before(scores: Float64[Tensor, " n"], place: int) -> int:
@@ -139,10 +155,10 @@ def sentence(reason: Reason) -> str:
     return f"{said}; {_enters(reason.ranges)}."
 
 
-def _enters(ranges: Sequence[tuple[float, float]]) -> str:
-    if not ranges:
+def _enters(between: Ranges) -> str:
+    if not between:
         return "no λ would pick it"
-    return "it enters at " + " or ".join(map(_range, ranges))
+    return "it enters at " + " or ".join(map(_range, between))
 
 
 def _range(between: tuple[float, float]) -> str:

@@ -11,6 +11,7 @@ from acl.control import ACTIVE
 from acl.events import History, Scored
 from acl.runs import Run, list_runs
 from app import data, words
+from app.pool import HERO
 from app.sight import Sight, keep_dropped, queries_of, sight_of_file, sight_of_run, why_none
 from app.state import POLL_S, RECORDED, RUNS, shown_run
 
@@ -60,7 +61,9 @@ def _choose_run() -> Run | None:
     runs = {run.id: run for run in list_runs(RUNS, RECORDED)}
     current = shown_run()
     if current is None:
-        current = next((run for run in list_runs(RECORDED)), None)
+        # A newcomer sees the method this page is about.
+        recorded = list_runs(RECORDED)
+        current = next((run for run in recorded if run.config.strategy == HERO), next(iter(recorded), None))
     if current is None:
         return None
     runs.setdefault(current.id, current)
@@ -68,7 +71,7 @@ def _choose_run() -> Run | None:
     if st.session_state.get(key) != current.id:
         st.session_state[key] = current.id
     chosen = st.selectbox(
-        "Run", list(runs), format_func=lambda id_: _run_name(runs[id_]), key=key, width=420,
+        "Run", list(runs), format_func=lambda id_: _run_name(runs[id_]), key=key, width=310,
         label_visibility="collapsed", on_change=_change_run,
     )  # fmt: skip
     return runs[chosen]
@@ -112,7 +115,7 @@ def _choose_query(run: Run, queries: list[Scored]) -> Scored:
     )  # fmt: skip
     if len(places) > 1:
         st.select_slider(
-            "Query", [_written(p) for p in places], key=key, width=260,
+            "Query", [_written(p) for p in places], key=key, width=160,
             format_func=lambda text: "task {} · round {}".format(*text.split(".")),
             label_visibility="collapsed",
         )  # fmt: skip

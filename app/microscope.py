@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import streamlit as st
-import torch
 
 from acl.config import FULL, UserError
 from acl.events import History
@@ -79,31 +78,31 @@ def _what_if(sight: Sight) -> tuple[Settings, str]:
         own = sight.strategy or HERO
         first = url.get("strategy", own)
         strategy = st.selectbox(
-            "Strategy shown", names, names.index(first) if first in names else names.index(own), width=170,
+            "Strategy shown", names, names.index(first) if first in names else names.index(own), width=150,
             format_func=words.strategy, key=f"strategy-{key}", help="Ask another strategy about the same pool.",
         )  # fmt: skip
         fixed = strategy != HERO
         reason = f" {words.strategy(strategy)} does not use it." if fixed else ""
         no_past = not len(context.memory)
         weight = st.slider(
-            "λ, weight of the past", 0.0, 1.0, _number(url.get("lambda"), recorded.lambda_, 0.0, 1.0), 0.01, width=240,
+            "λ, weight of the past", 0.0, 1.0, _number(url.get("lambda"), recorded.lambda_, 0.0, 1.0), 0.01, width=200,
             key=f"lambda-{key}", disabled=fixed or no_past,
             help=words.HELP["λ"] + (" The memory is empty in the first task: no effect." if no_past else reason),
         )  # fmt: skip
         n = st.number_input(
             "Picks n", 1, len(context.pool), int(_number(url.get("n"), recorded.n, 1, len(context.pool))),
-            key=f"n-{key}", width=110, help=words.HELP["n"],
+            key=f"n-{key}", width=95, help=words.HELP["n"],
         )  # fmt: skip
         most_dims = max(context.pool.h.shape[1], recorded.dims_per_class)
         dims = st.number_input(
             "Dims per class", 1, most_dims, int(_number(url.get("dims"), recorded.dims_per_class, 1, most_dims)),
-            key=f"dims-{key}", disabled=fixed, width=120, help=words.HELP["dims"] + reason,
+            key=f"dims-{key}", disabled=fixed, width=115, help=words.HELP["dims"] + reason,
         )  # fmt: skip
         most = len(context.pool) / n
         first_over = min(_number(url.get("oversample"), recorded.oversample, 1.0, most), most)
         options = sorted({*(o for o in OVERSAMPLES if o < most), min(recorded.oversample, most), first_over, most})
         over = st.select_slider(
-            "Oversample", options, first_over, key=f"over-{key}-{n}", disabled=fixed, width=200,
+            "Oversample", options, first_over, key=f"over-{key}-{n}", disabled=fixed, width=150,
             format_func=lambda o: _oversample_name(o, most), help=words.HELP["oversample"] + reason,
         )  # fmt: skip
     if abs(weight - recorded.lambda_) < SAME_LAMBDA:
@@ -325,9 +324,8 @@ def _why(sight: Sight, choice: Choice, settings: Settings, opened: int) -> str:
     found = (ids == opened).nonzero()
     if choice.strategy != HERO or not len(found):
         return ""
-    lambdas, picked = panels.ribbon_here(sight, settings) if len(sight.context.memory) else ([], None)
-    picked = None if picked is None else torch.from_numpy(picked)
-    return sentence(why(int(found[0, 0]), choice.ranking, picked, lambdas))
+    position = int(found[0, 0])
+    return sentence(why(position, choice.ranking, panels.picked_between_here(sight, settings, position)))
 
 
 def _remember(

@@ -15,7 +15,7 @@ from acl.config import FULL, RunConfig
 from acl.events import Bought, History
 from acl.fisher import mean_embedding
 from acl.registry import choices
-from acl.whatif import Settings
+from acl.whatif import Ranges, Settings, ranges
 from app import data, figures, palette, words
 from app.gallery import Card, cards_html
 from app.pool import Choice
@@ -236,6 +236,26 @@ def ribbon(
 
 def ribbon_here(sight: Sight, settings: Settings) -> tuple[list[float], np.ndarray]:
     return ribbon(*sight.mark, settings.n, settings.dims_per_class, settings.oversample, steps(sight, settings))
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def picked_between(
+    path: str, changed_ns: int, position: int, n: int, dims_per_class: int, oversample: float, count: int
+) -> Ranges:
+    """The λ between which AccuACL picks the sample at this position of the pool."""
+    scope = microscope(path, changed_ns)
+    lambdas, picked = ribbon(path, changed_ns, n, dims_per_class, oversample, count)
+    return ranges(
+        picked[:, position].tolist(), lambdas,
+        lambda value: position in scope.rank(Settings(value, n, dims_per_class, oversample)).picked,
+    )  # fmt: skip
+
+
+def picked_between_here(sight: Sight, settings: Settings, position: int) -> Ranges:
+    if not len(sight.context.memory):
+        return ()
+    rest = (settings.n, settings.dims_per_class, settings.oversample, steps(sight, settings))
+    return picked_between(*sight.mark, position, *rest)
 
 
 def ribbon_figure(sight: Sight, settings: Settings) -> figures.go.Figure:

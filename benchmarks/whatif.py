@@ -1,19 +1,26 @@
 """How fast the Inspect page's what-if answers, and what each part of it costs beside a query asked from the start.
 
+"the whole page" is all of the server's work for one move of the λ slider: re-ranking, table, payload, figure.
+
 python benchmarks/whatif.py  → a table on stdout
 """
 
 from __future__ import annotations
 
+import logging
+import os
 import statistics
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import torch
+from streamlit.testing.v1 import AppTest
 
+from acl import backend
 from acl.query import QueryContext, Samples
 from acl.strategies.accuacl import AccuACL
 from acl.whatif import Microscope, Settings
@@ -44,6 +51,27 @@ def milliseconds(what: Callable[[], object]) -> list[float]:
     return times
 
 
+def moves_of_the_slider(asked: QueryContext) -> Callable[[], object]:
+    """The Inspect page on a snapshot file; each call moves λ once."""
+    runs = Path(tempfile.mkdtemp())
+    os.environ["ACL_RUNS"] = str(runs)
+    asked.save(runs / "asked.safetensors")
+    from app import sight
+
+    sight.DROPPED = runs / ".snapshots"
+    test = AppTest.from_file(str(Path("app/main.py").resolve()), default_timeout=100)
+    test.query_params["snapshot"] = sight.keep_dropped((runs / "asked.safetensors").read_bytes(), None)
+    test.switch_page(str(Path("pages/inspect.py").resolve())).run()
+    lambdas = iter([step / 100 for step in range(1, 100)])
+
+    def move() -> None:
+        slider = next(widget for widget in test.slider if str(widget.key).startswith("lambda"))
+        slider.set_value(next(lambdas)).run()
+        assert not test.exception
+
+    return move
+
+
 def main() -> None:
     print(f"| classes | what | median ms | worst ms of {REPEATS} | of a query from the start |")
     print("|---|---|---|---|---|")
@@ -53,7 +81,9 @@ def main() -> None:
         lambdas = iter([step / (REPEATS + 1) for step in range(1, REPEATS + 1)])
         whole = milliseconds(lambda: AccuACL().select(replace(asked)))  # noqa: B023
         again = milliseconds(lambda: scope.rank(Settings(next(lambdas), N, 5, 2.0)))  # noqa: B023
-        for name, times in (("a query from the start", whole), ("what-if: another λ", again)):
+        page = milliseconds(moves_of_the_slider(asked))
+        rows = (("a query from the start", whole), ("what-if: another λ", again), ("the whole page, another λ", page))
+        for name, times in rows:
             ratio = statistics.median(times) / statistics.median(whole)
             print(f"| {n_classes} | {name} | {statistics.median(times):.0f} | {max(times):.0f} | {ratio:.2f} |")
 
@@ -61,4 +91,7 @@ def main() -> None:
 if __name__ == "__main__":
     if not Path("acl").is_dir():
         sys.exit("Run me from the project's root.")
+    logging.disable(logging.WARNING)
+    # The page alone is measured: no backend, so no UMAP is worked out beside it.
+    backend.ensure = lambda runs: None
     main()

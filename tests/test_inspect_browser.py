@@ -11,11 +11,17 @@ import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
+from safetensors.numpy import save_file
 
-from acl.runs import Run
+from acl.control import request
+from acl.presets import preset_config
+from acl.runs import Run, create
+from acl.worker import execute
 from app import data
 from app.state import RECORDED
 from tests.browser import App, browser_page, running_app
+from tests.conftest import small_config
+from tests.contexts import make_context
 from tests.tools import wait_for
 
 pytestmark = pytest.mark.e2e
@@ -127,6 +133,80 @@ def test_a_picture_can_be_taken_away(app):
             dialog.get_by_role("button", name="CSV").click()
         assert waiting.value.suggested_filename.endswith(".csv")
         with page.expect_download() as waiting:
-            dialog.get_by_role("button", name="Target (HTML)").click()
+            dialog.get_by_role("button", name="Target", exact=True).click()
         html = Path(waiting.value.path()).read_text("utf-8")
         assert "Plotly.newPlot" in html and 'src="http' not in html
+
+
+MAP = "root => [root.lens.plots[1].view.x_name, Object.fromEntries(root.lens.ids.map((id, i) =>\
+  [id, [root.lens.plots[1].x[i], root.lens.plots[1].y[i]]]))]"
+
+
+def finished_run(app: App) -> Run:
+    run = create(small_config(), app.runs)
+    execute(run)
+    return run
+
+
+def map_of(page: Page) -> tuple[str, dict[str, list[float]]]:
+    return page.locator(".lens").evaluate(MAP)
+
+
+def test_umap_takes_the_place_of_pca_and_the_next_round_hardly_moves_it(app):
+    run = finished_run(app)
+    with browser_page() as page:
+        page.goto(f"{app.url}/inspect?run={run.id}&task=2&round=1")
+        expect(page.locator(".lens .plot").first).to_be_visible()
+        assert map_of(page)[0] == "1st principal component"
+        expect(page.get_by_text("PCA until UMAP is ready")).to_be_visible()
+        wait_for(lambda: map_of(page)[0].startswith("UMAP"), 180)
+        expect(page.get_by_text("PCA until UMAP is ready")).to_have_count(0)
+        before = map_of(page)[1]
+        page.locator(".st-key-later button:visible").click()
+        expect(page).to_have_url(re.compile("round=2"))
+        wait_for(lambda: map_of(page)[0].startswith("UMAP") and map_of(page)[1] != before, 60)
+        now = map_of(page)[1]
+        both = sorted(before.keys() & now.keys())
+        old, new = (np.array([places[i] for i in both]) for places in (before, now))
+        assert np.median(np.linalg.norm(new - old, axis=1)) < 0.5 * np.linalg.norm(old.std(0))
+
+
+def test_play_goes_through_the_queries(app):
+    with browser_page() as page:
+        page.goto(f"{app.url}/inspect?run={NAME}&task=1&round=1")
+        expect(page.locator(".lens .plot").first).to_be_visible()
+        page.get_by_text("Play", exact=True).click()
+        expect(page).to_have_url(re.compile("task=1&round=2"))
+        expect(page).to_have_url(re.compile("task=2&round=1"))
+        page.get_by_text("Play", exact=True).click()
+
+
+def test_follow_live_stays_on_the_newest_query(app):
+    run = create(preset_config("digits-demo", snapshots="all"), app.runs)
+    request(run.path, mode="play", until=(1, 1, "evaluate"))
+    with browser_page() as page:
+        page.goto(f"{app.url}/inspect?run={run.id}")
+        expect(page).to_have_url(re.compile("task=1&round=1"))
+        page.get_by_text("Follow live").click()
+        expect(page.get_by_role("switch", name="Follow live")).to_be_checked()
+        request(run.path, mode="play", until=(2, 1, "evaluate"))
+        expect(page).to_have_url(re.compile("task=2&round=1"))
+        expect(page.locator(".st-key-inspect-header")).to_contain_text("task 2 · round 1")
+    request(run.path, mode="stop")
+
+
+def test_a_snapshot_of_somebody_elses_can_be_dropped_in(app, tmp_path):
+    make_context(3, pool=40, n=4).save(tmp_path / "theirs.safetensors")
+    images = np.arange(40 * 8 * 8, dtype=np.uint8).reshape(40, 8, 8, 1)
+    save_file({"ids": 3 * np.arange(40), "images": images}, tmp_path / "pictures.safetensors")
+    with browser_page() as page:
+        opened(app, page)
+        page.get_by_role("button", name="Snapshot file").click()
+        files = page.locator("input[type=file]")
+        files.nth(0).set_input_files(tmp_path / "theirs.safetensors")
+        files.nth(1).set_input_files(tmp_path / "pictures.safetensors")
+        page.get_by_role("button", name="Look at it").click()
+        expect(page.get_by_text("Why these 4?")).to_be_visible()
+        expect(page).to_have_url(re.compile("snapshot="))
+        expect(page.locator(".cards button")).to_have_count(4)
+        expect(page.locator(".cards button [style*='data:image']")).to_have_count(4)

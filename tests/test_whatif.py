@@ -9,7 +9,7 @@ import torch
 
 from acl.config import UserError
 from acl.strategies.accuacl import AccuACL
-from acl.whatif import Microscope, Settings, sentence, why
+from acl.whatif import Microscope, Settings, ranges, sentence, why
 from tests.contexts import make_context, with_duplicates
 
 CASES = [
@@ -70,23 +70,48 @@ def test_the_cuts_let_exactly_the_picks_through():
 
 
 @pytest.mark.parametrize(
-    ("column", "expected"),
+    ("between", "expected"),
     [
-        ([1, 1, 0, 0, 0], "it enters at λ ≤ 0.25."),
-        ([0, 0, 0, 1, 1], "it enters at λ ≥ 0.75."),
-        ([0, 1, 1, 0, 0], "it enters at λ from 0.25 to 0.50."),
-        ([1, 0, 1, 0, 0], "it enters at λ ≤ 0.00 or λ = 0.50."),
-        ([0, 0, 0, 0, 0], "no λ would pick it."),
+        (((0.0, 0.25),), "it enters at λ ≤ 0.25."),
+        (((0.75, 1.0),), "it enters at λ ≥ 0.75."),
+        (((0.25, 0.5),), "it enters at λ from 0.25 to 0.50."),
+        (((0.0, 0.0), (0.5, 0.5)), "it enters at λ ≤ 0.00 or λ = 0.50."),
+        (((0.0, 1.0),), "it enters at every λ."),
+        ((), "no λ would pick it."),
     ],
 )
-def test_a_sentence_says_at_which_lambda_a_sample_enters(column, expected):
+def test_a_sentence_says_at_which_lambda_a_sample_enters(between, expected):
     context = CASES[0]
     ranking = Microscope(context).rank(recorded(context))
     position = next(i for i in range(len(context.pool)) if i not in ranking.picked.tolist())
-    ribbon = torch.zeros(5, len(context.pool), dtype=torch.bool)
-    ribbon[:, position] = torch.tensor(column, dtype=torch.bool)
-    reason = why(position, ranking, ribbon, [0.0, 0.25, 0.5, 0.75, 1.0])
-    assert sentence(reason).endswith(expected)
+    assert sentence(why(position, ranking, between)).endswith(expected)
+
+
+def test_the_ends_of_a_range_are_sought_between_the_values_tried():
+    def picked_at(value: float) -> bool:
+        return value <= 0.137 or 0.41 <= value <= 0.58
+
+    lambdas = [step / 20 for step in range(21)]
+    (none, first), (second, third) = ranges([picked_at(v) for v in lambdas], lambdas, picked_at)
+    assert none == 0 and (first, second, third) == pytest.approx((0.137, 0.41, 0.58), abs=0.002)
+    assert all(picked_at(v) for v in (first, second, third))
+    assert ranges([True] * 21, lambdas, picked_at) == ((0.0, 1.0),)
+    assert ranges([False] * 21, lambdas, picked_at) == ()
+
+
+@pytest.mark.parametrize("context", CASES[:3])
+def test_the_ranges_of_a_sample_agree_with_accuacl_at_their_ends(context):
+    settings, scope, lambdas = recorded(context, 3, 1.5), Microscope(context), [0.0, 0.25, 0.5, 0.75, 1.0]
+    ribbon = scope.ribbon(settings, lambdas)
+    for position in range(len(context.pool)):
+        id_ = int(context.pool.ids[position])
+
+        def picked_at(value: float, position: int = position) -> bool:
+            return position in scope.rank(replace(settings, lambda_=value)).picked
+
+        for low, high in ranges(ribbon[:, position].tolist(), lambdas, picked_at):
+            assert id_ in asked_anew(context, replace(settings, lambda_=low))
+            assert id_ in asked_anew(context, replace(settings, lambda_=high))
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,9 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -71,6 +73,20 @@ def _parser() -> Parser:
     sub.add_argument("run", metavar="RUN", help="an id or a folder")
     sub.add_argument("--data", metavar="PATH", help="where the run's own images lie now, if they or the run moved")
     _data_dir_option(sub)
+    sub.add_argument("--quiet", action="store_true", help="no progress bar")
+    runs_option(sub)
+
+    sub = add("fork", _fork, "go on from a query of a run with other settings; prints what run prints")
+    sub.add_argument("run", metavar="RUN", help="an id or a folder")
+    sub.add_argument(
+        "--at", required=True, metavar="TASK.ROUND", help="just before this query; round 0: a task's start"
+    )
+    _set_option(sub)
+    sub.add_argument("--quiet", action="store_true", help="no progress bar")
+    runs_option(sub)
+
+    sub = add("verify", _verify, "work a run out again and compare bit for bit; exit code 1 where it differs")
+    sub.add_argument("run", metavar="RUN", help="an id or a folder")
     sub.add_argument("--quiet", action="store_true", help="no progress bar")
     runs_option(sub)
 
@@ -174,19 +190,50 @@ def _resume(arguments: argparse.Namespace) -> None:
     _work(run, arguments.quiet)
 
 
-def _work(run: Any, quiet: bool) -> None:
+def _fork(arguments: argparse.Namespace) -> None:
+    from acl.fork import fork, parse_place
+    from acl.runs import find_run
+
+    run = find_run(arguments.run, arguments.runs)
+    child = fork(run, parse_place(arguments.at), _changes(arguments.changes), arguments.runs)
+    _work(child, arguments.quiet)
+
+
+def _verify(arguments: argparse.Namespace) -> None:
+    from acl.runs import find_run
+    from acl.verify import keep, verify
+
+    run = find_run(arguments.run, arguments.runs)
+    with _progress(run.id, arguments.quiet) as show:
+        verdict = verify(run, show)
+    keep(run, verdict)
+    print(json.dumps({"run": run.id, **asdict(verdict)}))
+    if verdict.difference:
+        print(f"acl: {verdict.difference}.", file=sys.stderr)
+        raise SystemExit(1)
+
+
+@contextmanager
+def _progress(name: str, quiet: bool) -> Iterator[Callable[[Any, Any], None]]:
+    """A bar on stderr, and what moves it."""
     from tqdm import tqdm
 
     from acl.events import Epoch
-    from acl.worker import execute
 
-    with tqdm(total=1000, disable=quiet, desc=run.id, bar_format="{desc} {percentage:3.0f}%|{bar}| {postfix}") as bar:
+    with tqdm(total=1000, disable=quiet, desc=name, bar_format="{desc} {percentage:3.0f}%|{bar}| {postfix}") as bar:
 
         def show(loop: Any, event: Any) -> None:
             if isinstance(event, Epoch):
                 bar.postfix = f"task {event.task}, round {event.round}, loss {event.loss:.3f}"
             bar.update(int(1000 * loop.progress) - bar.n)
 
+        yield show
+
+
+def _work(run: Any, quiet: bool) -> None:
+    from acl.worker import execute
+
+    with _progress(run.id, quiet) as show:
         status = execute(run, show)
     if status.state != "finished":
         raise UserError(f"Run {run.id} was stopped before its end: acl resume {run.id} goes on.")

@@ -140,6 +140,11 @@ class RunConfig(BaseModel):
         description="BAIT looks only at this many of each sample's most probable classes; empty looks at all (exact).",
         json_schema_extra={"group": "strategy"},
     )
+    label_noise: float = Field(
+        0.0, ge=0, lt=1, allow_inf_nan=False, title="Label noise",
+        description="Share of the labels that are wrong: another class of the task, drawn for each sample.",
+        json_schema_extra={"group": "budget"},
+    )  # fmt: skip
     data: str = Field(
         "",
         title="Own images",
@@ -333,12 +338,6 @@ class RunConfig(BaseModel):
     def rounds(self) -> int:
         """Query rounds of one task (0 where every label is given at once)."""
         return 0 if self.strategy == FULL else -(-(self.n_end - self.n_start) // self.n_query)
-
-    def labels_at(self, round_: int, pool: int) -> int:
-        """Labels a task of `pool` samples holds when `round_` (0 = first labels) has been bought."""
-        if self.strategy == FULL:
-            return pool
-        return min(self.n_start + round_ * self.n_query, self.n_end)
 
     def to_json(self) -> str:
         return json.dumps(self.model_dump(by_alias=True), indent=1)

@@ -7,7 +7,8 @@ tabs or a missed look change nothing. Every request raises `seq`; the worker rep
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from acl.events import PHASES, Position
 from acl.files import disk_trouble, locked, read_json, write_json
+from acl.steering import Choice
 
 Mode = Literal["play", "pause", "stop"]
 State = Literal["queued", "starting", "playing", "paused", "finished", "stopped", "failed"]
@@ -30,18 +32,25 @@ def as_position(target: Target | None) -> Position | None:
 
 @dataclass(frozen=True)
 class Control:
-    """until: hold when this (task, round, phase) is done; pace: least seconds a phase takes, for the eye."""
+    """until: hold when this (task, round, phase) is done; pace: least seconds a phase takes, for the eye.
+
+    changes: settings as they shall be from the next query on (acl.steering says which); choice: what a human
+    wants bought in one query.
+    """
 
     seq: int = 0
     mode: Mode = "pause"
     until: Target | None = None
     pace: float = 0.0
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    choice: Choice | None = None
 
 
 @dataclass(frozen=True)
 class Status:
     """A heartbeat. completed: the last phase done; seq: the control request the worker has seen; error: why
-    it failed, in a sentence; details: the line of a plug-in that raised."""
+    it failed, or what it could not do, in a sentence; details: the line of a plug-in that raised; rounds: query
+    rounds the task will have."""
 
     state: State
     seq: int = 0
@@ -59,9 +68,17 @@ class Status:
     images_per_s: float | None = None
     pool: int = 0
     n: int = 0
+    rounds: int = 0
     error: str = ""
     details: str = ""
     beat: int = 0
+
+
+def _choice(value: Any) -> Choice | None:
+    try:
+        return TypeAdapter(Choice).validate_python(value) if value else None
+    except ValidationError:
+        return None
 
 
 def _target(value: Any) -> Target | None:
@@ -79,15 +96,24 @@ def read_control(run: Path) -> Control | None:
         return None
     try:
         pace = min(max(float(raw.get("pace", 0)), 0.0), MAX_PACE)
-        return Control(int(raw.get("seq", 0)), raw["mode"], _target(raw.get("until")), pace)
+        changes = raw.get("changes", {})
+        changes = changes if isinstance(changes, dict) else {}
+        return Control(
+            int(raw.get("seq", 0)), raw["mode"], _target(raw.get("until")), pace, changes, _choice(raw.get("choice"))
+        )
     except (TypeError, ValueError):
         return None
 
 
 def request(run: Path, **changes: Any) -> Control:
-    """Change what is wanted: mode=, until=, pace=. Returns the new state, its seq raised by one."""
+    """Change what is wanted: mode=, until=, pace=, changes= (added to those asked for before), choice=.
+
+    Returns the new state, its seq raised by one.
+    """
     with disk_trouble("The run", run), locked(run / "control.lock"):
         control = read_control(run) or Control()
+        if "changes" in changes:
+            changes["changes"] = {**control.changes, **changes["changes"]}
         control = replace(control, **changes, seq=control.seq + 1)
         write_json(run / "control.json", asdict(control))
     return control

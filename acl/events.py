@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar, get_args
 
 from pydantic import TypeAdapter
 
@@ -73,7 +73,12 @@ class Scored:
 
 @dataclass(frozen=True)
 class Bought:
-    """Samples were labelled. by: who chose them (a strategy, "start" for the random first ones, "full")."""
+    """Samples were labelled, n_labelled of the task in all.
+
+    by: who chose them: a strategy, "start" for the random first ones, "full", "human", or "nobody" where a budget
+    that was cut buys none. replaced: the strategy's picks that a human did not take; by_hand: ids whose label a
+    human gave.
+    """
 
     kind: ClassVar[str] = "bought"
     task: int
@@ -82,6 +87,8 @@ class Bought:
     labels: list[int]
     by: str
     n_labelled: int
+    replaced: list[int] = field(default_factory=list)
+    by_hand: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -133,6 +140,16 @@ class Finished:
 
 
 @dataclass(frozen=True)
+class Steered:
+    """Settings changed from this query on: name → new value, as in config.json."""
+
+    kind: ClassVar[str] = "steered"
+    task: int
+    round: int
+    changes: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class Resumed:
     """A worker took up a run again: what came after line `after` belonged to unfinished work and is void."""
 
@@ -143,11 +160,10 @@ class Resumed:
 
 
 E = TypeVar("E")
-Event = Started | TaskStarted | Scored | Bought | Epoch | Trained | Remembered | Evaluated | Finished | Resumed
-KINDS: dict[str, type[Any]] = {
-    cls.kind: cls
-    for cls in (Started, TaskStarted, Scored, Bought, Epoch, Trained, Remembered, Evaluated, Finished, Resumed)
-}
+Event = (
+    Started | TaskStarted | Steered | Scored | Bought | Epoch | Trained | Remembered | Evaluated | Finished | Resumed
+)
+KINDS: dict[str, type[Any]] = {cls.kind: cls for cls in get_args(Event)}
 
 
 _ADAPTERS: dict[str, TypeAdapter[Any]] = {kind: TypeAdapter(cls) for kind, cls in KINDS.items()}
@@ -166,7 +182,8 @@ def from_line(line: str) -> tuple[int, float, Event | None]:
         if cls is None:
             return seq, t, None
         # pydantic's ValidationError is a ValueError: a value of the wrong type is no event either.
-        return seq, t, _ADAPTERS[raw["kind"]].validate_python({f.name: raw[f.name] for f in fields(cls)})
+        values = {f.name: raw[f.name] for f in fields(cls) if f.name in raw}
+        return seq, t, _ADAPTERS[raw["kind"]].validate_python(values)
     except (KeyError, TypeError) as error:
         raise ValueError(f"not an event: {error}") from None
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -40,6 +40,7 @@ from acl.events import (
     Resumed,
     Scored,
     Started,
+    Steered,
     TaskStarted,
     Trained,
 )
@@ -50,7 +51,8 @@ from acl.metrics import summarise
 from acl.models import build_model
 from acl.query import QueryContext, Samples, Selection
 from acl.registry import build, plugin
-from acl.seeds import key, shuffled
+from acl.seeds import key, shuffled, uniforms
+from acl.steering import Choice, steered
 from acl.training import Training
 
 Stage = Literal["start", "task", "score", "buy", "train", "remember", "evaluate", "finish", "done"]
@@ -67,7 +69,10 @@ class Query:
 
 
 class Loop:
-    """One run. `stage` is the next kind of work, `task` and `round` where; `query` is the newest query."""
+    """One run. `stage` is the next kind of work, `task` and `round` where; `query` is the newest query.
+
+    `config` is what holds now: a run that is steered changes it.
+    """
 
     def __init__(self, config: RunConfig, stream: TaskStream) -> None:
         if config.device == "cuda" and not torch.cuda.is_available():
@@ -84,6 +89,7 @@ class Loop:
         self.learner = build("learners", config.learner, config)
         self.uses_memory = "memory" in plugin("learners", config.learner).settings
         self.strategy = None if config.strategy == FULL else build("strategies", config.strategy, config)
+        self.choice: Choice | None = None
         n_logits = stream.n_classes if self.learner.stores_logits else 0
         self.memory = Memory.empty(config.memory, self.learner.memory_policy, config.seed, n_logits)
         self.base = self._weights()
@@ -95,6 +101,8 @@ class Loop:
         self._inference: Inference | None = None
         self._bought: list[Bought] = []
         self._picks: list[int] = []
+        self._counts: dict[int, list[int]] = {}
+        self._final = False
         self._evaluated: list[Evaluated] = []
         self._again: list[Callable[[], bool]] = []
         self._train_seconds = 0.0
@@ -112,7 +120,19 @@ class Loop:
 
     @property
     def rounds(self) -> int:
-        return self.config.rounds
+        """Query rounds the current task will have, as things stand."""
+        return len(self._planned(self.current)) - 1
+
+    @property
+    def last_round(self) -> bool:
+        """Whether the current round spends the task's budget."""
+        return self.labelled_so_far + self.n_wanted >= self._budget(self.current)
+
+    @property
+    def before_query(self) -> bool:
+        """Whether the next step begins a query (or a task): here a run may be steered."""
+        fresh = self.query is None or self.query.selection is not None
+        return not self._again and ((self.stage == "score" and fresh) or (self.stage == "buy" and self.round == 0))
 
     @property
     def next_phase(self) -> Position:
@@ -147,10 +167,20 @@ class Loop:
 
     @property
     def n_wanted(self) -> int:
-        """Labels the current round buys."""
-        pool = len(self.current.train_ids)
-        before = self.config.labels_at(self.round - 1, pool) if self.round else 0
-        return self.config.labels_at(self.round, pool) - before
+        """Labels the current round buys; 0 where the budget was cut to less than is labelled."""
+        budget = self._budget(self.current)
+        if self.round == 0:
+            return budget if self.config.strategy == FULL else min(self.config.n_start, budget)
+        return max(min(self.config.n_query, budget - self.labelled_so_far), 0)
+
+    @property
+    def labelled_so_far(self) -> int:
+        """Labels of the current task."""
+        return self._bought[-1].n_labelled if self._bought else 0
+
+    def _budget(self, task: Task) -> int:
+        pool = len(task.train_ids)
+        return pool if self.config.strategy == FULL else min(self.config.n_end, pool)
 
     @property
     def images_per_s(self) -> float | None:
@@ -162,18 +192,37 @@ class Loop:
         """Share of all training steps of the run that are done, 0..1."""
         if self.done:
             return 1.0
-        before = sum(self._steps(task, self.rounds) for task in self.stream.tasks[: self.task - 1])
-        here = self._steps(self.current, self.round - 1)
-        running = self.training.n_done if self.training and not self._again else 0
+        tasks = self.stream.tasks
+        plans = {task.index: self._planned(task) for task in tasks}
+        before = sum(self._steps(plans[task.index]) for task in tasks[: self.task - 1])
         trained = self.stage in {"remember", "evaluate", "finish"}
-        if trained:
-            here = self._steps(self.current, self.round)
-        total = sum(self._steps(task, self.rounds) for task in self.stream.tasks)
-        return (before + here + running) / total
+        here = self._steps(plans[self.current.index][: self.round + trained])
+        running = self.training.n_done if self.training and not self._again else 0
+        return (before + here + running) / sum(map(self._steps, plans.values()))
 
-    def _steps(self, task: Task, last_round: int) -> int:
-        labels = [self.config.labels_at(r, len(task.train_ids)) for r in range(last_round + 1)]
-        return sum(self.config.epochs * -(-n // self.config.batch_size) for n in labels)
+    def _steps(self, counts: list[int]) -> int:
+        """Training steps of rounds that hold so many labels."""
+        return sum(self.config.epochs * -(-n // self.config.batch_size) for n in counts)
+
+    def _planned(self, task: Task) -> list[int]:
+        """Labels of this task after each round from 0 on: as bought so far, then as the budget will buy."""
+        budget = self._budget(task)
+        counts = list(self._counts.get(task.index, []))
+        if not counts:
+            counts = [budget if self.config.strategy == FULL else min(self.config.n_start, budget)]
+        # What is past is past, also if the budget has changed since.
+        while counts[-1] < budget and (task.index >= self.task):
+            counts.append(min(counts[-1] + self.config.n_query, budget))
+        return counts
+
+    def steer(self, changes: Mapping[str, Any]) -> Steered:
+        """Change settings from here on; only `before_query`. UserError for what cannot be changed here."""
+        if not self.before_query:
+            raise UserError("Settings can be changed only between two queries.")
+        steered(self.config, changes, self.stage == "buy")
+        event = Steered(self.task, self.round, dict(changes))
+        self._advance(event)
+        return event
 
     def step(self) -> Event | None:
         """The next piece of work: a minibatch, a chunk of a forward pass, or a whole short stage."""
@@ -203,13 +252,20 @@ class Loop:
                 self.stage = "task"
             case TaskStarted():
                 self._bought, self.stage = [], "buy"
+            case Steered():
+                self.config = steered(self.config, event.changes, self.stage == "buy")
+                self.learner = build("learners", self.config.learner, self.config)
+                if self.config.strategy != FULL:
+                    self.strategy = build("strategies", self.config.strategy, self.config)
             case Scored():
                 self._picks, self.stage = event.ids, "buy"
             case Bought():
                 self._bought.append(event)
+                self._counts.setdefault(event.task, []).append(event.n_labelled)
+                self._final = event.n_labelled >= self._budget(self.current)
                 self.stage = "train"
             case Trained():
-                self.stage = "remember" if self.round == self.rounds else "evaluate"
+                self.stage = "remember" if self._final else "evaluate"
             case Remembered():
                 self.stage = "evaluate"
             case Evaluated():
@@ -252,7 +308,8 @@ class Loop:
         for row in history.rows:
             if not isinstance(row.event, Epoch | Resumed):
                 self._advance(row.event)
-                last = row.event
+                # Steering changes nothing of what was trained before it.
+                last = last if isinstance(row.event, Steered) else row.event
         if base:
             weights = {name[6:]: value for name, value in base.items() if name.startswith("model.")}
             self.model.load_state_dict(weights)
@@ -288,6 +345,8 @@ class Loop:
 
     def _score(self) -> Event | None:
         assert self.strategy is not None
+        if self.n_wanted == 0:
+            return Bought(self.task, self.round, [], [], "nobody", self.labelled_so_far)
         roles = [self.pool, self.labelled.ids, self.memory.ids]
         if self.query is None or self.query.selection is not None:
             everything = np.concatenate(roles)
@@ -333,23 +392,65 @@ class Loop:
         )
 
     def _buy(self) -> Event:
+        human = self._human_choice() if self.round > 0 else None
+        if human is not None:
+            return human
         if self.round > 0:
             ids, by = self._picks, self.config.strategy
         elif self.config.strategy == FULL:
             ids, by = self.current.train_ids.tolist(), FULL
         else:
             order = shuffled(key(self.config.seed, "start", self.task), self.current.train_ids)
-            ids, by = order[: self.config.n_start].tolist(), "start"
-        labels = self.stream.labels[ids].tolist()
-        return Bought(self.task, self.round, ids, labels, by, len(ids) + len(self.labelled.ids))
+            ids, by = order[: self.n_wanted].tolist(), "start"
+        return Bought(self.task, self.round, ids, self._labels_of(ids), by, self.labelled_so_far + len(ids))
+
+    def check(self, choice: Choice) -> None:
+        """UserError where a human's choice cannot be bought in the current query."""
+        pool, classes = set(self.pool.tolist()), set(self.stream.classes_seen(self.task))
+        if (choice.task, choice.round) != (self.task, self.round) or len(choice.ids) != len(choice.labels):
+            raise UserError(f"The choice is not one of task {self.task}, round {self.round}, or lacks labels.")
+        if not 1 <= len(choice.ids) <= self.n_wanted or len(set(choice.ids)) < len(choice.ids):
+            raise UserError(f"Choose 1 to {self.n_wanted} different samples, got {len(choice.ids)}.")
+        strangers = [i for i in choice.ids if i not in pool]
+        if strangers:
+            raise UserError(f"Sample {strangers[0]} is not in the pool of this query: choose another.")
+        wrong = [label for label in choice.labels if label is not None and label not in classes]
+        if wrong:
+            raise UserError(f"Label {wrong[0]} is no class seen so far: {', '.join(map(str, sorted(classes)))}.")
+
+    def _human_choice(self) -> Bought | None:
+        """What a human chose in this query instead; None if nobody did."""
+        choice, self.choice = self.choice, None
+        if choice is None or (choice.task, choice.round) != (self.task, self.round):
+            return None
+        self.check(choice)
+        asked = self._labels_of(choice.ids)
+        labels = [true if label is None else label for label, true in zip(choice.labels, asked, strict=True)]
+        by_hand = [i for i, label in zip(choice.ids, choice.labels, strict=True) if label is not None]
+        replaced = [i for i in self._picks if i not in choice.ids]
+        n_labelled = self.labelled_so_far + len(choice.ids)
+        return Bought(self.task, self.round, choice.ids, labels, "human", n_labelled, replaced, by_hand)
+
+    def _labels_of(self, ids: list[int]) -> list[int]:
+        """What the annotator says: the true classes, but for a share that label_noise makes wrong, the same samples
+        whoever chose them."""
+        labels = self.stream.labels[ids].copy()
+        if self.config.label_noise and ids:
+            which = np.array(ids, dtype=np.int64)
+            wrong = uniforms(key(self.config.seed, "noise", self.task), which) < self.config.label_noise
+            u = uniforms(key(self.config.seed, "noise class", self.task), which)
+            for row in np.nonzero(wrong)[0]:
+                others = [c for c in self.current.classes if c != labels[row]]
+                if others:
+                    labels[row] = others[int(u[row] * len(others))]
+        return [int(label) for label in labels]
 
     def _begin_training(self) -> Training:
         self.model.load_state_dict(self.base)
         self._train_seconds = 0.0
         where = (self._bought[-1].task, self._bought[-1].round)
-        final = where[1] == self.rounds
         return Training(
-            self.config, self.model, self.learner, self.images, self.labelled, self.base_memory, where, final
+            self.config, self.model, self.learner, self.images, self.labelled, self.base_memory, where, self._final
         )
 
     def _end_training(self) -> None:
@@ -416,7 +517,7 @@ class Loop:
             aware.append(_share(classes[logits[rows][:, classes].argmax(1)] == y))
             true = torch.tensor([column[c] for c in y.tolist()])
             likelihood.append(float(p[rows].double().gather(1, true[:, None]).mean()))
-        return Evaluated(self.task, self.round, accuracy, aware, likelihood, self.round == self.rounds)
+        return Evaluated(self.task, self.round, accuracy, aware, likelihood, self._final)
 
     def _finish(self) -> Event:
         finals = [event for event in self._evaluated if event.final]

@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import torch
 from safetensors.numpy import save_file
 
+from acl.config import RunConfig
 from acl.datasets.base import TaskStream
 from acl.events import Bought
 from acl.files import replace_file
@@ -43,11 +44,10 @@ def score_table(context: QueryContext, selection: Selection, dims_per_class: int
     )
 
 
-def save_query(run: Run, query: Query) -> None:
-    """Snapshot and scores of `query`, as far as the run's snapshot policy wants them."""
-    context, selection, config = query.context, query.selection, run.config
+def save_query(run: Run, query: Query, config: RunConfig, last: bool) -> None:
+    """Snapshot and scores of `query`, as far as the run's snapshot policy wants them. last: of its task."""
+    context, selection = query.context, query.selection
     assert context is not None and selection is not None
-    last = context.round == config.rounds
     if config.snapshots == "off" or (config.snapshots == "last_round" and not last):
         return
     path = run.snapshot(context.task, context.round)

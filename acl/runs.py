@@ -12,6 +12,7 @@ import re
 import secrets
 import shutil
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -39,6 +40,12 @@ class Run:
     @cached_property
     def config(self) -> RunConfig:
         return read_config(self.path / "config.json")[0]
+
+    @cached_property
+    def parent(self) -> dict[str, Any] | None:
+        """Of a fork: run, task and round it left, changes, and whether it is a ghost (runs along to compare)."""
+        parent = read_config(self.path / "config.json")[1].get("parent")
+        return parent if isinstance(parent, dict) else None
 
     @property
     def events(self) -> Path:
@@ -79,8 +86,13 @@ def check_folder(runs: Path) -> None:
         probe.unlink(missing_ok=True)  # another thread may have probed under the same name
 
 
-def create(config: RunConfig, runs: Path, parent: dict[str, Any] | None = None) -> Run:
-    """A new run folder for `config`; there at once and whole, or not at all."""
+def create(
+    config: RunConfig,
+    runs: Path,
+    parent: dict[str, Any] | None = None,
+    fill: Callable[[Run], None] | None = None,
+) -> Run:
+    """A new run folder for `config`; there at once and whole, or not at all. `fill` adds to it before it is seen."""
     check_folder(runs)
     stamp = time.strftime("%Y%m%d-%H%M%S")
     name = f"{stamp}-{config.learner}-{config.strategy}-{config.dataset}-s{config.seed}-{secrets.token_hex(2)}"
@@ -90,8 +102,10 @@ def create(config: RunConfig, runs: Path, parent: dict[str, Any] | None = None) 
             draft.mkdir()
             record = {"format": FORMAT, "parent": parent, "config": config.model_dump(by_alias=True)}
             write_json(draft / "config.json", record)
+            if fill:
+                fill(Run(draft))
             draft.rename(runs / name)
-        except OSError:
+        except (OSError, UserError):
             shutil.rmtree(draft, ignore_errors=True)
             raise
     return Run(runs / name)

@@ -32,6 +32,7 @@ from acl.loop import Loop
 from acl.recording import save_labels, save_query
 from acl.registry import prepare
 from acl.runs import EventReader, EventWriter, Run
+from acl.steering import differences
 
 POLL_S, BEAT_S, HELD_BEAT_S = 0.03, 0.25, 1.0
 ENDS_PHASE = {Scored: "score", Bought: "buy", Trained: "train", Evaluated: "evaluate"}
@@ -63,6 +64,7 @@ class Worker:
         self._device = ""
         self._phase_began = self._playing_since = time.monotonic()
         self._progress_then = 0.0
+        self._refused, self._note = -1, ""
 
     def close(self) -> None:
         if self._lock:
@@ -87,6 +89,7 @@ class Worker:
             try:
                 while not self.loop.done:
                     self._obey()
+                    self._steer()
                     event = self.loop.step()
                     if event is not None:
                         self._record(event)
@@ -158,7 +161,7 @@ class Worker:
             path.parent.mkdir(parents=True, exist_ok=True)
             replace_file(path, lambda temporary: save_file(self.loop.base_state(), temporary))
         if isinstance(event, Scored) and self.loop.query is not None:
-            save_query(self.run, self.loop.query)
+            save_query(self.run, self.loop.query, self.loop.config, self.loop.last_round)
         if isinstance(event, Bought):
             save_labels(self.run, event)
         if isinstance(event, Finished):
@@ -213,6 +216,24 @@ class Worker:
         if self.control.mode == "stop":
             raise Stopped
 
+    def _steer(self) -> None:
+        """Before a query: the settings that are wanted by now. Before buying: what a human chose instead."""
+        loop, control = self.loop, self.control
+        if control.seq == self._refused:
+            return
+        try:
+            if control.changes and loop.before_query:
+                changes = differences(loop.config, control.changes)
+                if changes:
+                    self._record(loop.steer(changes))
+            choice = control.choice
+            if choice and loop.stage == "buy" and (choice.task, choice.round) == (loop.task, loop.round):
+                loop.check(choice)
+                loop.choice = choice
+        except UserError as error:
+            # The run goes on as it was; the page says why.
+            self._refused, self._note = control.seq, str(error)
+
     def _keep_pace(self, event: Event | None) -> None:
         """Stretch the phase to the pace the user asked for, evenly over a training."""
         ended = event is not None and type(event) in ENDS_PHASE
@@ -247,6 +268,8 @@ class Worker:
             images_per_s=loop.images_per_s,
             pool=n_pool,
             n=loop.n_wanted if not loop.done else 0,
+            rounds=loop.rounds,
+            error=self._note if self.control.seq == self._refused else "",
         )
         return self._write(status)
 

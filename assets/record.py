@@ -27,8 +27,7 @@ def record(learner: str, strategy: str, snapshots: str) -> Path:
     execute(run)
     save_thumbs(run, stream)
     project(run)
-    # A recording is never taken up again: what only a worker needs stays behind.
-    shutil.rmtree(run.path / "tasks")
+    # A recording is never taken up again, but may be forked: its bases stay, the worker's own files do not.
     for name in ("worker.lock", "status.json"):
         (run.path / name).unlink()
     (run.path / "recorded").touch()

@@ -201,7 +201,8 @@ def _fork(arguments: argparse.Namespace) -> None:
 
 def _verify(arguments: argparse.Namespace) -> None:
     from acl.runs import find_run
-    from acl.verify import keep, verify
+    from acl.verdict import keep
+    from acl.verify import verify
 
     run = find_run(arguments.run, arguments.runs)
     with _progress(run.id, arguments.quiet) as show:

@@ -61,7 +61,7 @@ def fork(run: Run, at: Place, changes: Mapping[str, Any], runs: Path, ghost: boo
         raise UserError(f"{run.id} has no query {_written(at)} to fork before: it can be forked {where}.")
     if not run.base(at[0]).exists():
         raise UserError(f"{run.id} kept no model of the start of task {at[0]}: it can be looked at, not forked there.")
-    past = _before(history, at)
+    past = past_of(history, at)
     settings = settings_after(run.config, past)
     changes = differences(settings, changes)
     steered(settings, changes, at[1] == 0)
@@ -86,7 +86,18 @@ def settings_after(config: RunConfig, rows: Iterable[Row]) -> RunConfig:
     return config
 
 
-def _before(history: History, at: Place) -> list[Row]:
+def led_by_hand(history: History) -> str:
+    """What a human did to the run while it went on, in a few words; empty if nothing: only then does it stand for its
+    settings."""
+    steered_at = [f"{e.task}.{e.round}" for e in history.of(Steered)]
+    chosen_at = [f"{e.task}.{e.round}" for e in history.of(Bought) if e.by == "human"]
+    said = [f"steered at {', '.join(steered_at)}"] if steered_at else []
+    said += [f"chosen by hand at {', '.join(chosen_at)}"] if chosen_at else []
+    return " and ".join(said)
+
+
+def past_of(history: History, at: Place) -> list[Row]:
+    """What had happened just before query `at`."""
     past = []
     for row in history.rows:
         if isinstance(row.event, Steered | Scored | Bought) and (row.event.task, row.event.round) == at:

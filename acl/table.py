@@ -16,6 +16,7 @@ from typing import Any
 import pandas as pd
 
 from acl.config import FULL, UserError
+from acl.fork import led_by_hand
 from acl.registry import Kind, choices, discover
 from acl.runs import Run, find_run, list_runs
 
@@ -56,6 +57,8 @@ def finished_runs(names: Sequence[str], folder: Path) -> tuple[list[Run], list[s
             continue
         if not METRICS.keys() <= (run.summary or {}).keys():
             left_out.append(f"{run.id} is left out: it is not finished.")
+        elif hand := led_by_hand(run.history()):
+            left_out.append(f"{run.id} is left out: it was {hand}, so it is no run of its settings.")
         elif same in kept:
             left_out.append(f"{run.id} is left out: {kept[same].id} has the same settings and seed.")
         else:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,22 +15,12 @@ from torch import Tensor
 from acl.config import UserError
 from acl.device import cuda_devices
 from acl.events import TIMING, Bought, Epoch, Event, History, Resumed, Scored, Started, Steered, TaskStarted
-from acl.files import disk_trouble, read_json, write_json
 from acl.loop import Loop
 from acl.query import load_snapshot
 from acl.registry import prepare
 from acl.runs import EventReader, Run
 from acl.steering import Choice
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """compared: events that agreed, before the first `difference` (a sentence; empty if there is none)."""
-
-    compared: int
-    difference: str = ""
-    task: int = 0
-    round: int = 0
+from acl.verdict import Verdict
 
 
 class _Differs(Exception):
@@ -63,23 +52,6 @@ def verify(run: Run, on_event: Callable[[Loop, Event], None] | None = None) -> V
     except _Differs as difference:
         return Verdict(compared, str(difference), *where)
     return Verdict(compared)
-
-
-def keep(run: Run, verdict: Verdict) -> None:
-    """Leave the verdict in the run folder, for the page."""
-    with disk_trouble("The run", run.path):
-        write_json(run.path / "verified.json", {**asdict(verdict), "t": time.time()})
-
-
-def kept(run: Run) -> Verdict | None:
-    """What the last verification said, if there was one since the run last changed."""
-    raw = read_json(run.path / "verified.json")
-    try:
-        if raw is None or run.events.stat().st_mtime > float(raw.pop("t")):
-            return None
-        return Verdict(**raw)
-    except (OSError, KeyError, TypeError, ValueError):
-        return None
 
 
 def _facts(run: Run) -> tuple[list[Event], str]:

@@ -5,6 +5,7 @@ Live charts do not animate and have fixed axes, so that nothing jumps while a ru
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -19,6 +20,7 @@ PERCENT = {"min": 0, "max": 100, "axisLabel": {"formatter": "{value} %"}, "inter
 # The inner square runs the other way round, which leaves a hole.
 HOLLOW_DIAMOND = "path://M0 -10 L10 0 L0 10 L-10 0 Z M0 -6 L-6 0 L0 6 L6 0 Z"
 FAINT = "rgba(128,138,150,0.55)"
+MARK = "#D5572B"
 
 
 def _tasks_axis(n_tasks: int, name: str) -> Spec:
@@ -41,8 +43,34 @@ def _end_label(text: str = "{a}") -> Spec:
     }
 
 
-def accuracy_chart(table: pd.DataFrame, n_tasks: int) -> Spec:
-    """A line for each task: its accuracy at every evaluation, large marks where a task ends."""
+Marks = Sequence[tuple[float, str]]
+
+
+def _marks(marks: Marks) -> Spec:
+    """Upright lines where the run was steered, with what was changed."""
+    if not marks:
+        return {}
+    return {
+        "markLine": {
+            "silent": True, "symbol": "none", "data": [{"xAxis": x, "name": text} for x, text in marks],
+            "label": {"formatter": "{b}", "position": "insideStartTop", "fontSize": 11, "color": "inherit"},
+            "lineStyle": {"type": "dotted", "color": MARK, "width": 1.5},
+        }
+    }  # fmt: skip
+
+
+def _faint(column: str, x: str, dataset: int, colour: str) -> Spec:
+    """The same line of another run: dashed and thin, without a word of its own."""
+    return {
+        "type": "line", "datasetIndex": dataset, "encode": {"x": x, "y": column}, "color": colour, "silent": True,
+        "showSymbol": False, "lineStyle": {"width": 1.3, "type": "dashed", "opacity": 0.6}, "tooltip": {"show": False},
+        "name": f"other {dataset} {column}", "z": 1,
+    }  # fmt: skip
+
+
+def accuracy_chart(table: pd.DataFrame, n_tasks: int, marks: Marks = (), others: Sequence[pd.DataFrame] = ()) -> Spec:
+    """A line for each task: its accuracy at every evaluation, large marks where a task ends. `others`: tables of
+    runs to compare with, drawn faint."""
     ends = table[table["final"]].reset_index(drop=True) if len(table) else table
     series: list[Spec] = []
     for j, colour in enumerate(task_colours(n_tasks), start=1):
@@ -51,8 +79,10 @@ def accuracy_chart(table: pd.DataFrame, n_tasks: int) -> Spec:
             {
                 **common, "type": "line", "datasetIndex": 0, "color": colour, "symbol": "circle", "symbolSize": 5,
                 "lineStyle": {"width": 2}, "labelLayout": {"moveOverlap": "shiftY"}, **_end_label(),
+                **(_marks(marks) if j == 1 else {}),
             }
         )  # fmt: skip
+        series += [_faint(f"task_{j}", "x", 2 + k, colour) for k in range(len(others))]
         series.append(
             {
                 **common, "type": "scatter", "datasetIndex": 1, "color": colour, "symbolSize": 11,
@@ -62,7 +92,7 @@ def accuracy_chart(table: pd.DataFrame, n_tasks: int) -> Spec:
     return {
         "animation": False,
         "grid": GRID,
-        "dataset": [{"source": table}, {"source": ends}],
+        "dataset": [{"source": table}, {"source": ends}, *({"source": other} for other in others)],
         "tooltip": {"trigger": "axis", "valueFormatter": "%.1f %%"},
         "xAxis": _tasks_axis(n_tasks, "tasks learned"),
         "yAxis": PERCENT,
@@ -70,8 +100,8 @@ def accuracy_chart(table: pd.DataFrame, n_tasks: int) -> Spec:
     }
 
 
-def balance_chart(table: pd.DataFrame, n_tasks: int) -> Spec:
-    """Learned, kept, and forgetting after each task."""
+def balance_chart(table: pd.DataFrame, n_tasks: int, marks: Marks = (), others: Sequence[pd.DataFrame] = ()) -> Spec:
+    """Learned, kept, and forgetting after each task; `others` as in accuracy_chart."""
     lines = (
         ("learned", "LA learned ↑", LEARNED, "solid"),
         ("kept", "A kept ↑", KEPT, "solid"),
@@ -80,18 +110,21 @@ def balance_chart(table: pd.DataFrame, n_tasks: int) -> Spec:
     return {
         "animation": False,
         "grid": {**GRID, "right": 112},
-        "dataset": {"source": table},
+        "dataset": [{"source": table}, *({"source": other} for other in others)],
         "tooltip": {"trigger": "axis", "valueFormatter": "%.1f %%"},
         "xAxis": _tasks_axis(n_tasks, "tasks learned"),
         "yAxis": PERCENT,
         "series": [
             {
-                "type": "line", "name": name, "encode": {"x": "task", "y": column, "tooltip": [column]},
+                "type": "line", "name": name, "datasetIndex": 0,
+                "encode": {"x": "task", "y": column, "tooltip": [column]},
                 "color": colour, "lineStyle": {"width": 2.5, "type": style}, "symbol": "circle", "symbolSize": 8,
                 "labelLayout": {"moveOverlap": "shiftY"}, **_end_label(),
+                **(_marks([(x, "") for x, _ in marks]) if column == "learned" else {}),
             }
             for column, name, colour, style in lines
-        ],
+        ]
+        + [_faint(column, "task", 1 + k, colour) for k in range(len(others)) for column, _, colour, _ in lines],
     }  # fmt: skip
 
 
@@ -187,8 +220,9 @@ def map_chart(points: pd.DataFrame, picked: set[int], strategy: str, age: dict[i
     }
 
 
-def matrix_chart(r: list[list[float]], n_tasks: int) -> Spec:
+def matrix_chart(r: list[list[float]], n_tasks: int, dark: bool) -> Spec:
     """The accuracy matrix R in percent: a row after each task, a column for each task."""
+    ink = "#F2F4F7" if dark else "#20242C"
     cells = [[j, i, round(100 * value, 1)] for i, row in enumerate(r) for j, value in enumerate(row)]
     tasks = [f"{t}" for t in range(1, n_tasks + 1)]
     return {
@@ -207,7 +241,7 @@ def matrix_chart(r: list[list[float]], n_tasks: int) -> Spec:
             "show": False, "min": 0, "max": 100, "dimension": 2,
             "inRange": {"color": ["rgba(11,127,194,0.04)", "rgba(11,127,194,0.62)"]},
         },
-        "series": [{"type": "heatmap", "data": cells, "label": {"show": True, "formatter": "{@[2]} %"}}],
+        "series": [{"type": "heatmap", "data": cells, "label": {"show": True, "formatter": "{@[2]} %", "color": ink}}],
     }  # fmt: skip
 
 

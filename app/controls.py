@@ -8,8 +8,9 @@ import streamlit as st
 
 from acl.config import RunConfig, UserError
 from acl.control import Control, Status, Target, request
+from acl.events import History
 from acl.runs import Run
-from app import words
+from app import steer, words
 from app.state import ensure_backend
 
 PACES = {0.0: "as fast as it can", 0.1: "0.1 s a phase", 0.3: "0.3 s a phase", 1.0: "1 s a phase", 5.0: "5 s a phase"}
@@ -21,7 +22,8 @@ def target(config: RunConfig, status: Status | None, step: str) -> Target:
     task, round_, phase = (status.task, status.round, status.phase) if status and status.task else (1, 0, "buy")
     if step == "phase":
         return task, round_, phase
-    return task, (round_ if step == "round" else config.rounds), "evaluate"
+    rounds = status.rounds if status and status.rounds else config.rounds
+    return task, (round_ if step == "round" else rounds), "evaluate"
 
 
 def wish(run: Run, **changes: Any) -> None:
@@ -33,7 +35,7 @@ def wish(run: Run, **changes: Any) -> None:
         st.session_state["trouble"] = str(error)
 
 
-def transport(run: Run, config: RunConfig, control: Control, status: Status | None) -> None:
+def transport(run: Run, config: RunConfig, history: History, control: Control, status: Status | None) -> None:
     """The row of buttons. What a press means is decided when it is pressed, from what is shown."""
     state = status.state if status else "queued"
     moving = state in {"playing", "queued", "starting"}
@@ -62,6 +64,7 @@ def transport(run: Run, config: RunConfig, control: Control, status: Status | No
         step("Step task", "fast_forward", "task", "Play to the end of this task, then pause.")
         button("Pause", "pause", "pause", "Hold as soon as possible; nothing is lost.", state == "paused", mode="pause")
         button("Stop", "stop", "stop", "End the worker. Play takes the run up again.", state == "stopped", mode="stop")
+        steer.popover(run, config, history, control)
         _pace(run, control)
 
 

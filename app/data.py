@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,14 @@ import streamlit as st
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from acl.config import UserError
+from acl.config import RunConfig, UserError, read_config
 from acl.control import Control, Status, read_control, read_status
 from acl.datasets.base import TaskStream
-from acl.events import Bought, Evaluated, History, Remembered, Scored, Started
+from acl.events import Bought, Evaluated, History, Remembered, Scored, Started, Steered
+from acl.fork import settings_after
 from acl.metrics import average_accuracy, backward_transfer, forgetting, learning_accuracy
 from acl.registry import choices, prepare
-from acl.runs import EventReader, Run
+from acl.runs import EventReader, Run, list_runs
 
 
 class LiveRun:
@@ -57,6 +59,26 @@ def silent_s(run: Run) -> float:
 
 def control_of(run: Run) -> Control:
     return read_control(run.path) or Control()
+
+
+@st.cache_data(max_entries=1000, show_spinner=False)
+def _parent(path: str, changed_ns: int) -> dict[str, Any] | None:
+    try:
+        parent = read_config(Path(path))[1].get("parent")
+    except UserError:
+        return None
+    return parent if isinstance(parent, dict) else None
+
+
+def parent_of(run: Run) -> dict[str, Any] | None:
+    """Of a fork: which run it left, where, and with what changes."""
+    path = run.path / "config.json"
+    return _parent(str(path), path.stat().st_mtime_ns) if path.exists() else None
+
+
+def ghosts_of(run: Run, runs: Path) -> list[Run]:
+    """Forks that exist to show what would have happened to `run` without a change."""
+    return [other for other in list_runs(runs) if (p := parent_of(other)) and p.get("ghost") and p.get("run") == run.id]
 
 
 @st.cache_data(max_entries=32)
@@ -106,8 +128,6 @@ def map_of(run: Run, query: Scored) -> pd.DataFrame | None:
 @st.cache_resource(max_entries=4)
 def stream_of(config_json: str) -> TaskStream:
     """The task stream of a config (given as its JSON, which can be hashed)."""
-    from acl.config import RunConfig
-
     return prepare(RunConfig.model_validate_json(config_json))
 
 
@@ -142,16 +162,29 @@ def true_labels(run: Run, ids: list[int]) -> np.ndarray | None:
 # -- tables for the charts -----------------------------------------------------------------------------
 
 
-def place(event: Evaluated, rounds: int) -> float:
-    """Where on the axis of tasks an evaluation stands: task t ends at t, its rounds come evenly before."""
-    return event.task - 1 + (event.round + 1) / (rounds + 1)
+def rounds_of_tasks(history: History, config: RunConfig) -> dict[int, int]:
+    """Query rounds of each task: as they were, and for a task not yet over as its budget says now."""
+    over = {event.task: event.round for event in history.of(Evaluated) if event.final}
+    seen = {event.task: event.round for event in history.of(Bought)}
+    planned = settings_after(config, history.rows).rounds
+    return {t: over.get(t, max(planned, seen.get(t, 0))) for t in range(1, n_tasks(history) + 1)}
 
 
-def accuracy_table(history: History, rounds: int) -> pd.DataFrame:
+def place(task: int, round_: int, rounds: Mapping[int, int]) -> float:
+    """Where on the axis of tasks the end of a round stands: task t ends at t, its rounds come evenly before."""
+    return task - 1 + (round_ + 1) / (rounds[task] + 1)
+
+
+def steered_at(history: History, rounds: Mapping[int, int]) -> list[tuple[float, Steered]]:
+    """Where on that axis the run was steered."""
+    return [(place(event.task, event.round - 1, rounds), event) for event in history.of(Steered)]
+
+
+def accuracy_table(history: History, rounds: Mapping[int, int]) -> pd.DataFrame:
     """A row for each evaluation: x, its label, whether it ends a task, and a column task_j in percent."""
     rows = []
     for event in history.of(Evaluated):
-        row: dict[str, Any] = {"x": place(event, rounds), "final": event.final}
+        row: dict[str, Any] = {"x": place(event.task, event.round, rounds), "final": event.final}
         row["when"] = f"task {event.task}, " + (f"round {event.round}" if event.round else "first labels")
         row |= {f"task_{j}": 100 * a for j, a in enumerate(event.accuracy, start=1)}
         rows.append(row)

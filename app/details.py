@@ -8,31 +8,59 @@ import pandas as pd
 import streamlit as st
 
 from acl.config import RunConfig
-from acl.events import Epoch, History
-from app import charts, data, words
+from acl.events import Bought, Epoch, History, Remembered
+from acl.fork import settings_after
+from acl.runs import Run
+from app import charts, checking, data, words
+from app.gallery import Card, cards_html
+from app.palette import OTHER, task_colours
 
 MAX_POINTS = 500
-TABS = ("Matrix R", "Loss", "What happened", "Settings")
+MOST_PICTURES = 300
+TABS = ("Matrix R", "Memory", "Loss", "What happened", "Settings")
 
 
-def tabs(config: RunConfig, history: History, n_tasks: int) -> None:
+def tabs(run: Run, config: RunConfig, history: History, n_tasks: int) -> None:
     """Only the chosen one is worked out."""
     tab = st.segmented_control(
         "Details", TABS, default=TABS[0], required=True, key="details", label_visibility="collapsed"
     )
     if tab == "Matrix R":
         st.caption(words.HELP["R"])
-        spec = charts.matrix_chart(data.matrix(history), n_tasks)
+        spec = charts.matrix_chart(data.matrix(history), n_tasks, st.context.theme.type == "dark")
         st.echarts_chart(spec, key="matrix", width=760, height=64 + 34 * n_tasks, alt="Accuracy matrix R")
         table = matrix_csv(data.matrix(history), n_tasks)
         st.download_button("R as CSV", table, "accuracy-matrix.csv", "text/csv", icon=":material/download:")
+    elif tab == "Memory":
+        _memory(run, history, n_tasks)
     elif tab == "Loss":
         table, boundaries = loss_table(history)
         st.echarts_chart(charts.loss_chart(table, boundaries), key="loss", height=260, alt="Training loss")
     elif tab == "What happened":
         _story(history)
     else:
-        _settings(config)
+        _settings(run, config, history)
+
+
+def _memory(run: Run, history: History, n_tasks: int) -> None:
+    """The old samples kept for replay, as pictures, in the colours of the tasks they come from."""
+    held = history.of(Remembered)
+    if not held or not held[-1].ids:
+        st.caption("The memory is empty until the first task has ended (and always with plain fine-tuning).")
+        return
+    now, task_of = held[-1], {i: event.task for event in history.of(Bought) for i in event.ids}
+    colours, names = task_colours(n_tasks), words.class_names(history)
+    order = sorted(range(len(now.ids)), key=lambda k: (task_of.get(now.ids[k], 0), now.labels[k]))[:MOST_PICTURES]
+    ids = [now.ids[k] for k in order]
+    made = [
+        Card(names[now.labels[k]], (f"task {task_of.get(now.ids[k], '?')}",),
+             colours[task_of[now.ids[k]] - 1] if now.ids[k] in task_of else OTHER, f"sample {now.ids[k]}")
+        for k in order
+    ]  # fmt: skip
+    st.caption(f"{len(now.ids):,} samples after task {now.task}. {words.HELP['memory']}")
+    st.html(cards_html(data.pictures(run, ids), made, size=48))
+    if len(now.ids) > len(ids):
+        st.caption(f"{len(now.ids) - len(ids):,} more are not shown.")
 
 
 def _story(history: History) -> None:
@@ -51,7 +79,9 @@ def _story(history: History) -> None:
     )
 
 
-def _settings(config: RunConfig) -> None:
+def _settings(run: Run, config: RunConfig, history: History) -> None:
+    checking.panel(run)
+    config = settings_after(config, history.rows)
     values = {info.title: getattr(config, name) for name, info in RunConfig.model_fields.items()}
     shown = {title: "auto" if value is None else f"{value}" for title, value in values.items()}
     frame = pd.DataFrame({"setting": list(shown), "value": list(shown.values())})

@@ -8,10 +8,11 @@ import streamlit as st
 from acl.config import RunConfig
 from acl.control import ACTIVE, Status
 from acl.events import History
-from acl.runs import Run
-from app import charts, close_up, data, details, words
+from acl.fork import settings_after
+from acl.runs import Run, list_runs
+from app import charts, close_up, data, details, forking, hands, rewind, steer, words
 from app.controls import transport
-from app.state import POLL_S, ensure_backend, new_run
+from app.state import POLL_S, RECORDED, RUNS, ensure_backend, new_run
 
 STILL_POLL_S = 5 * POLL_S
 SILENCE_S = 4.0
@@ -21,7 +22,8 @@ CURVE_WIDTH, CURVE_HEIGHT = 440, 220
 def page(run: Run, config: RunConfig) -> None:
     """Polls as often as something may change; another rhythm redraws the page once."""
     rhythm = _rhythm(run, data.status_of(run))
-    st.fragment(_live, run_every=rhythm)(run, config, rhythm)
+    with forking.dialog(), hands.dialog():
+        st.fragment(_live, run_every=rhythm)(run, config, rhythm)
 
 
 def _rhythm(run: Run, status: Status | None) -> float | None:
@@ -43,20 +45,26 @@ def _live(run: Run, config: RunConfig, rhythm: float | None) -> None:
         _progress(run, config, status, n_tasks)
     if not run.recorded and (status is None or status.state != "finished"):
         with controls:
-            transport(run, config, control, status)
+            transport(run, config, history, control, status)
+    shown = rewind.shown(run, history)
     with notes:
         _notes(run, status, live.reader.damaged)
+        rewind.note(run, shown, history)
+        query = hands.waiting(history, status)
+        if query and shown is history:
+            hands.offer(run, query)
     with body:
         if n_tasks:
-            _curves(history, config, n_tasks)
-            close_up.newest_query(run, config, history)
-            details.tabs(config, history, n_tasks)
+            _curves(run, shown, config, n_tasks)
+            close_up.newest_query(run, settings_after(config, shown.rows), shown)
+            details.tabs(run, config, shown, n_tasks)
+            rewind.scrubber(run, history)
         elif rhythm == POLL_S:
             st.skeleton(height=300)
             st.caption("The worker is starting; the curves appear with the first labels.")
         else:
             st.caption("There is nothing to show yet.")
-    if _rhythm(run, status) != rhythm:
+    if _rhythm(run, status) != rhythm or "fork" in st.session_state:
         st.rerun()
 
 
@@ -71,7 +79,15 @@ def _header(run: Run, config: RunConfig, status: Status | None) -> None:
         wanted = words.requested(data.control_of(run), status)
         if wanted and not run.recorded:
             st.badge(wanted, icon=":material/schedule_send:", color="gray")
+        parent = data.parent_of(run)
+        if parent:
+            kind = "ghost" if parent.get("ghost") else "fork"
+            changed = f": {words.changes(parent['changes'])}" if parent.get("changes") else ""
+            at = f"{parent['task']}.{parent['round']}"
+            st.badge(f"{kind} from {at}{changed}", icon=":material/fork_right:", color="gray", help=parent["run"])
         st.space("stretch")
+        st.button("Fork", icon=":material/fork_right:", key="fork-run", on_click=forking.ask, args=(run,),
+                  help="A new run that shares this one's past and goes on otherwise.")  # fmt: skip
         if st.button("New run", icon=":material/add:", key="new-run"):
             new_run()
 
@@ -116,17 +132,31 @@ def _trouble(status: Status | None) -> None:
                 st.code(status.details, language=None, wrap_lines=True)
 
 
-def _curves(history: History, config: RunConfig, n_tasks: int) -> None:
-    table, balance = data.accuracy_table(history, config.rounds), data.balance_table(history)
+def _curves(run: Run, history: History, config: RunConfig, n_tasks: int) -> None:
+    rounds = data.rounds_of_tasks(history, config)
+    table, balance = data.accuracy_table(history, rounds), data.balance_table(history)
+    marks = [(x, words.changes(event.changes)) for x, event in data.steered_at(history, rounds)]
+    ghosts = data.ghosts_of(run, RUNS)
+    others = [data.live_run(other.path).history() for other in (*ghosts, *_parent(run))]
+    curves = [data.accuracy_table(other, data.rounds_of_tasks(other, config)) for other in others]
     grid = st.grid(2, min_column_width=CURVE_WIDTH, gap=("xsmall", "medium"))
     with grid.cell():
         st.markdown("**Accuracy on each task** after each round", help=words.HELP["R"])
-        spec = charts.accuracy_chart(table, n_tasks)
+        spec = charts.accuracy_chart(table, n_tasks, marks, curves)
         st.echarts_chart(spec, key="accuracy", height=CURVE_HEIGHT, alt="Accuracy on each task")
     with grid.cell():
         st.markdown(_balance_title(balance), help=" ".join(words.HELP[k] for k in ("LA", "A", "F", "forgotten")))
-        spec = charts.balance_chart(balance, n_tasks)
+        spec = charts.balance_chart(balance, n_tasks, marks, [data.balance_table(other) for other in others])
         st.echarts_chart(spec, key="balance", height=CURVE_HEIGHT, alt="Learned, kept and forgotten")
+    steer.notes(run, history, ghosts)
+
+
+def _parent(run: Run) -> list[Run]:
+    """The run this one is a fork of, if it is still there."""
+    parent = data.parent_of(run)
+    if parent is None:
+        return []
+    return [other for other in list_runs(RUNS, RECORDED) if other.id == parent["run"]]
 
 
 def _balance_title(balance: pd.DataFrame) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from acl.events import History
 from acl.layout import MOST_POINTS
 from acl.registry import choices
 from acl.whatif import Settings, sentence, why
-from app import export, maps, palette, panels, pool, sample_card, words
+from app import export, forking, maps, palette, panels, pool, sample_card, words
 from app.choose_query import choose_sight, drop
 from app.gallery import shared_sheet
 from app.lens import Look, View, lens, payload
@@ -42,7 +43,8 @@ def page() -> None:
         st.error(f"This query cannot be shown: {error}", icon=":material/error:")
         return
     try:
-        _page(sight, history)
+        with forking.dialog():
+            _page(sight, history)
     except UserError as error:
         st.error(str(error), icon=":material/error:")
 
@@ -153,10 +155,28 @@ def _row_of_changes(sight: Sight, frame: pd.DataFrame, settings: Settings, strat
         st.space("stretch")
         with st.popover("View", icon=":material/tune:"):
             view = _view_settings(frame, strategy)
+        if sight.run and sight.query:
+            at, wanted = (sight.query.task, sight.query.round), _changes(sight, settings, strategy)
+            st.button(
+                "Fork here", icon=":material/fork_right:", key="fork-here", on_click=forking.ask,
+                args=(sight.run, at, wanted), help="A new run that goes on from this query with these settings.",
+            )  # fmt: skip
         st.button("Export", icon=":material/download:", key="export", on_click=_want, args=("export",))
         with st.popover("Snapshot file", icon=":material/upload_file:"):
             drop()
     return view
+
+
+def _changes(sight: Sight, settings: Settings, strategy: str) -> dict[str, Any]:
+    """What is shown otherwise than recorded, as settings of a run."""
+    recorded, changes = sight.recorded, {}
+    if settings.lambda_ != recorded.lambda_:
+        changes["lambda"] = settings.lambda_
+    if settings.n != recorded.n:
+        changes["n_query"] = settings.n
+    if strategy != (sight.strategy or HERO):
+        changes["strategy"] = strategy
+    return changes
 
 
 def _back() -> None:

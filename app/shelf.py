@@ -13,12 +13,15 @@ from acl.config import RunConfig, UserError
 from acl.control import ACTIVE, request
 from acl.registry import Kind, choices
 from acl.runs import Run, delete, list_runs
-from app import data, words
+from app import data, forking, words
 from app.state import POLL_S, RECORDED, RUNS, ensure_backend, forget_run, new_run, open_run
 
+MOST_INDENT = 8
+INDENT = "\u2003"
 COLUMNS: dict[str, Any] = {
     "state": st.column_config.TextColumn("State", width=90),
     "progress": st.column_config.ProgressColumn("Done", format="percent", min_value=0, max_value=1, width=90),
+    "fork": st.column_config.TextColumn("Fork", width=150, help="Below the run it left: task.round, what changed."),
     "data": "Data",
     "learner": "CL method",
     "strategy": "Strategy",
@@ -44,13 +47,14 @@ def page() -> None:
             new_run()
     # A dialog opened inside the polling fragment could be lost to its next tick.
     asked = st.session_state.pop("delete", None)
-    st.fragment(_table, run_every=2 * POLL_S)(search)
+    with forking.dialog():
+        st.fragment(_table, run_every=2 * POLL_S)(search)
     if asked is not None:
         _confirm(asked)
 
 
 def _table(search: str) -> None:
-    runs = list_runs(RUNS) + list_runs(RECORDED)
+    runs = as_tree(list_runs(RUNS)) + list_runs(RECORDED)
     rows = [row for row in map(_row, runs) if search.lower() in " ".join(map(str, row.values())).lower()]
     if not rows:
         st.info("No run matches." if runs else "No runs yet: press New run to start one.", icon=":material/info:")
@@ -71,10 +75,40 @@ def _table(search: str) -> None:
     _actions(next(run for run in runs if run.id == row["id"]), row)
 
 
+def as_tree(runs: list[Run]) -> list[Run]:
+    """Newest first, but each fork below the run it left, if that is still there."""
+    here = {run.id for run in runs}
+    children: dict[str, list[Run]] = {}
+    for run in runs:
+        parent = data.parent_of(run)
+        children.setdefault(parent["run"] if parent and parent["run"] in here else "", []).append(run)
+
+    def below(id_: str) -> list[Run]:
+        return [found for run in children.get(id_, []) for found in (run, *below(run.id))]
+
+    return below("")
+
+
+def _fork(run: Run) -> str:
+    """Where a fork left its parent, and with what changed; indented by how often it was forked."""
+    parent = data.parent_of(run)
+    if parent is None:
+        return ""
+    depth, up = 0, Run(run.path.with_name(parent["run"]))
+    while (further := data.parent_of(up)) is not None and depth < MOST_INDENT:
+        depth, up = depth + 1, Run(run.path.with_name(further["run"]))
+    kind = "ghost" if parent.get("ghost") else "from"
+    there = any((folder / parent["run"]).exists() for folder in (RUNS, RECORDED))
+    gone = "" if there else " of a deleted run"
+    changed = f": {words.changes(parent['changes'])}" if parent.get("changes") else ""
+    return f"{INDENT * depth}↳ {kind} {parent['task']}.{parent['round']}{gone}{changed}"
+
+
 def _row(run: Run) -> dict[str, Any]:
     """One row; a folder that cannot be read says so in its state and stays in the list."""
     started = f"{run.id[0:4]}-{run.id[4:6]}-{run.id[6:8]} {run.id[9:11]}:{run.id[11:13]}"
     row: dict[str, Any] = {"id": run.id, "started": started if run.id[:8].isdigit() else "", "trouble": ""}
+    row["fork"] = _fork(run)
     status = data.status_of(run)
     row["state"] = "recorded" if run.recorded else words.STATE[status.state][0] if status else "new"
     row["progress"] = 1.0 if run.recorded else status.progress if status else 0.0
@@ -125,9 +159,10 @@ def _actions(run: Run, row: dict[str, Any]) -> None:
             open_run(run)
         playing = active and row["state"] == "playing"
         st.button("Resume", icon=":material/play_arrow:", disabled=over or playing, on_click=_resume, args=(run,))
+        st.button("Fork", icon=":material/fork_right:", disabled=damaged, on_click=forking.ask, args=(run,))
         st.button("Delete", icon=":material/delete:", disabled=run.recorded, on_click=_ask_to_delete, args=(run,))
         st.markdown(f"{_title(run)}  \n:small[{run.id}]")
-    if "delete" in st.session_state:
+    if "delete" in st.session_state or "fork" in st.session_state:
         st.rerun()
 
 

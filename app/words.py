@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from acl.config import RunConfig
 from acl.control import Control, Status
@@ -17,11 +19,14 @@ from acl.events import (
     Resumed,
     Scored,
     Started,
+    Steered,
     TaskStarted,
     Trained,
 )
 from acl.registry import choices
 from app.data import label_of
+
+InRound = Steered | Scored | Bought | Trained | Evaluated
 
 HELP = {
     "A": "A_t, accuracy kept: mean accuracy on all tasks seen so far, after the newest one. ↑ better",
@@ -76,7 +81,7 @@ def phase(config: RunConfig, status: Status, n_tasks: int) -> str:
     if not status.task:
         return "getting ready"
     where = f"task {status.task} of {n_tasks}" if n_tasks else f"task {status.task}"
-    round_ = f"query round {status.round} of {config.rounds}" if status.round else "first labels"
+    round_ = f"query round {status.round} of {status.rounds or config.rounds}" if status.round else "first labels"
     doing = {
         "score": f"choosing {status.n} of {status.pool:,}",
         "buy": f"labelling {status.n}",
@@ -110,11 +115,41 @@ def duration(seconds: float) -> str:
 
 def requested(control: Control, status: Status | None) -> str:
     """What was asked for and not yet seen by the worker; empty if nothing."""
-    if status is None or control.seq <= status.seq:
+    if status is None or control.seq <= status.seq or status.state == "finished":
         return ""
+    pending = {name: value for name, value in control.changes.items() if name in SHORT}
+    if pending and status.state == "paused" and control.mode != "stop":
+        return f"requested from the next query on: {changes(pending)}"
     if control.mode == "play" and control.until:
         return f"requested: play to the end of “{control.until[2]}”"
     return f"requested: {control.mode}"
+
+
+def changes(changed: Mapping[str, Any]) -> str:
+    """Settings with their new values, e.g. "Query strategy BADGE, λ 0.20"."""
+    return ", ".join(f"{SHORT.get(name, name.replace('_', ' '))} {_value(name, v)}" for name, v in changed.items())
+
+
+SHORT = {
+    "strategy": "strategy",
+    "lambda": "λ",
+    "n_query": "labels per round",
+    "n_end": "budget per task",
+    "lr": "learning rate",
+}
+
+
+def _value(name: str, value: Any) -> str:
+    if name == "strategy":
+        return strategy(value)
+    if value is None:
+        return "auto"
+    return f"{value:g}" if isinstance(value, float) else option(str(value))
+
+
+def at(place: tuple[int, int]) -> str:
+    """A place where a run can be forked."""
+    return f"task {place[0]}, before round {place[1]}" if place[1] else f"task {place[0]}, before its first labels"
 
 
 def strategy(name: str) -> str:
@@ -210,27 +245,42 @@ def _sentence(event: Event, before: list[float], names: dict[int, str]) -> str:
         case TaskStarted():
             classes = ", ".join(names.get(c, f"class {c}") for c in event.classes)
             return f"Task {event.task} arrived: {event.pool:,} unlabelled samples of {classes}."
-        case Scored():
-            name = label_of("strategies", event.strategy)
-            weight = f" (λ = {event.lambda_:.2f})" if uses_lambda(event.strategy) else ""
-            return f"{_where(event)}: {name} chose {len(event.ids)} of {event.pool:,} samples{weight}."
-        case Bought():
-            return f"{_where(event)}: {len(event.ids)} samples were labelled: {_counts(event.labels, names)}."
-        case Trained():
-            return f"{_where(event)}: training took {event.seconds:.2f} s; the loss ended at {event.loss:.3f}."
         case Remembered():
             return f"The memory now holds {len(event.ids)} samples." if event.ids else ""
-        case Evaluated():
-            return f"{_where(event)}: {_changes(event.accuracy, before)}."
         case Finished():
             return f"The run ended: {100 * event.summary['A']:.1f} % kept on average."
         case Resumed():
             return f"A worker took the run up again in task {event.task}, round {event.round}."
         case Epoch():
             return ""
+    return f"{_where(event)}: {_in_round(event, before, names)}."
 
 
-def _where(event: Scored | Bought | Trained | Evaluated) -> str:
+def _in_round(event: InRound, before: list[float], names: dict[int, str]) -> str:
+    match event:
+        case Steered():
+            return f"changed from here on: {changes(event.changes)}"
+        case Scored():
+            name = label_of("strategies", event.strategy)
+            weight = f" (λ = {event.lambda_:.2f})" if uses_lambda(event.strategy) else ""
+            return f"{name} chose {len(event.ids)} of {event.pool:,} samples{weight}"
+        case Bought():
+            return _labelled(event, names)
+        case Trained():
+            return f"training took {event.seconds:.2f} s; the loss ended at {event.loss:.3f}"
+        case Evaluated():
+            return _changes(event.accuracy, before)
+
+
+def _labelled(event: Bought, names: dict[int, str]) -> str:
+    if event.by == "nobody":
+        return "the budget is spent: no label was bought"
+    hand = f", {len(event.by_hand)} by hand" if event.by_hand else ""
+    said = f"{len(event.ids)} samples were labelled{hand}: {_counts(event.labels, names)}"
+    return f"chosen by a human, {len(event.replaced)} picks replaced; {said}" if event.by == "human" else said
+
+
+def _where(event: InRound) -> str:
     return f"Task {event.task}, " + (f"round {event.round}" if event.round else "first labels")
 
 

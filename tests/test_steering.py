@@ -24,7 +24,8 @@ from acl.query import load_snapshot
 from acl.registry import build, prepare
 from acl.runs import Run, create
 from acl.steering import Choice, steered
-from acl.verify import kept, verify
+from acl.verdict import kept
+from acl.verify import verify
 from acl.worker import execute
 from tests.conftest import small_config
 from tests.tools import facts, history_facts, wait_for

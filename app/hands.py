@@ -1,0 +1,116 @@
+"""You choose: in a query that waits, swap the strategy's picks or label samples yourself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from acl.config import UserError
+from acl.control import Status, request
+from acl.events import Bought, History, Scored
+from acl.runs import Run
+from acl.steering import Choice
+from app import data, words
+from app.gallery import COLUMNS, sprite
+from app.state import ensure_backend
+
+HERE = Path(__file__).parent
+MOST_CARDS = 400
+
+_component = st.components.v2.component(
+    "acl_hands",
+    html='<div class="hands"></div>',
+    css=(HERE / "hands.css").read_text("utf-8"),
+    js=(HERE / "hands.js").read_text("utf-8"),
+)
+
+
+def waiting(history: History, status: Status | None) -> Scored | None:
+    """The query that is scored and holds before its samples are bought."""
+    queries, bought = history.of(Scored), history.of(Bought)
+    if not queries or status is None or status.state != "paused":
+        return None
+    last = queries[-1]
+    done = bought and (bought[-1].task, bought[-1].round) >= (last.task, last.round)
+    return None if done else last
+
+
+def offer(run: Run, query: Scored) -> None:
+    """A button that opens the dialog at the next drawing of the page."""
+    if st.button(
+        "Choose or label by hand", icon=":material/touch_app:", key=f"hands-{run.id}", type="primary",
+        help="The run waits: swap its picks for others, or give labels yourself, also wrong ones.",
+    ):  # fmt: skip
+        st.session_state["hands"] = (run, query)
+        st.rerun()
+
+
+@contextmanager
+def dialog() -> Iterator[None]:
+    """Around what a page draws: opens the dialog below it, if it was asked for."""
+    asked = st.session_state.pop("hands", None)
+    yield
+    if asked:
+        _dialog(*asked)
+
+
+@st.dialog("You choose", width="large")
+def _dialog(run: Run, query: Scored) -> None:
+    history = data.live_run(run.path).history()
+    st.caption(
+        f"Task {query.task}, round {query.round}. Click cards, or draw a frame over them; keys 1–9 label the card "
+        "under the pointer. What you do not label is asked of the data."
+    )
+    event = _component(key="hands", data=cards(run, query, history), on_bought_change=_nothing)
+    if event.bought is None:
+        return
+    choice = Choice(query.task, query.round, [int(i) for i in event.bought["ids"]], list(event.bought["labels"]))
+    try:
+        request(run.path, choice=choice)
+        ensure_backend()
+    except UserError as error:
+        st.error(str(error), icon=":material/error:")
+        return
+    st.toast("Your choice is taken at the next step: press Play or Step.", icon=":material/touch_app:")
+    st.rerun()
+
+
+def cards(run: Run, query: Scored, history: History) -> dict[str, Any]:
+    """What the browser gets: the picks, then the rest of the pool in the strategy's own order as far as it is known."""
+    ids = order(run, query)[:MOST_CARDS]
+    ranks = {i: f"pick {place}" for place, i in enumerate(query.ids, start=1)}
+    names = words.class_names(history)
+    seen = [c for task in (history.started.tasks[: query.task] if history.started else []) for c in task["classes"]]
+    # The task's own classes come first: keys 1 to 9 are for those.
+    own = set(history.started.tasks[query.task - 1]["classes"]) if history.started else set()
+    classes = sorted(dict.fromkeys(seen), key=lambda c: (c not in own, c))
+    images = data.pictures(run, ids)
+    return {
+        "query": f"{run.id} {query.task}.{query.round}",
+        "cards": [{"id": str(i), "title": "?", "line": ranks.get(i, ""), "hint": f"sample {i}"} for i in ids],
+        "picks": [str(i) for i in query.ids],
+        "most": len(query.ids),
+        "classes": [names[c] for c in classes],
+        "numbers": classes,
+        "url": sprite(images) if images is not None and len(images) else "",
+        "columns": COLUMNS,
+        "size": 48,
+    }
+
+
+def order(run: Run, query: Scored) -> list[int]:
+    """Picks first, then the rest of the pool: by distribution score where it is known, so that near misses come
+    early."""
+    scores = data.scores_of(run, query)
+    if scores is None:
+        return list(query.ids)
+    rest = scores[~scores["picked"]].sort_values("distribution", ascending=False, kind="stable")
+    return [*query.ids, *rest["id"].tolist()]
+
+
+def _nothing() -> None:
+    """Streamlit delivers a trigger only to those who registered for it."""

@@ -1,0 +1,314 @@
+"""Steering, forks, rewind and choosing by hand on the pages: what they show and what they ask for."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from acl.config import UserError
+from acl.control import read_control, read_status, request, write_status
+from acl.events import Bought, History, Row, Scored, Started, Steered
+from acl.fork import fork, places
+from acl.runs import Run, create, list_runs
+from acl.steering import Choice
+from acl.table import finished_runs
+from acl.worker import Worker, execute
+from app import charts, data, hands, rewind, shelf, state, steer, words
+from tests.conftest import small_config
+from tests.test_steering import new_loop, play
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True)
+def no_backend(monkeypatch, runs):
+    runs.mkdir()
+    monkeypatch.setattr(state, "RUNS", runs)
+    for module in ("start", "shelf", "live", "steer", "forking"):
+        monkeypatch.setattr(f"app.{module}.RUNS", runs)
+    monkeypatch.setattr("acl.backend.ensure", lambda runs: None)
+    monkeypatch.setattr("acl.backend.attach", lambda runs: None)
+
+
+def page(name: str, **query: str) -> AppTest:
+    test = AppTest.from_file(str(ROOT / "app" / "main.py"), default_timeout=30)
+    for key, value in query.items():
+        test.query_params[key] = value
+    test.switch_page(str(ROOT / "pages" / f"{name}.py")).run()
+    assert not test.exception
+    return test
+
+
+def text(test: AppTest) -> str:
+    return " ".join(str(part.value) for part in [*test.markdown, *test.caption, *test.error, *test.info])
+
+
+def finished(runs: Path, **values) -> Run:
+    run = create(small_config(**values), runs)
+    execute(run)
+    return run
+
+
+def paused_at(runs: Path, until: tuple[int, int, str]) -> Run:
+    """A run whose worker was ended while it held there; its status says paused."""
+    run = create(small_config(), runs)
+    request(run.path, mode="play", until=until)
+    worker = Worker(run)
+    status: list = []
+
+    def stop_there() -> None:
+        if worker._held:
+            status.append(replace(worker._say("paused")))
+            request(run.path, mode="stop")
+        obey()
+
+    obey, worker._obey = worker._obey, stop_there
+    worker.work()
+    worker.close()
+    write_status(run.path, status[0])
+    request(run.path, mode="pause", until=None)
+    return run
+
+
+def button(test: AppTest, label: str):
+    return next(b for b in test.button if b.label.startswith(label))
+
+
+# -- steering ----------------------------------------------------------------------------------------
+
+
+def test_a_change_on_the_page_is_what_is_wanted_of_the_run(runs):
+    run = paused_at(runs, (1, 1, "evaluate"))
+    test = page("run", run=run.id)
+    assert button(test, "Nothing is changed yet").disabled
+    widget = next(s for s in test.selectbox if str(s.key).endswith("-strategy"))
+    widget.set_value("badge").run()
+    next(n for n in test.number_input if str(n.key).endswith("-query")).set_value(3).run()
+    button(test, "Change: strategy BADGE, labels per round 3").click().run()
+    assert not test.exception
+    assert read_control(run.path).changes == {"strategy": "badge", "n_query": 3}
+    assert "requested from the next query on: strategy BADGE" in text(test)
+    execute_from_pause(run)
+    assert [e.changes for e in run.history().of(Steered)] == [{"strategy": "badge", "n_query": 3}]
+
+
+def execute_from_pause(run: Run) -> None:
+    request(run.path, mode="play", until=None)
+    execute(run)
+
+
+def test_the_popover_begins_with_what_was_asked_for(runs):
+    run = finished(runs)
+    control = replace(read_control(run.path) or request(run.path), changes={"lambda": 0.2, "memory": 9})
+    assert steer.wanted(run.config, run.history(), control) == run.config  # memory cannot be changed: none of it holds
+    control = replace(control, changes={"lambda": 0.2})
+    assert steer.wanted(run.config, run.history(), control).lambda_ == 0.2
+
+
+def test_a_steered_run_is_marked_on_its_curves_and_offers_a_ghost(runs):
+    child = fork(finished(runs), (2, 2), {"strategy": "uniform"}, runs)
+    execute(child)
+    test = page("run", run=child.id)
+    assert "From task 2, round 2 on: strategy Uniform" in text(test)
+    button(test, "What would have happened?").click().run()
+    assert not test.exception
+    (ghost,) = data.ghosts_of(child, runs)
+    assert ghost.parent["ghost"] and read_control(ghost.path).mode == "play"
+    assert not any(b.label.startswith("What would") for b in test.button)
+    execute(ghost)
+    history = child.history()
+    rounds = data.rounds_of_tasks(history, child.config)
+    # Round 2 of task 2 begins where round 1 ended: two of four steps into the task.
+    assert [(x, e.changes) for x, e in data.steered_at(history, rounds)] == [(1.5, {"strategy": "uniform"})]
+
+
+def test_a_chart_draws_marks_and_other_runs_without_moving_the_axes():
+    table = pd.DataFrame({"x": [1.0, 2.0], "final": [True, True], "task_1": [90.0, 80.0], "task_2": [None, 70.0]})
+    plain, full = charts.accuracy_chart(table, 2), charts.accuracy_chart(table, 2, [(1.5, "λ 0.2")], [table, table])
+    assert (plain["xAxis"], plain["yAxis"], plain["grid"]) == (full["xAxis"], full["yAxis"], full["grid"])
+    lines = [s for s in full["series"] if s.get("markLine")]
+    assert [line["xAxis"] for s in lines for line in s["markLine"]["data"]] == [1.5]
+    faint = [s for s in full["series"] if s["name"].startswith("other")]
+    assert len(faint) == 4 and {s["datasetIndex"] for s in faint} == {2, 3}
+
+
+def test_rounds_of_a_steered_task_are_those_it_had():
+    events = play(new_loop(), {(1, 2): {"n_query": 2}, (2, 1): {"n_end": 8}})
+    history = History(Row(i, 0.0, e) for i, e in enumerate(events))
+    assert data.rounds_of_tasks(history, small_config()) == {1: 4, 2: 1}
+    xs = data.accuracy_table(history, data.rounds_of_tasks(history, small_config()))["x"].tolist()
+    assert xs == [0.2, 0.4, 0.6, 0.8, 1.0, 1.5, 2.0]
+
+
+def test_runs_led_by_hand_never_enter_the_table_silently(runs):
+    plain = finished(runs)
+    steered = fork(plain, (2, 1), {"lambda": 0.0}, runs)
+    execute(steered)
+    by_hand = create(small_config(seed=1), runs)
+    first = next(e for e in play(new_loop(seed=1)) if isinstance(e, Scored)).ids
+    request(by_hand.path, mode="play", choice=Choice(1, 1, first[:1], [None]))
+    execute(by_hand)
+    kept, left_out = finished_runs([], runs)
+    assert [run.id for run in kept] == [plain.id]
+    said = " ".join(left_out)
+    assert "steered at 2.1" in said and "chosen by hand at 1.1" in said
+
+
+# -- forks -------------------------------------------------------------------------------------------
+
+
+def form(run: Run, at: str = "None", suggested: str = "{}") -> AppTest:
+    """What the dialog holds; a test without a browser loses a dialog at its first rerun."""
+    lines = ["from pathlib import Path", "from acl.runs import Run", "from app import forking"]
+    lines.append(f"forking.form(Run(Path({str(run.path)!r})), {at}, {suggested})")
+    return AppTest.from_string("\n".join(lines), default_timeout=30).run()
+
+
+def test_forking_makes_a_child_that_plays(runs, monkeypatch):
+    opened = []
+    monkeypatch.setattr("app.forking.open_run", opened.append)
+    run = finished(runs)
+    test = page("run", run=run.id)
+    button(test, "Fork").click().run()
+    assert test.selectbox(key="fork-at").value == (2, 3)
+    test = form(run)
+    test.selectbox(key="fork-at").set_value((2, 1)).run()
+    next(s for s in test.selectbox if str(s.key).startswith("fork-(2, 1)")).set_value("entropy").run()
+    button(test, "Fork and play").click().run()
+    (child,) = opened
+    assert child.parent["task"] == 2 and child.parent["changes"] == {"strategy": "entropy"}
+    assert read_control(child.path).mode == "play"
+    execute(child)
+    test = page("run", run=child.id)
+    assert "fork from 2.1: strategy Entropy" in text(test)
+
+
+def test_a_recording_can_be_forked():
+    run = Run(state.RECORDED / "recorded-er-accuacl-digits-s0")
+    assert places(run.history())[-1] == (5, 3) and run.base(5).exists()
+
+
+def test_the_library_shows_forks_below_the_run_they_left(runs):
+    parent = finished(runs)
+    child = fork(parent, (2, 1), {"lambda": 0.0}, runs)
+    grandchild = fork(child, (1, 1), {}, runs)
+    other = finished(runs, seed=3)
+    order = [run.id for run in shelf.as_tree(list_runs(runs))]
+    assert order == [other.id, parent.id, child.id, grandchild.id]
+    assert shelf._row(child)["fork"] == "↳ from 2.1: λ 0"
+    assert shelf._row(grandchild)["fork"] == "\u2003↳ from 1.1"
+    test = page("library")
+    assert not test.exception
+    shutil.rmtree(parent.path)
+    assert shelf._row(child)["fork"] == "↳ from 2.1 of a deleted run: λ 0"
+    assert [run.id for run in shelf.as_tree(list_runs(runs))] == [other.id, child.id, grandchild.id]
+
+
+def test_inspect_forks_with_the_settings_that_are_shown(runs, monkeypatch):
+    for module in ("choose_query", "maps"):
+        monkeypatch.setattr(f"app.{module}.RUNS", runs)
+    run = finished(runs)
+    test = page("inspect", run=run.id, task="2", round="2", **{"lambda": "0.25"})
+    button(test, "Fork here").click().run()
+    assert test.selectbox(key="fork-at").value == (2, 2)
+    assert "Changed from there on: **λ 0.25**" in text(test)
+
+
+# -- rewind ------------------------------------------------------------------------------------------
+
+
+def test_rewound_the_page_shows_the_past_and_plays_on_from_there(runs):
+    run = finished(runs)
+    test = page("run", run=run.id)
+    assert "after task 2, round 3" not in text(test)
+    button(test, "Rewind").click().run()
+    slider = next(s for s in test.select_slider if s.label == "As it was after")
+    wanted = next(o for o in slider.options if o.endswith("task 1, round 3: tested"))
+    slider.set_value(wanted).run()
+    assert "As it was after task 1, round 3: tested" in text(test)
+    test.segmented_control(key="details").set_value("Memory").run()
+    assert "10 samples after task 1" in text(test)
+    button(test, "Play from here").click().run()
+    assert test.selectbox(key="fork-at").value == (2, 0)
+    test.run()
+    button(test, "Back to now").click().run()
+    assert "As it was" not in text(test)
+    test.segmented_control(key="details").set_value("Memory").run()
+    assert "10 samples after task 2" in text(test)
+
+
+def test_every_event_has_a_place_to_go_on_from():
+    events = play(new_loop(), {(1, 2): {"lambda": 0.1}})
+    there = set(places(History(Row(i, 0.0, e) for i, e in enumerate(events))))
+    for event in events:
+        if event.kind != "epoch":
+            place = rewind.following(event)
+            last = event.kind == "finished" or getattr(event, "task", 0) == 2
+            assert place in there or (last and place in {None, (3, 0)}), event
+    assert rewind.following(events[0]) == (1, 0) and isinstance(events[0], Started)
+
+
+# -- you choose --------------------------------------------------------------------------------------
+
+
+def test_a_query_that_waits_can_be_decided_by_hand(runs):
+    run = paused_at(runs, (1, 2, "score"))
+    query = run.history().of(Scored)[-1]
+    assert hands.waiting(run.history(), read_status(run.path)) == query
+    test = page("run", run=run.id)
+    button(test, "Choose or label by hand").click().run()
+    assert not test.exception and "keys 1–9 label" in text(test)
+    cards = hands.cards(run, query, run.history())
+    assert [c["id"] for c in cards["cards"][:4]] == [str(i) for i in query.ids] == cards["picks"]
+    assert len(cards["cards"]) == hands.MOST_CARDS < query.pool and cards["most"] == 4
+    assert cards["numbers"] == [0, 1, 2, 3, 4] and cards["url"].startswith("data:image/webp")
+
+
+def test_between_other_phases_nothing_waits_for_a_hand(runs):
+    run = paused_at(runs, (1, 2, "buy"))
+    assert hands.waiting(run.history(), read_status(run.path)) is None
+    assert hands.waiting(History(), None) is None
+
+
+def test_a_hidden_label_never_reaches_the_browser(runs):
+    run = paused_at(runs, (1, 1, "score"))
+    query = run.history().of(Scored)[-1]
+    bought = {i for e in run.history().of(Bought) for i in e.ids}
+    cards = hands.cards(run, query, run.history())["cards"]
+    assert all(set(card) == {"id", "title", "line", "hint"} and card["title"] == "?" for card in cards)
+    assert not bought & {int(card["id"]) for card in cards}
+
+
+# -- words -------------------------------------------------------------------------------------------
+
+
+def test_the_story_tells_who_changed_and_who_chose():
+    loop = new_loop()
+    events = play(loop, {(1, 2): {"strategy": "badge", "n_query": 2}, (1, 3): {"n_end": 6}})
+    told = [sentence for _, sentence in words.story(History(Row(i, 0.0, e) for i, e in enumerate(events)))]
+    assert "Task 1, round 2: changed from here on: strategy BADGE, labels per round 2." in told
+    assert "Task 1, round 3: the budget is spent: no label was bought." in told
+    event = Bought(1, 1, [4, 5], [0, 1], "human", 8, [9], [5])
+    said = words._sentence(event, [], {0: "cat", 1: "dog"})
+    expected = "chosen by a human, 1 picks replaced; 2 samples were labelled, 1 by hand: 1 of cat, 1 of dog."
+    assert said == f"Task 1, round 1: {expected}"
+
+
+def test_a_fork_that_cannot_be_had_is_a_sentence(runs, monkeypatch):
+    test = form(finished(runs))
+
+    def refuse(*args, **kwargs):
+        raise UserError("The runs folder is full.")
+
+    monkeypatch.setattr("app.forking.fork", refuse)
+    button(test, "Fork and play").click().run()
+    assert not test.exception and "The runs folder is full." in text(test)
+
+
+def test_a_run_that_has_nothing_to_fork_says_so(runs):
+    assert "nothing to go on from" in text(form(create(small_config(), runs)))

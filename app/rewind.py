@@ -61,7 +61,9 @@ def scrubber(run: Run, history: History) -> None:
         key = f"scrub-{run.id}-{len(facts)}"
 
         def moved() -> None:
-            st.session_state[_key(run)] = by_text[st.session_state[key]].seq
+            # A slider's last word may come after "Back to now".
+            if st.session_state.get(_key(run)) is not None:
+                st.session_state[_key(run)] = by_text[st.session_state[key]].seq
 
         st.select_slider("As it was after", list(by_text), here, key=key, width="stretch", on_change=moved)
         st.button("Back to now", icon=":material/last_page:", key=f"now-{run.id}", on_click=_go, args=(run, None))

@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from acl.control import read_status, request
+from acl.events import Bought, Scored, Steered
 from acl.presets import preset_config
 from acl.registry import prepare
 from acl.runs import Run, create, list_runs, resolved
@@ -220,3 +221,81 @@ def test_damaged_runs_are_listed_with_what_is_wrong(tmp_path: Path):
         page.goto(f"{app.url}/run?run={run.id}")
         expect(page.get_by_role("alert")).to_contain_text("cannot be read")
         no_trouble(page)
+
+
+def held_run(app: App, until: tuple[int, int, str]) -> Run:
+    """A run of the embedded default that pauses there."""
+    config = preset_config("digits-demo")
+    run = create(resolved(config, prepare(config)), app.runs)
+    request(run.path, mode="play", until=until)
+    return run
+
+
+def test_a_run_is_steered_while_it_plays_and_a_ghost_shows_what_would_have_happened(app):
+    run = held_run(app, (1, 2, "evaluate"))
+    with browser_page() as page:
+        page.goto(f"{app.url}/run?run={run.id}")
+        expect(header(page)).to_contain_text("paused")
+        page.get_by_role("button", name="Change").click()
+        page.get_by_label("Query strategy").first.click()
+        page.get_by_role("option", name="Uniform").click()
+        page.get_by_role("button", name="Change: strategy Uniform").click()
+        expect(header(page)).to_contain_text("requested from the next query on: strategy Uniform")
+        page.keyboard.press("Escape")
+        page.get_by_role("button", name="Step query round").click()
+        page.get_by_role("button", name="What would have happened?").click()
+        expect(page.get_by_text("Dashed: without this change.")).to_be_visible()
+        page.get_by_role("button", name="Play", exact=True).click()
+        expect(header(page)).to_contain_text("finished")
+        no_trouble(page)
+        ghost = next(r for r in list_runs(app.runs) if (r.parent or {}).get("run") == run.id)
+        wait_for(lambda: state_of(ghost.path) == "finished")
+    config = preset_config("digits-demo")
+    assert history_facts(ghost) == facts(run_config(resolved(config, prepare(config))))
+    (steered,) = run.history().of(Steered)
+    assert (steered.task, steered.round, steered.changes) == (1, 3, {"strategy": "uniform"})
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1440, False), (1024, True)])
+def test_a_human_swaps_and_labels_then_rewinds_and_plays_on_from_there(app, width, dark):
+    run = held_run(app, (2, 1, "score"))
+    with browser_page(width=width, dark=dark) as page:
+        page.goto(f"{app.url}/run?run={run.id}")
+        page.get_by_role("button", name="Choose or label by hand").click()
+        cards = page.locator(".hands .card")
+        expect(cards).to_have_count(run_pool(run))
+        picks = [cards.nth(i).get_attribute("data-id") for i in range(12)]
+        cards.nth(0).click()
+        # A frame over two of the strangers; one of them finds room.
+        first, last = cards.nth(10).bounding_box(), cards.nth(11).bounding_box()
+        page.mouse.move(first["x"] + 8, first["y"] + 4)
+        page.mouse.down()
+        page.mouse.move(last["x"] + 20, last["y"] + 30, steps=6)
+        page.mouse.up()
+        cards.nth(3).hover()
+        page.keyboard.press("2")
+        expect(page.locator(".hands .said")).to_have_text(
+            "10 of 10 chosen · 1 of the strategy's picks replaced · 1 labelled by hand"
+        )
+        page.get_by_role("button", name="Buy these 10").click()
+        expect(page.get_by_role("dialog")).to_have_count(0)
+        page.get_by_role("button", name="Step task").click()
+        wait_for(lambda: (s := read_status(run.path)) and s.completed == (2, 3, "evaluate"))
+        page.get_by_role("button", name="Rewind").click()
+        slider = page.get_by_role("slider").last
+        slider.focus()
+        slider.press("Home")
+        expect(page.locator(".st-key-rewound")).to_contain_text("As it was after the beginning")
+        page.get_by_role("button", name="Back to now").first.click()
+        expect(page.locator(".st-key-rewound")).to_have_count(0)
+        page.get_by_role("button", name="Fork", exact=True).click()
+        page.get_by_role("dialog").get_by_role("button", name="Fork and play").click()
+        expect(header(page)).to_contain_text("fork from")
+        no_trouble(page)
+    bought = next(e for e in run.history().of(Bought) if e.by == "human")
+    assert [str(i) for i in bought.ids] == [*picks[1:11]] and [str(i) for i in bought.by_hand] == [picks[3]]
+    assert [str(i) for i in bought.replaced] == [picks[0]]
+
+
+def run_pool(run: Run) -> int:
+    return wait_for(lambda: run.history().of(Scored) and run.history().of(Scored)[-1].pool)

@@ -90,6 +90,15 @@ def _parser() -> Parser:
     sub.add_argument("--quiet", action="store_true", help="no progress bar")
     runs_option(sub)
 
+    sub = add("export", _export, "write a run as one zip that travels")
+    sub.add_argument("run", metavar="RUN", help="an id or a folder")
+    sub.add_argument("-o", "--output", type=Path, metavar="FILE.zip", help="default: the run's id, here")
+    runs_option(sub)
+
+    sub = add("import", _import, "take a run out of a zip; prints JSON: run")
+    sub.add_argument("archive", type=Path, metavar="FILE.zip")
+    runs_option(sub)
+
     sub = add("table", _table, "the paper's table out of finished runs: A_T and F_T, mean ± std over seeds")
     sub.add_argument("names", nargs="*", metavar="RUN", help="ids, runs or folders of runs (default: the runs folder)")
     sub.add_argument("--format", choices=("md", "csv", "latex"), default="md")
@@ -212,6 +221,28 @@ def _verify(arguments: argparse.Namespace) -> None:
     if verdict.difference:
         print(f"acl: {verdict.difference}.", file=sys.stderr)
         raise SystemExit(1)
+
+
+def _export(arguments: argparse.Namespace) -> None:
+    from acl.archive import export
+    from acl.files import disk_trouble, replace_file
+    from acl.runs import find_run
+
+    run = find_run(arguments.run, arguments.runs)
+    output = arguments.output or Path(f"{run.id}.zip")
+    if output.exists() or not output.parent.is_dir():
+        raise UserError(f"{output} exists already, or its folder does not: name another file with -o.")
+    with disk_trouble("The archive", output):
+        replace_file(output, lambda temporary: export(run, temporary))
+    print(output)
+
+
+def _import(arguments: argparse.Namespace) -> None:
+    from acl.archive import import_run
+
+    if not arguments.archive.is_file():
+        raise UserError(f"{arguments.archive} does not exist, or is no file.")
+    print(json.dumps({"run": import_run(arguments.archive, arguments.runs).id}))
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from acl.archive import as_bytes, import_run
 from acl.config import RunConfig, UserError
 from acl.control import ACTIVE, request
 from acl.registry import Kind, choices
@@ -17,6 +18,7 @@ from app import data, forking, words
 from app.state import POLL_S, RECORDED, RUNS, ensure_backend, forget_run, new_run, open_run
 
 MOST_INDENT = 8
+MOST_MB = 2000
 INDENT = "\u2003"
 COLUMNS: dict[str, Any] = {
     "state": st.column_config.TextColumn("State", width=90),
@@ -43,6 +45,8 @@ def page() -> None:
             label_visibility="collapsed",
         )  # fmt: skip
         st.space("stretch")
+        with st.popover("Import", icon=":material/upload_file:"):
+            _import()
         if st.button("New run", icon=":material/add:"):
             new_run()
     # A dialog opened inside the polling fragment could be lost to its next tick.
@@ -51,6 +55,19 @@ def page() -> None:
         st.fragment(_table, run_every=2 * POLL_S)(search)
     if asked is not None:
         _confirm(asked)
+
+
+def _import() -> None:
+    file = st.file_uploader(
+        "A run, exported here or elsewhere (.zip)", type=["zip"], key="import-file", max_upload_size=MOST_MB
+    )
+    if st.button("Import it", disabled=file is None, key="import-now") and file:
+        try:
+            run = import_run(file, RUNS)
+        except UserError as error:
+            st.error(str(error), icon=":material/error:")
+            return
+        st.toast(f"{run.id} is in the library.", icon=":material/check:")
 
 
 def _table(search: str) -> None:
@@ -160,6 +177,10 @@ def _actions(run: Run, row: dict[str, Any]) -> None:
         playing = active and row["state"] == "playing"
         st.button("Resume", icon=":material/play_arrow:", disabled=over or playing, on_click=_resume, args=(run,))
         st.button("Fork", icon=":material/fork_right:", disabled=damaged, on_click=forking.ask, args=(run,))
+        st.download_button(
+            "Export", lambda: as_bytes(run), f"{run.id}.zip", "application/zip", icon=":material/download:",
+            on_click="ignore", disabled=damaged, key=f"export-{run.id}",
+        )  # fmt: skip
         st.button("Delete", icon=":material/delete:", disabled=run.recorded, on_click=_ask_to_delete, args=(run,))
         st.markdown(f"{_title(run)}  \n:small[{run.id}]")
     if "delete" in st.session_state or "fork" in st.session_state:

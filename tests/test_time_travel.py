@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from acl.archive import as_bytes
 from acl.config import UserError
 from acl.control import read_control, read_status, request, write_status
 from acl.events import Bought, History, Row, Scored, Started, Steered
@@ -312,3 +313,19 @@ def test_a_fork_that_cannot_be_had_is_a_sentence(runs, monkeypatch):
 
 def test_a_run_that_has_nothing_to_fork_says_so(runs):
     assert "nothing to go on from" in text(form(create(small_config(), runs)))
+
+
+# -- the library's zip ---------------------------------------------------------------------------------
+
+
+def test_a_run_is_imported_in_the_library(runs, monkeypatch):
+    run = finished(runs)
+    packed = as_bytes(run)
+    shutil.rmtree(run.path)
+    test = page("library")
+    test.file_uploader(key="import-file").upload("run.zip", packed, "application/zip").run()
+    button(test, "Import it").click().run()
+    assert not test.exception and [r.id for r in list_runs(runs)] == [run.id]
+    test.file_uploader(key="import-file").upload("bad.zip", b"no zip", "application/zip").run()
+    button(test, "Import it").click().run()
+    assert not test.exception and "not a zip that can be read" in text(test)

@@ -31,6 +31,8 @@ IDLE_S = 600.0
 MAX_TRIES = 3
 PATIENCE_S = {"starting": 300.0, "score": 600.0}
 DEFAULT_PATIENCE_S = 60.0
+# What acl.worker ends with; importing it here would bring torch.
+OUT_OF_MEMORY = 3
 
 # The optimiser and the loss are touched once, because torch imports half of itself at their first use.
 SPARE = """
@@ -67,6 +69,7 @@ class Watched:
     tried_at: object = None
     beat: tuple[int, float] = (-1, 0.0)
     exit_code: int | None = None
+    alone: bool = False
 
 
 @dataclass
@@ -124,9 +127,12 @@ class Backend:
                 self._replace_if_silent(seen)
             elif self._wanted(seen):
                 waiting.append(seen)
+        lonely = any(seen.alone and seen.process for seen in self.watched.values())
         for seen in sorted(waiting, key=lambda seen: seen.run.id):
             busy = True
-            if playing < self.slots:
+            # A run that had too little memory gets all there is, once.
+            room = playing == 0 if seen.exit_code == OUT_OF_MEMORY else playing < self.slots and not lonely
+            if room:
                 playing += self._start(seen)
             elif seen.status is None or seen.status.state != "queued":
                 self._say(seen, replace(seen.status or Status("queued"), state="queued"))
@@ -198,15 +204,19 @@ class Backend:
         """Give the run a worker, unless it has used up its tries where it stands. True if one was started."""
         status = seen.status
         crashed = status is not None and status.state in {"starting", "playing", "paused"}
+        # A run that had too little memory waits in the queue until it can be alone.
+        crashed |= status is not None and status.state == "queued" and seen.exit_code == OUT_OF_MEMORY
         if not crashed:
-            seen.tries, seen.exit_code = 0, None
+            seen.tries, seen.exit_code, seen.alone = 0, None, False
         elif status is not None:
             if seen.tried_at != status.completed:
                 seen.tries, seen.tried_at = 0, status.completed
-            if seen.exit_code == 2 or seen.tries >= MAX_TRIES:
+            spent = seen.exit_code == OUT_OF_MEMORY and seen.alone
+            if seen.exit_code == 2 or spent or seen.tries >= MAX_TRIES:
                 self._give_up(seen, status)
                 return False
             seen.tries += 1
+        seen.alone = seen.exit_code == OUT_OF_MEMORY
         try:
             seen.process = self._launch(seen.run)
         except OSError as error:
@@ -220,7 +230,7 @@ class Backend:
         last_words = _last_line(seen.run.path / "worker.log")
         reason = (
             last_words
-            if seen.exit_code == 2 and last_words
+            if seen.exit_code in {2, OUT_OF_MEMORY} and last_words
             else (
                 f"The worker ended {seen.tries + 1} times at the same place (exit code {seen.exit_code}): "
                 f"{last_words or 'it left no word'}. Press Play to try again."

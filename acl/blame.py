@@ -8,6 +8,8 @@ from contextlib import contextmanager
 
 from acl.config import UserError
 
+ALLOCATOR = ("not enough memory", "can't allocate memory", "out of memory")
+
 
 class PluginError(UserError):
     """`details`: the failing line, as `file:line: code`. The plug-in's own error is the __cause__."""
@@ -15,6 +17,12 @@ class PluginError(UserError):
     def __init__(self, message: str, details: str) -> None:
         super().__init__(message)
         self.details = details
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether host or GPU memory ran out; torch's CPU allocator says so in a plain RuntimeError."""
+    named = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+    return named or (isinstance(error, RuntimeError) and any(sign in str(error) for sign in ALLOCATOR))
 
 
 @contextmanager
@@ -25,9 +33,11 @@ def blamed(what: str, name: str) -> Iterator[None]:
     """
     try:
         yield
-    except (UserError, MemoryError):
+    except UserError:
         raise
     except Exception as error:
+        if is_out_of_memory(error):
+            raise
         frame = traceback.extract_tb(error.__traceback__)[-1]
         reason = " ".join(str(error).split()).rstrip(".")
         raise PluginError(

@@ -6,6 +6,7 @@ import errno
 import fcntl
 import json
 import os
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +17,7 @@ from acl.config import UserError
 
 def replace_file(path: Path, write: Callable[[Path], object], sync: bool = True) -> None:
     """Let `write` fill a temporary neighbour of `path`, then put it in its place."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
     try:
         write(temporary)
         if sync:
@@ -57,12 +58,21 @@ def try_lock(path: Path, shared: bool = False) -> IO[str] | None:
     return file
 
 
+_threads = threading.Lock()
+
+
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Wait for the lock on `path` and hold it."""
-    with path.open("a+") as file:
+    # A POSIX lock is the process's own: between its threads, such as two tabs of the app, it excludes nobody.
+    with _threads, path.open("a+") as file:
         fcntl.lockf(file, fcntl.LOCK_EX)
         yield
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether a disk took no more, in the words of Python or of the libraries that write for us."""
+    return getattr(error, "errno", None) in {errno.ENOSPC, errno.EDQUOT} or "No space left on device" in str(error)
 
 
 @contextmanager

@@ -193,6 +193,9 @@ class EventReader:
                 data = file.read()
         except FileNotFoundError:
             return []
+        except OSError:
+            self.damaged = max(self.damaged, 1)
+            return []
         whole = data[: data.rfind(b"\n") + 1]
         self.offset += len(whole)
         rows = []

@@ -1,12 +1,14 @@
 """One run in one process: steps the loop, obeys control.json, writes what happened into the run folder.
 
 `python -m acl.worker RUN` works until the run is finished, stopped or fails. Exit code 0: finished or
-stopped; 2: a mistake the user can mend; 1: anything else (the backend tries again).
+stopped; 2: a mistake the user can mend; 3: out of memory (the backend tries once more, alone); 1: anything
+else (the backend tries again).
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import threading
 import time
@@ -15,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import psutil
 import torch
@@ -22,12 +25,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from acl.blame import PluginError
+from acl.blame import PluginError, is_out_of_memory
 from acl.config import UserError
 from acl.control import Control, State, Status, Target, as_position, read_control, read_status, write_status
 from acl.datasets.base import TaskStream
 from acl.events import Bought, Evaluated, Event, Finished, History, Resumed, Scored, TaskStarted, Trained
-from acl.files import disk_trouble, replace_file, try_lock, write_json
+from acl.files import disk_trouble, is_full, replace_file, try_lock, write_json
 from acl.loop import Loop
 from acl.recording import save_labels, save_query
 from acl.registry import prepare
@@ -35,7 +38,14 @@ from acl.runs import EventReader, EventWriter, Run
 from acl.steering import differences
 
 POLL_S, BEAT_S, HELD_BEAT_S = 0.03, 0.25, 1.0
+# Room for the status on a disk that is full, so that it can be said.
+RESERVE_BYTES = 2**16
+DISK_FULL = "The disk is full: free some space, and the run goes on by itself."
+OUT_OF_MEMORY = 3
 ENDS_PHASE = {Scored: "score", Bought: "buy", Trained: "train", Evaluated: "evaluate"}
+
+
+T = TypeVar("T")
 
 
 class Stopped(Exception):
@@ -64,9 +74,11 @@ class Worker:
         self._device = ""
         self._phase_began = self._playing_since = time.monotonic()
         self._progress_then = 0.0
-        self._refused, self._note = -1, ""
+        self._refused, self._note, self._trouble = -1, "", ""
+        self._keep_reserve()
 
     def close(self) -> None:
+        self._reserve.unlink(missing_ok=True)
         if self._lock:
             self._lock.close()
 
@@ -136,7 +148,7 @@ class Worker:
                 max((e.round for e in history.of(Bought) if e.task == bases[-1].task), default=0) if bases else 0,
                 history.last_durable,
             )
-            history.add(self.writer.append(resumed))
+            history.add(self._when_there_is_room(lambda: self.writer.append(resumed)))
         self.loop.restore(history, self._base(history))
         for row in history.rows:
             self._complete(row.event)
@@ -156,6 +168,14 @@ class Worker:
 
     def _record(self, event: Event) -> None:
         """Files first, then the event that names them."""
+        self._when_there_is_room(lambda: self._save(event))
+        self._when_there_is_room(lambda: self.writer.append(event))
+        self._complete(event)
+        if self.on_event:
+            self.on_event(self.loop, event)
+
+    def _save(self, event: Event) -> None:
+        """The files that belong to an event; done twice they are the same."""
         if isinstance(event, TaskStarted):
             path = self.run.base(event.task)
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -166,10 +186,45 @@ class Worker:
             save_labels(self.run, event)
         if isinstance(event, Finished):
             write_json(self.run.path / "summary.json", event.summary)
-        self.writer.append(event)
-        self._complete(event)
-        if self.on_event:
-            self.on_event(self.loop, event)
+
+    def _when_there_is_room(self, write: Callable[[], T]) -> T:
+        """What `write` returns; on a full disk the run holds, says why, and tries again every second."""
+        while True:
+            try:
+                done = write()
+            except (OSError, SafetensorError) as error:
+                if not is_full(error):
+                    raise
+                self._trouble = DISK_FULL
+                self._wait_for_room()
+                continue
+            if self._trouble:
+                self._trouble = ""
+                self._keep_reserve()
+            return done
+
+    def _wait_for_room(self) -> None:
+        """At least a second, and until there is more than the status takes. A quota shows no free room: there every
+        second is a try."""
+        while True:
+            self._say("paused")
+            time.sleep(HELD_BEAT_S)
+            self._look_at_control()
+            if self.control.mode == "stop":
+                raise Stopped
+            free = shutil.disk_usage(self.run.path).free
+            if free >= 4 * RESERVE_BYTES:
+                return
+
+    @property
+    def _reserve(self) -> Path:
+        return self.run.path / ".reserve"
+
+    def _keep_reserve(self) -> None:
+        try:
+            self._reserve.write_bytes(os.urandom(RESERVE_BYTES))
+        except OSError as error:
+            print(f"No room is kept for the status: {error}", file=sys.stderr)
 
     def _complete(self, event: Event) -> None:
         phase = ENDS_PHASE.get(type(event))
@@ -269,7 +324,7 @@ class Worker:
             pool=n_pool,
             n=loop.n_wanted if not loop.done else 0,
             rounds=loop.rounds,
-            error=self._note if self.control.seq == self._refused else "",
+            error=self._trouble or (self._note if self.control.seq == self._refused else ""),
         )
         return self._write(status)
 
@@ -285,8 +340,21 @@ class Worker:
             completed=self.completed,
             beat=self._beat,
         )
-        write_status(self.run.path, status)
+        try:
+            write_status(self.run.path, status)
+        except OSError as error:
+            if not is_full(error):
+                raise
+            self._reserve.unlink(missing_ok=True)
+            self._try_status(status)
         return status
+
+    def _try_status(self, status: Status) -> None:
+        try:
+            write_status(self.run.path, status)
+        except OSError as error:
+            # The run matters more than what is said of it.
+            print(f"The status could not be written: {error}", file=sys.stderr)
 
     def _eta(self) -> float | None:
         gained = self.loop.progress - self._progress_then
@@ -323,10 +391,24 @@ def main(path: str) -> int:
             traceback.print_exception(error.__cause__)
         print(error, file=sys.stderr)
         return 2
-    except Exception:
+    except Exception as error:
         traceback.print_exc()
-        return 1
+        if not is_out_of_memory(error):
+            return 1
+        print(memory_sentence(error), file=sys.stderr)
+        return OUT_OF_MEMORY
     return 0
+
+
+def memory_sentence(error: BaseException) -> str:
+    """What was asked for, as the error says it, and what there is, in GiB."""
+    asked = (str(error).strip().splitlines() or ["no number given"])[0][:200].rstrip(".")
+    host = psutil.virtual_memory()
+    have = f"{host.available / 2**30:.1f} of {host.total / 2**30:.1f} GiB of host memory are free"
+    if torch.cuda.is_available():
+        free, total = torch.cuda.mem_get_info()
+        have += f", {free / 2**30:.1f} of {total / 2**30:.1f} GiB of the GPU's"
+    return f"Out of memory ({asked}); {have}: lower eval_batch, memory or the pool, or end other programs, then Play."
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -12,7 +11,6 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-import psutil
 import pytest
 from safetensors.torch import save_file
 
@@ -20,7 +18,7 @@ from acl import backend
 from acl.backend import Backend
 from acl.config import UserError
 from acl.control import read_status, request
-from acl.events import Resumed, Scored, to_line
+from acl.events import Scored, to_line
 from acl.loop import Loop
 from acl.presets import preset_config
 from acl.registry import prepare
@@ -69,60 +67,6 @@ class Served:
             if seen.process:
                 seen.process.kill()
                 seen.process.wait()
-
-
-PATIENCE_S = 300.0  # a loaded machine may take minutes to start fifty workers one after the other
-
-
-def kill_worker(run) -> int:
-    """SIGKILL to whoever works on `run` now; returns its pid."""
-
-    def somebody():
-        status = read_status(run.path)
-        if not status or not status.pid or status.state not in {"starting", "playing"}:
-            return None
-        return status.pid if psutil.pid_exists(status.pid) else None
-
-    pid = wait_for(somebody, PATIENCE_S)
-    os.kill(pid, signal.SIGKILL)
-    return pid
-
-
-def taken_up(run, old_pid: int) -> str:
-    """How it went on after worker `old_pid` was killed; empty while nothing is known."""
-    status = read_status(run.path)
-    if status is None or status.state not in {"playing", "failed"}:
-        return ""
-    return status.state if status.state == "failed" or status.pid not in {0, old_pid} else ""
-
-
-def kill_and_resume(runs: Path, reference, kills: int, seed: int, pace: float) -> None:
-    draw = random.Random(seed)
-    lines_at = sorted(draw.sample(range(5, len(reference) - 150), kills))
-    with Served(runs):
-        run = create(demo_config(), runs)
-        request(run.path, mode="play", pace=pace)
-        for lines in lines_at:
-            # Rows that a resume made void are written twice: count what holds.
-            wait_for(lambda lines=lines: len(run.history().rows) >= lines, PATIENCE_S)
-            pid = kill_worker(run)
-            if wait_for(lambda pid=pid: taken_up(run, pid), PATIENCE_S) == "failed":  # the fourth death at one place
-                request(run.path, mode="play")
-                wait_for(lambda pid=pid: taken_up(run, pid) == "playing", PATIENCE_S)
-        wait_for(lambda: state_of(run.path) == "finished", 120)
-    assert history_facts(run) == reference
-    assert run.summary == reference[-1]["summary"]
-    assert sum(isinstance(row.event, Resumed) for row in run.history().rows) == kills
-
-
-def test_kill_9_at_six_instants_ends_bitwise_the_same(runs, reference):
-    kill_and_resume(runs, reference, kills=6, seed=20, pace=0.05)
-
-
-@pytest.mark.soak
-def test_kill_9_at_fifty_instants_ends_bitwise_the_same(runs, reference):
-    # Slow enough that the run cannot end before a busy machine has come to the last kill.
-    kill_and_resume(runs, reference, kills=50, seed=21, pace=0.3)
 
 
 def test_a_run_goes_on_while_the_backend_is_replaced(runs, reference):

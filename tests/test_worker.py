@@ -140,26 +140,6 @@ def test_a_missing_base_is_said(config, runs):
     assert status.state == "failed" and "missing or damaged" in status.error
 
 
-def test_a_full_disk_keeps_every_round_and_the_run_goes_on(config, runs, reference, monkeypatch):
-    from acl.runs import EventWriter
-
-    run, append, written = create(config, runs), EventWriter.append, []
-
-    def until_full(self, event):
-        if len(written) == 20:
-            raise OSError(28, "No space left on device")
-        written.append(event)
-        return append(self, event)
-
-    monkeypatch.setattr(EventWriter, "append", until_full)
-    with pytest.raises(UserError, match="the disk is full"):
-        execute(run)
-    assert "the disk is full" in read_status(run.path).error
-    monkeypatch.setattr(EventWriter, "append", append)
-    execute(run)
-    assert history_facts(run) == reference
-
-
 def test_a_loss_that_explodes_is_said(runs):
     run = create(small_config(lr=1e30, lr_end=1e30), runs)
     with pytest.raises(UserError, match="lower the learning rate"):

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
 
 import streamlit as st
 
@@ -11,40 +15,54 @@ from acl.runs import Run
 from acl.verdict import kept
 
 
+@dataclass
+class Check:
+    process: subprocess.Popen[bytes]
+    said: Path
+
+    @property
+    def busy(self) -> bool:
+        return self.process.poll() is None
+
+    @property
+    def last_words(self) -> str:
+        lines = self.said.read_text("utf-8", "replace").strip().splitlines()
+        return lines[-1].removeprefix("acl: ") if lines else "The check ended without a word."
+
+
 @st.cache_resource
-def _running() -> dict[str, subprocess.Popen[bytes]]:
-    """The checks under way, by run."""
+def _checks() -> dict[str, Check]:
+    """The newest check of each run."""
     return {}
+
+
+def busy(run: Run) -> bool:
+    check = _checks().get(run.id)
+    return check is not None and check.busy
 
 
 def panel(run: Run) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="verify"):
-        process = _running().get(run.id)
-        busy = process is not None and process.poll() is None
+        check = _checks().get(run.id)
         st.button(
-            "Verify", icon=":material/fact_check:", key=f"verify-{run.id}", disabled=busy, on_click=_start, args=(run,),
+            "Verify", icon=":material/fact_check:", key=f"verify-{run.id}", disabled=busy(run),
+            on_click=_start, args=(run,),
             help="Works the run out again from its settings and compares every event, model and snapshot bit for bit.",
         )  # fmt: skip
-        if busy:
+        if busy(run):
             st.caption("Working the run out again…", width="content")
-        elif process is not None and process.returncode not in (0, 1):
-            st.caption(f":material/error: {_last_words(process)}", width="content")
+        elif check is not None and check.process.returncode not in (0, 1):
+            st.caption(f":material/error: {check.last_words}", width="content")
         else:
             st.caption(_verdict(run), width="content")
 
 
 def _start(run: Run) -> None:
-    _running()[run.id] = subprocess.Popen(
-        [sys.executable, "-m", "acl", "verify", str(run.path), "--quiet"],
-        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-    )  # fmt: skip
-
-
-def _last_words(process: subprocess.Popen[bytes]) -> str:
-    words = process.stderr.read().decode("utf-8", "replace").strip() if process.stderr else ""
-    if words:
-        st.session_state[f"verify-words-{process.pid}"] = words.splitlines()[-1].removeprefix("acl: ")
-    return str(st.session_state.get(f"verify-words-{process.pid}", "The check ended without a word."))
+    # Not in the run folder: that may be read-only.
+    said = Path(tempfile.gettempdir()) / f"acl-verify-{os.getpid()}-{run.id}.log"
+    command = [sys.executable, "-m", "acl", "verify", str(run.path), "--quiet"]
+    with said.open("wb") as file:
+        _checks()[run.id] = Check(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=file), said)
 
 
 def _verdict(run: Run) -> str:

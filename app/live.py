@@ -10,7 +10,7 @@ from acl.control import ACTIVE, Status
 from acl.events import History
 from acl.fork import settings_after
 from acl.runs import Run, list_runs
-from app import charts, close_up, data, details, forking, hands, rewind, steer, words
+from app import charts, checking, close_up, data, details, forking, hands, rewind, steer, words
 from app.controls import transport
 from app.state import POLL_S, RECORDED, RUNS, ensure_backend, new_run
 
@@ -28,6 +28,8 @@ def page(run: Run, config: RunConfig) -> None:
 
 def _rhythm(run: Run, status: Status | None) -> float | None:
     """Seconds between looks: a run that stands still may be started from elsewhere, one that is over may not."""
+    if checking.busy(run) or any((s := data.status_of(g)) and s.state in ACTIVE for g in data.ghosts_of(run, RUNS)):
+        return POLL_S
     if run.recorded or (status and status.state == "finished"):
         return None
     return POLL_S if status is None or status.state in ACTIVE else STILL_POLL_S

@@ -19,9 +19,10 @@ from acl.runs import Run, create, list_runs
 from acl.steering import Choice
 from acl.table import finished_runs
 from acl.worker import Worker, execute
-from app import charts, data, hands, rewind, shelf, state, steer, words
+from app import charts, checking, data, hands, live, rewind, shelf, state, steer, words
 from tests.conftest import small_config
 from tests.test_steering import new_loop, play
+from tests.tools import wait_for
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -329,3 +330,32 @@ def test_a_run_is_imported_in_the_library(runs, monkeypatch):
     test.file_uploader(key="import-file").upload("bad.zip", b"no zip", "application/zip").run()
     button(test, "Import it").click().run()
     assert not test.exception and "not a zip that can be read" in text(test)
+
+
+def test_the_page_keeps_looking_while_a_ghost_runs_or_the_run_is_verified(runs, monkeypatch):
+    run = finished(runs)
+    status = read_status(run.path)
+    assert live._rhythm(run, status) is None
+    ghost = fork(run, (2, 1), {}, runs, ghost=True)
+    write_status(ghost.path, replace(status, state="playing"))
+    assert live._rhythm(run, status) == state.POLL_S
+    write_status(ghost.path, status)
+    monkeypatch.setattr("app.checking.busy", lambda run: True)
+    assert live._rhythm(run, status) == state.POLL_S
+
+
+def test_verify_on_the_page_works_the_run_out_again_and_says_so(runs):
+    run = finished(runs)
+    test = page("run", run=run.id)
+    test.segmented_control(key="details").set_value("Settings").run()
+    button(test, "Verify").click().run()
+    assert "Working the run out again" in text(test)
+    wait_for(lambda: not checking.busy(run))
+    test.run()
+    assert "Bit for bit the same" in text(test)
+    run.base(2).unlink()
+    run.snapshot(2, 2).write_bytes(b"x")
+    button(test, "Verify").click().run()
+    wait_for(lambda: not checking.busy(run))
+    test.run()
+    assert "It differs. Task 2, round 2" in text(test)

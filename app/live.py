@@ -42,7 +42,7 @@ def _live(run: Run, config: RunConfig, rhythm: float | None) -> None:
     # One container for each part, whatever it holds: parts that come and go must not move their neighbours.
     header, progress, controls, notes, body = (st.container() for _ in range(5))
     with header:
-        _header(run, config, status)
+        _header(run, config, history, status)
     with progress:
         _progress(run, config, status, n_tasks)
     if not run.recorded and (status is None or status.state != "finished"):
@@ -70,7 +70,7 @@ def _live(run: Run, config: RunConfig, rhythm: float | None) -> None:
         st.rerun()
 
 
-def _header(run: Run, config: RunConfig, status: Status | None) -> None:
+def _header(run: Run, config: RunConfig, history: History, status: Status | None) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="header"):
         st.markdown(f"#### {words.run_title(config)}", width="content")
         if run.recorded:
@@ -78,7 +78,11 @@ def _header(run: Run, config: RunConfig, status: Status | None) -> None:
         elif status:
             name, icon, colour = words.STATE[status.state]
             st.badge(name, icon=f":material/{icon}:", color=colour)
-        wanted = words.requested(data.control_of(run), status)
+        control = data.control_of(run)
+        later = steer.pending(config, history, control)
+        if later and not run.recorded:
+            st.badge(f"from the next query on: {later}", icon=":material/tune:", color="orange")
+        wanted = words.requested(control, status)
         if wanted and not run.recorded:
             st.badge(wanted, icon=":material/schedule_send:", color="gray")
         parent = data.parent_of(run)

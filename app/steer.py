@@ -26,6 +26,17 @@ def wanted(config: RunConfig, history: History, control: Control) -> RunConfig:
         return now
 
 
+def pending(config: RunConfig, history: History, control: Control) -> str:
+    """What was asked for and waits for the next query, in words; empty if nothing does."""
+    now = settings_after(config, history.rows)
+    later = wanted(config, history, control).model_dump(by_alias=True)
+    return (
+        ""
+        if history.finished
+        else words.changes(differences(now, {name: later[name] for name in control.changes if name in later}))
+    )
+
+
 def settings(key: str, now: RunConfig) -> dict[str, Any]:
     """The four settings a run can be steered by, as widgets; their values by name."""
     names = [name for name in choices("strategies") if name != FULL]

@@ -117,9 +117,6 @@ def requested(control: Control, status: Status | None) -> str:
     """What was asked for and not yet seen by the worker; empty if nothing."""
     if status is None or control.seq <= status.seq or status.state == "finished":
         return ""
-    pending = {name: value for name, value in control.changes.items() if name in SHORT}
-    if pending and status.state == "paused" and control.mode != "stop":
-        return f"requested from the next query on: {changes(pending)}"
     if control.mode == "play" and control.until:
         return f"requested: play to the end of “{control.until[2]}”"
     return f"requested: {control.mode}"

@@ -94,7 +94,7 @@ def test_a_change_on_the_page_is_what_is_wanted_of_the_run(runs):
     button(test, "Change: strategy BADGE, labels per round 3").click().run()
     assert not test.exception
     assert read_control(run.path).changes == {"strategy": "badge", "n_query": 3}
-    assert "requested from the next query on: strategy BADGE" in text(test)
+    assert "from the next query on: strategy BADGE, labels per round 3" in text(test)
     execute_from_pause(run)
     assert [e.changes for e in run.history().of(Steered)] == [{"strategy": "badge", "n_query": 3}]
 

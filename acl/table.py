@@ -15,14 +15,13 @@ from typing import Any
 
 import pandas as pd
 
-from acl.config import FULL, UserError
+from acl.config import UserError
 from acl.fork import led_by_hand
-from acl.registry import Kind, choices, discover
-from acl.runs import Run, find_run, list_runs
+from acl.frames import FULL_LABEL, LEARNERS, STRATEGIES, differing, named_runs, plugin_label
+from acl.registry import Kind
+from acl.runs import Run
+from acl.sameness import NAMED, key, own, telling
 
-LEARNERS = ("er", "gss", "derpp", "er_ace")
-STRATEGIES = (FULL, "uniform", "entropy", "least_confidence", "kcenter", "badge", "bait", "accuacl")
-"""The paper's order; what it does not have follows, by name."""
 PARTS: dict[str, tuple[Kind, tuple[str, ...]]] = {
     "learner": ("learners", LEARNERS),
     "strategy": ("strategies", STRATEGIES),
@@ -30,10 +29,6 @@ PARTS: dict[str, tuple[Kind, tuple[str, ...]]] = {
 }
 METRICS = {"A": True, "F": False}
 """Which figures of a summary are shown, and whether more of it is better."""
-NO_EFFECT = {"preset", "snapshots"}
-"""Settings that never change a result."""
-NAMED = {"learner", "strategy", "dataset", "memory", "seed"}
-FULL_LABEL = "Full"
 MISSING = "–"
 
 
@@ -45,13 +40,11 @@ def finished_runs(names: Sequence[str], folder: Path) -> tuple[list[Run], list[s
 
     Of runs that agree in settings and seed, and so in every bit, only the newest counts.
     """
-    asked = [run for name in names for run in _runs_at(name, folder)] if names else list_runs(folder)
-    found = {run.path.resolve(): run for run in asked}
     kept: dict[str, Run] = {}
     left_out = []
-    for run in sorted(found.values(), key=lambda run: run.id, reverse=True):
+    for run in named_runs(names, folder):
         try:
-            same = repr(_settings(run))
+            same = key(run.config)
         except UserError as error:
             left_out.append(f"{run.id} is left out: {error}")
             continue
@@ -69,31 +62,6 @@ def finished_runs(names: Sequence[str], folder: Path) -> tuple[list[Run], list[s
     return list(kept.values()), left_out
 
 
-def _runs_at(name: str, folder: Path) -> list[Run]:
-    path = Path(name)
-    if path.is_dir() and not (path / "config.json").exists():
-        return list_runs(path)
-    return [find_run(name, folder)]
-
-
-def _settings(run: Run) -> dict[str, Any]:
-    """The settings that could have changed this run's result: not those of plug-ins it does not use."""
-    config = run.config
-    used = _own("learners", config.learner) | _own("strategies", config.strategy) | NAMED
-    without = NO_EFFECT | (_all("learners") | _all("strategies")) - used
-    return {name: value for name, value in config.model_dump(by_alias=True).items() if name not in without}
-
-
-def _all(kind: Kind) -> set[str]:
-    return {name for plugin in discover(kind).values() for name in plugin.settings}
-
-
-def _own(kind: Kind, name: str) -> set[str]:
-    """The settings that matter to a plug-in; all of its kind's if it is not installed here."""
-    found = choices(kind)
-    return set(found[name].settings) if name in found else _all(kind)
-
-
 # -- what they say -------------------------------------------------------------------------------------
 
 
@@ -104,7 +72,7 @@ def results(runs: Sequence[Run]) -> pd.DataFrame:
     for part, (kind, order) in PARTS.items():
         headings = map(_heading, _differences(frame, part))
         frame[f"{part}_place"] = [order.index(name) if name in order else len(order) for name in frame[part]]
-        frame[part] = [_label(kind, name) + heading for name, heading in zip(frame[part], headings, strict=True)]
+        frame[part] = [plugin_label(kind, name) + heading for name, heading in zip(frame[part], headings, strict=True)]
     by = [column for part in PARTS for column in (f"{part}_place", part)]
     cells = frame.sort_values([*by, "memory"]).groupby([*PARTS, "memory"], sort=False)
     figures = {f"{metric}_{how}": (metric, how) for metric in METRICS for how in ("mean", "std")}
@@ -114,8 +82,8 @@ def results(runs: Sequence[Run]) -> pd.DataFrame:
 def _row(run: Run) -> dict[str, Any]:
     """The names of a run, what else could have changed its result and whose setting that is, and its figures."""
     config, summary = run.config, run.summary or {}
-    settings = {name: value for name, value in _settings(run).items() if name not in NAMED}
-    learner, strategy = _own("learners", config.learner), _own("strategies", config.strategy)
+    settings = {name: value for name, value in telling(config).items() if name not in NAMED}
+    learner, strategy = own("learners", config.learner), own("strategies", config.strategy)
     return {
         **{name: getattr(config, name) for name in ("learner", "strategy", "dataset", "memory")},
         "learner_settings": {k: v for k, v in settings.items() if k in learner},
@@ -125,20 +93,15 @@ def _row(run: Run) -> dict[str, Any]:
     }
 
 
-def _label(kind: Kind, name: str) -> str:
-    found = choices(kind)
-    return FULL_LABEL if name == FULL else found[name].label if name in found else name
-
-
 def _differences(frame: pd.DataFrame, part: str) -> list[dict[str, Any]]:
     """For each run the settings in which it and others of its name differ, with its own values."""
     names = ["dataset", "memory"] if part == "dataset" else [part]
     told: list[dict[str, Any]] = [{} for _ in range(len(frame))]
     for rows in frame.groupby(names).indices.values():
         settings = [frame[f"{part}_settings"].iloc[row] for row in rows]
-        differing = [k for k in settings[0] if len({repr(one[k]) for one in settings}) > 1]
+        apart = differing(settings)
         for row, values in zip(rows, settings, strict=True):
-            told[row] = {k: "auto" if values[k] is None else values[k] for k in differing}
+            told[row] = {k: "auto" if values[k] is None else values[k] for k in apart if k in values}
     return told
 
 

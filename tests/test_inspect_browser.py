@@ -205,6 +205,9 @@ def test_a_snapshot_of_somebody_elses_can_be_dropped_in(app, tmp_path):
         files = page.locator("input[type=file]")
         files.nth(0).set_input_files(tmp_path / "theirs.safetensors")
         files.nth(1).set_input_files(tmp_path / "pictures.safetensors")
+        expect(page.get_by_text("pictures.safetensors")).to_be_visible()
+        # A click into a list that is still growing misses; nobody is that fast.
+        page.wait_for_timeout(2000)
         page.get_by_role("button", name="Look at it").click()
         expect(page.get_by_text("Why these 4?")).to_be_visible()
         expect(page).to_have_url(re.compile("snapshot="))

@@ -1,15 +1,12 @@
 """The backend: watches a runs folder, gives every wanted run a worker, replaces workers that die or hang.
 
-It holds `.backend/lock` in the runs folder, keeps one warm spare worker (torch imported, never acl, so that
-it cannot run old code) and, while somebody asks for maps, the projector. It ends by itself after ten idle
-minutes with no app attached, and starts without torch. Workers live in sessions of their own: they go on
-when the backend goes.
+It holds `.backend/lock` in the runs folder and keeps, while somebody asks for maps, the projector. Where workers
+come from is the engine's business (acl.engines). It ends by itself after ten idle minutes with no app attached,
+and starts without torch. Local workers live in sessions of their own: they go on when the backend goes.
 """
 
 from __future__ import annotations
 
-import json
-import os
 import signal
 import subprocess
 import sys
@@ -22,6 +19,8 @@ import psutil
 
 from acl.config import UserError
 from acl.control import ACTIVE, Control, Status, as_position, read_control, read_status, write_status
+from acl.engines import Engine, Job
+from acl.engines.local import LocalEngine, kill_group, popen
 from acl.files import read_json, try_lock, write_json
 from acl.projector import Keeper
 from acl.runs import Run, check_folder, list_runs
@@ -34,23 +33,6 @@ DEFAULT_PATIENCE_S = 60.0
 # What acl.worker ends with; importing it here would bring torch.
 OUT_OF_MEMORY = 3
 
-# The optimiser and the loss are touched once, because torch imports half of itself at their first use.
-SPARE = """
-import json, os, runpy, sys
-import torch
-w = torch.zeros(1, 2, requires_grad=True)
-torch.nn.functional.cross_entropy(w, torch.zeros(1, dtype=torch.long)).backward()
-torch.optim.SGD([w], lr=0.1).step()
-import pandas, psutil, pydantic, pyarrow.parquet, safetensors.torch
-job = json.loads(sys.stdin.readline() or "null")
-if job:
-    log = os.open(job["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    os.dup2(log, 1)
-    os.dup2(log, 2)
-    sys.argv = ["acl.worker", job["run"]]
-    runpy.run_module("acl.worker", run_name="__main__", alter_sys=True)
-"""
-
 
 def home(runs: Path) -> Path:
     return runs / ".backend"
@@ -61,10 +43,11 @@ class Watched:
     """What the backend remembers of one run between two looks."""
 
     run: Run
+    created: int
     marks: tuple[int, int] = (-1, -1)
     control: Control | None = None
     status: Status | None = None
-    process: subprocess.Popen[bytes] | None = None
+    job: Job | None = None
     tries: int = 0
     tried_at: object = None
     beat: tuple[int, float] = (-1, 0.0)
@@ -74,13 +57,12 @@ class Watched:
 
 @dataclass
 class Backend:
-    """`serve()` runs until stopped. slots: how many runs may play at once."""
+    """`serve()` runs until stopped."""
 
     runs: Path
-    slots: int
+    engine: Engine = field(default_factory=LocalEngine)
     idle_s: float = IDLE_S
     watched: dict[str, Watched] = field(default_factory=dict)
-    spare: subprocess.Popen[bytes] | None = None
     stopping: bool = False
 
     def serve(self) -> None:
@@ -91,7 +73,7 @@ class Backend:
         if lock is None:
             raise UserError(f"Another backend already serves {self.runs}: nothing to do.")
         process = psutil.Process()
-        record = {"pid": process.pid, "create_time": process.create_time(), "slots": self.slots}
+        record = {"pid": process.pid, "create_time": process.create_time(), "slots": self.engine.slots}
         write_json(home(self.runs) / "backend.json", record)
         signal.signal(signal.SIGTERM, lambda *_: setattr(self, "stopping", True))
         busy_at = time.monotonic()
@@ -99,7 +81,6 @@ class Backend:
         try:
             while not self.stopping:
                 busy = self.tick()
-                self._keep_spare()
                 projector.tick()
                 if busy or app_attached(self.runs):
                     busy_at = time.monotonic()
@@ -108,7 +89,8 @@ class Backend:
                 time.sleep(TICK_S)
         finally:
             projector.end()
-            self._end_idle_processes()
+            self._end_paused()
+            self.engine.end()
             (home(self.runs) / "backend.json").unlink(missing_ok=True)
             lock.close()
 
@@ -123,19 +105,24 @@ class Backend:
             if not self._concerns(seen):
                 continue
             if self._alive(seen):
-                playing += seen.status is None or seen.status.state in {"starting", "playing"}
+                works = seen.status is None or seen.status.state in {"starting", "playing"}
+                playing += works or self.engine.paused_takes_slot
                 self._replace_if_silent(seen)
             elif self._wanted(seen):
                 waiting.append(seen)
-        lonely = any(seen.alone and seen.process for seen in self.watched.values())
-        for seen in sorted(waiting, key=lambda seen: seen.run.id):
+            elif seen.status and seen.status.state == "queued":
+                # Nobody waits for it any more; no worker is there to say so.
+                self._say(seen, replace(seen.status, state="stopped", seq=_heard(seen)))
+        lonely = any(seen.alone and seen.job for seen in self.watched.values())
+        for seen in sorted(waiting, key=lambda seen: (seen.created, seen.run.id)):
             busy = True
             # A run that had too little memory gets all there is, once.
-            room = playing == 0 if seen.exit_code == OUT_OF_MEMORY else playing < self.slots and not lonely
+            room = playing == 0 if seen.exit_code == OUT_OF_MEMORY else playing < self.engine.slots and not lonely
             if room:
                 playing += self._start(seen)
             elif seen.status is None or seen.status.state != "queued":
                 self._say(seen, replace(seen.status or Status("queued"), state="queued"))
+        self.engine.tick(waiting=busy)
         return busy or playing > 0
 
     # -- looking ---------------------------------------------------------------------------------------
@@ -143,16 +130,17 @@ class Backend:
     def _find_runs(self) -> None:
         for run in list_runs(self.runs):
             if run.id not in self.watched:
-                self.watched[run.id] = Watched(run)
+                self.watched[run.id] = Watched(run, _mark(run.path / "config.json"))
         for id_ in [id_ for id_, seen in self.watched.items() if not seen.run.path.exists()]:
             gone = self.watched.pop(id_)
-            if gone.process:
-                _end(gone.process)
+            if gone.job:
+                gone.job.kill()
 
     def _look(self, seen: Watched) -> None:
-        """Read control and status again if they changed; reap the worker if it ended."""
-        if seen.process and seen.process.poll() is not None:
-            seen.exit_code, seen.process = seen.process.returncode, None
+        """Read control and status again if they changed; let go of the worker if it ended."""
+        code = seen.job.poll() if seen.job else None
+        if code is not None:
+            seen.exit_code, seen.job = code, None
         marks = (_mark(seen.run.path / "control.json"), _mark(seen.run.path / "status.json"))
         if marks != seen.marks:
             seen.marks = marks
@@ -162,7 +150,7 @@ class Backend:
 
     def _concerns(self, seen: Watched) -> bool:
         """A run nobody asked to play, or that is over, needs no look at its lock."""
-        if seen.process:
+        if seen.job:
             return True
         return seen.control is not None and (seen.status is None or seen.status.state != "finished")
 
@@ -178,16 +166,7 @@ class Backend:
         return not (until is not None and completed is not None and completed >= until)
 
     def _alive(self, seen: Watched) -> bool:
-        if seen.process:
-            return True
-        # Only here is a worker's lock ever tried: trying it from the worker's own process would free it.
-        if not (seen.run.path / "worker.lock").exists():
-            return False
-        lock = try_lock(seen.run.path / "worker.lock")
-        if lock is None:
-            return True
-        lock.close()
-        return False
+        return seen.job is not None or self.engine.alive(seen.run)
 
     def _replace_if_silent(self, seen: Watched) -> None:
         """Kill a worker that has not said anything for longer than its phase may take; a later tick restarts it."""
@@ -196,7 +175,7 @@ class Backend:
             return
         patience = PATIENCE_S.get(status.state, PATIENCE_S.get(status.phase, DEFAULT_PATIENCE_S))
         if time.monotonic() - seen.beat[1] > patience:
-            _kill_group(status.pid, status.create_time)
+            self.engine.kill(seen.job, status)
 
     # -- acting ----------------------------------------------------------------------------------------
 
@@ -218,7 +197,7 @@ class Backend:
             seen.tries += 1
         seen.alone = seen.exit_code == OUT_OF_MEMORY
         try:
-            seen.process = self._launch(seen.run)
+            seen.job = self.engine.start(seen.run)
         except OSError as error:
             self._say(seen, Status("failed", seq=_heard(seen), error=f"No worker could be started: {error}."))
             return False
@@ -238,36 +217,18 @@ class Backend:
         )
         self._say(seen, replace(status, state="failed", error=reason, seq=_heard(seen)))
 
-    def _launch(self, run: Run) -> subprocess.Popen[bytes]:
-        """The warm spare if there is one, else a new process."""
-        log = str(run.path / "worker.log")
-        if self.spare and self.spare.poll() is None and self.spare.stdin:
-            process, self.spare = self.spare, None
-            assert process.stdin
-            process.stdin.write(json.dumps({"run": str(run.path), "log": log}).encode() + b"\n")
-            process.stdin.close()
-            return process
-        with open(log, "ab") as file:
-            return _popen([sys.executable, "-m", "acl.worker", str(run.path)], file)
-
-    def _keep_spare(self) -> None:
-        if self.spare is None or self.spare.poll() is not None:
-            self.spare = _popen([sys.executable, "-c", SPARE], None)
-
     def _say(self, seen: Watched, status: Status) -> None:
         try:
             write_status(seen.run.path, replace(status, beat=status.beat + 1))
         except OSError as error:
             print(f"{seen.run.id}: {error}", file=sys.stderr)
 
-    def _end_idle_processes(self) -> None:
-        """The spare, and workers that hold still; those that play go on alone."""
-        if self.spare:
-            _end(self.spare)
+    def _end_paused(self) -> None:
+        """Workers of this machine that hold still; those that play go on alone."""
         for seen in self.watched.values():
             self._look(seen)
             if seen.status and seen.status.state == "paused":
-                _kill_group(seen.status.pid, seen.status.create_time, signal.SIGTERM)
+                kill_group(seen.status.pid, seen.status.create_time, signal.SIGTERM)
 
 
 def _heard(seen: Watched) -> int:
@@ -279,44 +240,6 @@ def _mark(path: Path) -> int:
         return path.stat().st_mtime_ns
     except OSError:
         return 0
-
-
-def _popen(command: list[str], log: IO[bytes] | None) -> subprocess.Popen[bytes]:
-    """A process in a session of its own, so that it outlives us and can be ended with all its children."""
-    return subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE if log is None else subprocess.DEVNULL,
-        stdout=log or subprocess.DEVNULL,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-        preexec_fn=_be_nice,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
-    )
-
-
-def _be_nice() -> None:
-    """Training must not make the page wait."""
-    os.nice(5)
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    if process.stdin:
-        process.stdin.close()
-    process.terminate()
-    try:
-        process.wait(5)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-
-
-def _kill_group(pid: int, create_time: float, how: int = signal.SIGKILL) -> None:
-    """Signal the worker's process group, if that pid is still the process we mean."""
-    try:
-        if abs(psutil.Process(pid).create_time() - create_time) < 0.01:
-            os.killpg(pid, how)
-    except (psutil.NoSuchProcess, ProcessLookupError):
-        return
 
 
 def _last_line(path: Path) -> str:
@@ -371,7 +294,8 @@ def ensure(runs: Path) -> None:
         check_folder(runs)
         home(runs).mkdir(exist_ok=True)
         with open(home(runs) / "backend.log", "ab") as log:
-            _started.append(_popen([sys.executable, "-m", "acl.backend", str(runs)], log))
+            command = [sys.executable, "-m", "acl.backend", str(runs)]
+            _started.append(popen(command, subprocess.DEVNULL, log))
 
 
 def stop(runs: Path, timeout_s: float = 15.0) -> str:
@@ -399,16 +323,12 @@ def active_runs(runs: Path) -> list[str]:
     return found
 
 
-def default_slots() -> int:
-    return max(1, os.cpu_count() or 1)
-
-
-def main(runs: Path, slots: int, idle_s: float = IDLE_S) -> None:
-    Backend(runs, slots, idle_s).serve()
+def main(runs: Path, engine: Engine | None = None) -> None:
+    Backend(runs, engine or LocalEngine()).serve()
 
 
 if __name__ == "__main__":
     try:
-        main(Path(sys.argv[1]), default_slots())
+        main(Path(sys.argv[1]))
     except UserError as error:
         sys.exit(str(error))

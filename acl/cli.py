@@ -128,7 +128,7 @@ def _parser() -> Parser:
     _data_dir_option(listing)
 
     sub = add("backend", _backend, "watch a runs folder and play what the app asks for")
-    sub.add_argument("--slots", type=int, help="runs that may play at once (default: one per core)")
+    sub.add_argument("--slots", type=int, help="runs that may play at once (default: one per core, at least 4)")
     sub.add_argument("--stop", action="store_true", help="end the backend of this folder")
     runs_option(sub)
     return parser
@@ -380,11 +380,12 @@ def _data(arguments: argparse.Namespace) -> None:
 
 def _backend(arguments: argparse.Namespace) -> None:
     from acl import backend
+    from acl.engines.local import LocalEngine, default_slots
 
     if arguments.stop:
         print(backend.stop(arguments.runs))
         return
-    slots = arguments.slots if arguments.slots is not None else backend.default_slots()
+    slots = arguments.slots if arguments.slots is not None else default_slots()
     if slots < 1:
         raise UserError(f"--slots must be at least 1, got {slots}.")
-    backend.main(arguments.runs, slots)
+    backend.main(arguments.runs, LocalEngine(slots))

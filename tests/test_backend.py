@@ -18,6 +18,7 @@ from acl import backend
 from acl.backend import Backend
 from acl.config import UserError
 from acl.control import read_status, request
+from acl.engines.local import LocalEngine
 from acl.events import Scored, to_line
 from acl.loop import Loop
 from acl.presets import preset_config
@@ -45,7 +46,7 @@ def served(runs: Path):
 
 class Served:
     def __init__(self, runs: Path, slots: int = 2) -> None:
-        self.backend = Backend(runs, slots)
+        self.backend = Backend(runs, LocalEngine(slots))
         self.thread = threading.Thread(target=self._serve)
 
     def _serve(self) -> None:
@@ -64,9 +65,8 @@ class Served:
         self.backend.stopping = True
         self.thread.join(30)
         for seen in self.backend.watched.values():
-            if seen.process:
-                seen.process.kill()
-                seen.process.wait()
+            if seen.job:
+                seen.job.kill()
 
 
 def test_a_run_goes_on_while_the_backend_is_replaced(runs, reference):
@@ -103,7 +103,7 @@ def test_runs_wait_for_a_slot_and_paused_ones_do_not_take_one(runs):
         created = [create(demo_config(seed), runs) for seed in (0, 1)]
         for run in created:
             request(run.path, mode="play", pace=0.2)
-        first, second = sorted(created, key=lambda run: run.id)
+        first, second = created
         wait_for(lambda: state_of(first.path) == "playing")
         wait_for(lambda: state_of(second.path) == "queued")
         request(first.path, mode="pause")
@@ -156,7 +156,7 @@ def test_a_worker_that_dies_at_the_same_place_is_given_up_after_three_more_tries
 
 
 def test_it_ends_by_itself_when_nothing_is_left_to_do(runs):
-    served = Backend(runs, slots=1, idle_s=0.3)
+    served = Backend(runs, LocalEngine(1), idle_s=0.3)
     thread = threading.Thread(target=served.serve)
     signal_call, signal.signal = signal.signal, lambda *_: None
     try:
@@ -195,6 +195,53 @@ def test_the_backend_starts_without_torch():
 def test_a_runs_folder_that_cannot_be_used(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot be used"):
-        Backend(tmp_path / "file", 1).serve()
+        Backend(tmp_path / "file").serve()
     started = time.monotonic()
     assert backend.running(tmp_path) is None and time.monotonic() - started < 5
+
+
+def test_while_runs_wait_a_worker_takes_the_next_one_in_the_order_they_were_made(runs, reference):
+    wanted = [create(demo_config(seed), runs) for seed in (3, 0, 1)]
+    with Served(runs, slots=1):
+        for run in reversed(wanted):
+            request(run.path, mode="play")
+        wait_for(lambda: all(state_of(run.path) == "finished" for run in wanted))
+    assert len({read_status(run.path).pid for run in wanted}) == 1
+    ends = [run.history().rows[-1].t for run in wanted]
+    assert ends == sorted(ends)
+    # What came before leaves no trace: the second run of a process is the same as the only one.
+    assert history_facts(wanted[1]) == reference
+
+
+def test_a_process_that_has_worked_is_not_taken_again_for_other_code(runs, monkeypatch):
+    engine = LocalEngine(1)
+    wanted = [create(demo_config(seed), runs) for seed in (0, 1)]
+    jobs = []
+    try:
+        for run, code in zip(wanted, (1, 2), strict=True):
+            monkeypatch.setattr("acl.engines.local._state_of_code", lambda code=code: code)
+            jobs.append(engine.start(run))
+            wait_for(lambda: jobs[-1].poll() == 0)
+        assert jobs[0].process is not jobs[1].process and jobs[0].process.popen.poll() is not None
+        monkeypatch.setattr("acl.engines.local._state_of_code", lambda: 2)
+        jobs.append(engine.start(wanted[0]))
+        assert jobs[2].process is jobs[1].process
+    finally:
+        engine.end()
+        for job in jobs:
+            job.kill()
+
+
+def test_a_run_that_waits_for_a_slot_can_be_stopped(runs):
+    with Served(runs, slots=1):
+        first, second = created = [create(demo_config(seed), runs) for seed in (0, 1)]
+        for run in created:
+            request(run.path, mode="play", pace=0.2)
+        wait_for(lambda: state_of(second.path) == "queued")
+        request(second.path, mode="stop")
+        wait_for(lambda: state_of(second.path) == "stopped")
+        request(second.path, mode="play")
+        wait_for(lambda: state_of(second.path) == "queued")
+        request(first.path, mode="stop")
+        wait_for(lambda: state_of(second.path) == "playing")
+        request(second.path, mode="stop")

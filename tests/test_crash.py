@@ -23,6 +23,7 @@ from acl.backend import Backend
 from acl.blame import is_out_of_memory
 from acl.config import UserError
 from acl.control import read_control, read_status, request, write_status
+from acl.engines.local import LocalEngine, LocalJob, Process
 from acl.events import Resumed
 from acl.files import is_full
 from acl.loop import Loop
@@ -268,16 +269,17 @@ def test_a_run_out_of_memory_is_tried_once_more_alone_and_then_failed_with_the_n
     greedy, other = create(demo_config(), runs), create(demo_config(), runs)
     started: list[str] = []
 
-    def launch(self, run: Run) -> subprocess.Popen[bytes]:
+    def start(self, run: Run) -> LocalJob:
         started.append(run.id)
         (run.path / "worker.log").write_text("Out of memory (asked for 99 GiB); 1.0 of 2.0 GiB are free.\n")
         code = "import sys; sys.exit(3)" if run.id == greedy.id else "import time; time.sleep(600)"
-        process = subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
-        status = read_status(run.path)
-        return process if status is None else process
+        process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, start_new_session=True)
+        os.set_blocking(process.stdout.fileno(), False)
+        return LocalJob(Process(process), self.done)
 
-    monkeypatch.setattr(Backend, "_launch", launch)
-    served = Backend(runs, slots=2)
+    monkeypatch.setattr(LocalEngine, "start", start)
+    monkeypatch.setattr(LocalEngine, "tick", lambda self, waiting: None)
+    served = Backend(runs, LocalEngine(2))
     for run in (greedy, other):
         request(run.path, mode="play")
 
@@ -290,16 +292,14 @@ def test_a_run_out_of_memory_is_tried_once_more_alone_and_then_failed_with_the_n
 
     try:
         ticks_until(lambda: started.count(greedy.id) == 1 and other.id in started)
-        served.watched[greedy.id].process.wait(20)
+        served.watched[greedy.id].job.process.popen.wait(20)
         # The other plays: the greedy one waits in the queue.
         ticks_until(lambda: state_of(greedy.path) == "queued")
         for _ in range(5):
             served.tick()
         assert started.count(greedy.id) == 1
         request(other.path, mode="stop")
-        process = served.watched[other.id].process
-        process.kill()
-        process.wait(20)
+        served.watched[other.id].job.kill()
         ticks_until(lambda: state_of(greedy.path) == "failed")
         assert started.count(greedy.id) == 2
         assert "99 GiB" in read_status(greedy.path).error
@@ -308,9 +308,8 @@ def test_a_run_out_of_memory_is_tried_once_more_alone_and_then_failed_with_the_n
         ticks_until(lambda: started.count(greedy.id) == 3)
     finally:
         for seen in served.watched.values():
-            if seen.process:
-                seen.process.kill()
-                seen.process.wait()
+            if seen.job:
+                seen.job.kill()
 
 
 # -- damaged -----------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO
@@ -105,7 +106,8 @@ class Backend:
             if not self._concerns(seen):
                 continue
             if self._alive(seen):
-                works = seen.status is None or seen.status.state in {"starting", "playing"}
+                # One that has just said "finished" gives its process to the next in a moment.
+                works = seen.status is None or seen.status.state != "paused"
                 playing += works or self.engine.paused_takes_slot
                 self._replace_if_silent(seen)
             elif self._wanted(seen):
@@ -287,14 +289,14 @@ def running(runs: Path) -> psutil.Process | None:
 _started: list[subprocess.Popen[bytes]] = []
 
 
-def ensure(runs: Path) -> None:
-    """Start a backend for `runs` if none lives. It outlives the caller."""
+def ensure(runs: Path, options: Sequence[str] = ()) -> None:
+    """Start a backend for `runs` if none lives, with these options of `acl backend`. It outlives the caller."""
     _started[:] = [process for process in _started if process.poll() is None]
     if running(runs) is None:
         check_folder(runs)
         home(runs).mkdir(exist_ok=True)
         with open(home(runs) / "backend.log", "ab") as log:
-            command = [sys.executable, "-m", "acl.backend", str(runs)]
+            command = [sys.executable, "-m", "acl", "backend", "--runs", str(runs), *options]
             _started.append(popen(command, subprocess.DEVNULL, log))
 
 
@@ -325,10 +327,3 @@ def active_runs(runs: Path) -> list[str]:
 
 def main(runs: Path, engine: Engine | None = None) -> None:
     Backend(runs, engine or LocalEngine()).serve()
-
-
-if __name__ == "__main__":
-    try:
-        main(Path(sys.argv[1]))
-    except UserError as error:
-        sys.exit(str(error))

@@ -69,6 +69,24 @@ def _parser() -> Parser:
     sub.add_argument("--quiet", action="store_true", help="no progress bar")
     runs_option(sub)
 
+    sub = add("sweep", _sweep, "run a grid of settings and seeds; what has been run already is not run again")
+    sub.add_argument("--preset", default="digits-demo", help="where the settings start from (see: acl presets)")
+    sub.add_argument("--strategies", default="all", metavar="A,B|all", help="see: acl strategies")
+    sub.add_argument("--learners", metavar="A,B|all", help="see: acl learners")
+    sub.add_argument("--seeds", default="0-4", metavar="0-4,7", help="default 0-4")
+    sub.add_argument("--memory", metavar="M,M", help="memory sizes")
+    sub.add_argument("--budgets", metavar="N,N", help="label budgets per task")
+    sub.add_argument("--vary", action="append", default=[], metavar="NAME=V,V", help="any other setting's values")
+    sub.add_argument("--title", default="", help="what it is called in the app")
+    sub.add_argument("--engine", choices=("local", "ray"), default="local", help="where the runs are worked on")
+    sub.add_argument("--address", help="of the Ray cluster (with --engine ray)")
+    sub.add_argument("--slots", type=int, help="runs at once, if no backend serves the folder yet")
+    sub.add_argument("--no-wait", action="store_true", help="leave it to the backend, and end")
+    _data_dir_option(sub)
+    _set_option(sub)
+    sub.add_argument("--quiet", action="store_true", help="no progress bar")
+    runs_option(sub)
+
     sub = add("resume", _resume, "take up a run that did not end; prints what run prints")
     sub.add_argument("run", metavar="RUN", help="an id or a folder")
     sub.add_argument("--data", metavar="PATH", help="where the run's own images lie now, if they or the run moved")
@@ -129,6 +147,9 @@ def _parser() -> Parser:
 
     sub = add("backend", _backend, "watch a runs folder and play what the app asks for")
     sub.add_argument("--slots", type=int, help="runs that may play at once (default: one per core, at least 4)")
+    sub.add_argument("--engine", choices=("local", "ray"), default="local", help="where the runs are worked on")
+    sub.add_argument("--address", help="of the Ray cluster (with --engine ray)")
+    sub.add_argument("--gpu-share", type=float, default=1.0, metavar="0.25", help="of a GPU for each run (Ray)")
     sub.add_argument("--stop", action="store_true", help="end the backend of this folder")
     runs_option(sub)
     return parser
@@ -151,14 +172,14 @@ def _data_dir_option(sub: argparse.ArgumentParser) -> None:
     )
 
 
-def _changes(pairs: Sequence[str]) -> dict[str, Any]:
+def _changes(pairs: Sequence[str], option: str = "--set") -> dict[str, Any]:
     changes: dict[str, Any] = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals:
-            raise UserError(f"--set needs NAME=VALUE, got '{pair}'.")
+            raise UserError(f"{option} needs NAME=VALUE, got '{pair}'.")
         if name.strip() == "preset":
-            raise UserError(f"The preset is chosen by --preset {value.strip()}, not by --set.")
+            raise UserError(f"The preset is chosen by --preset {value.strip()}, not by {option}.")
         changes[name.strip()] = value.strip()
     return changes
 
@@ -179,6 +200,61 @@ def _run(arguments: argparse.Namespace) -> None:
         print(f"acl: {note}", file=sys.stderr)
     config = resolved(config, stream)
     _work(create(config, arguments.runs), arguments.quiet)
+
+
+def _sweep(arguments: argparse.Namespace) -> None:
+    from acl import sweep
+    from acl.presets import preset_config
+
+    axes = {
+        "strategy": arguments.strategies,
+        "learner": arguments.learners,
+        "seed": arguments.seeds,
+        "memory": arguments.memory,
+        "n_end": arguments.budgets,
+    }
+    axes |= _changes(arguments.vary, "--vary")
+    # What a sweep keeps of each query would fill the disk before anyone looked at it.
+    base = preset_config(arguments.preset, **{"snapshots": "off", **_changes(arguments.changes)})
+    configs = sweep.grid(base, {name: sweep.values_of(name, text) for name, text in axes.items() if text})
+    started = sweep.start(configs, arguments.runs, arguments.title or f"{arguments.preset}, {len(configs)} runs")
+    _ensure_backend(arguments)
+    if not arguments.no_wait:
+        _follow(started, arguments)
+    states = [each.state for each in sweep.progress(started, arguments.runs)]
+    counts = {state: states.count(state) for state in sorted(set(states))}
+    print(json.dumps({"sweep": started.id, "runs": [m.run for m in started.members], "states": counts}))
+    if "failed" in counts:
+        raise UserError(f"{counts['failed']} of {len(states)} runs failed: the Compare page says why, and tries again.")
+
+
+def _ensure_backend(arguments: argparse.Namespace) -> None:
+    """A backend serves the folder: the one that is there, or one with this engine."""
+    from acl import backend
+
+    options = ["--engine", arguments.engine]
+    options += ["--address", arguments.address] if arguments.address else []
+    options += ["--slots", str(arguments.slots)] if arguments.slots else []
+    backend.ensure(arguments.runs, options)
+
+
+def _follow(started: Any, arguments: argparse.Namespace) -> None:
+    """A bar on stderr until nothing of the sweep plays or waits. Ctrl-C leaves it to the backend."""
+    import time
+
+    from tqdm import tqdm
+
+    from acl import sweep
+    from acl.control import ACTIVE
+
+    with tqdm(total=len(started.members), disable=arguments.quiet, unit="run", desc="sweep") as bar:
+        while True:
+            here = sweep.progress(started, arguments.runs)
+            bar.update(sum(each.state == "finished" for each in here) - bar.n)
+            if not any(each.state in ACTIVE or each.state == "new" for each in here):
+                return
+            _ensure_backend(arguments)
+            time.sleep(0.3)
 
 
 def _resume(arguments: argparse.Namespace) -> None:
@@ -380,12 +456,20 @@ def _data(arguments: argparse.Namespace) -> None:
 
 def _backend(arguments: argparse.Namespace) -> None:
     from acl import backend
-    from acl.engines.local import LocalEngine, default_slots
 
     if arguments.stop:
         print(backend.stop(arguments.runs))
         return
-    slots = arguments.slots if arguments.slots is not None else default_slots()
-    if slots < 1:
-        raise UserError(f"--slots must be at least 1, got {slots}.")
-    backend.main(arguments.runs, LocalEngine(slots))
+    backend.main(arguments.runs, _engine(arguments))
+
+
+def _engine(arguments: argparse.Namespace) -> Any:
+    from acl.engines.local import LocalEngine, default_slots
+
+    if arguments.slots is not None and arguments.slots < 1:
+        raise UserError(f"--slots must be at least 1, got {arguments.slots}.")
+    if arguments.engine == "local":
+        return LocalEngine(arguments.slots or default_slots())
+    from acl.engines.ray import RayEngine
+
+    return RayEngine(arguments.address, arguments.gpu_share, arguments.slots)

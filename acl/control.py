@@ -50,7 +50,7 @@ class Control:
 class Status:
     """A heartbeat. completed: the last phase done; seq: the control request the worker has seen; error: why
     it failed, or what it could not do, in a sentence; details: the line of a plug-in that raised; rounds: query
-    rounds the task will have."""
+    rounds the task will have; worked_s: seconds of work so far, pauses left out."""
 
     state: State
     seq: int = 0
@@ -65,6 +65,7 @@ class Status:
     epochs: int = 0
     progress: float = 0.0
     eta_s: float | None = None
+    worked_s: float = 0.0
     images_per_s: float | None = None
     pool: int = 0
     n: int = 0

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import IO, TypeVar
 
 import psutil
 import torch
@@ -25,6 +25,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from acl import lease
 from acl.blame import PluginError, is_out_of_memory
 from acl.config import UserError
 from acl.control import Control, State, Status, Target, as_position, read_control, read_status, write_status
@@ -53,29 +54,41 @@ class Stopped(Exception):
 
 
 class Worker:
-    """Holds the run's lock from `__init__` to `close`. `on_event` is told of every fact (a progress bar)."""
+    """Holds the run's lock from `__init__` to `close`, or where locks do not reach its lease (`epoch` not 0).
+    `on_event` is told of every fact (a progress bar)."""
 
-    def __init__(self, run: Run, on_event: Callable[[Loop, Event], None] | None = None) -> None:
-        self.run, self.on_event = run, on_event
-        with disk_trouble("The run", run.path):
-            self._lock = try_lock(run.path / "worker.lock")
-        if self._lock is None:
-            raise UserError(f"Run {run.id} is being worked on by another process: pause or stop it there.")
+    def __init__(self, run: Run, on_event: Callable[[Loop, Event], None] | None = None, epoch: int = 0) -> None:
+        self.run, self.on_event, self.epoch = run, on_event, epoch
         self.process = psutil.Process()
-        self._lock.seek(0)
-        self._lock.truncate()
-        self._lock.write(f"{self.process.pid} {self.process.create_time()}\n")
-        self._lock.flush()
+        self._lock: IO[str] | None = None
+        if epoch == 0:
+            self._take_lock()
         self.control = Control(mode="play")
         self._control_mark = (0, 0)
         self._last_poll = self._last_beat = 0.0
-        self._beat = (read_status(run.path) or Status("starting")).beat
+        before = read_status(run.path) or Status("starting")
+        self._beat, self._worked = before.beat, before.worked_s
+        self._said, self._said_at = "", time.monotonic()
         self.completed: Target | None = None
         self._device = ""
         self._phase_began = self._playing_since = time.monotonic()
         self._progress_then = 0.0
         self._refused, self._note, self._trouble = -1, "", ""
         self._keep_reserve()
+
+    def _take_lock(self) -> None:
+        with disk_trouble("The run", self.run.path):
+            self._lock = try_lock(self.run.path / "worker.lock")
+        if self._lock is None:
+            raise UserError(f"Run {self.run.id} is being worked on by another process: pause or stop it there.")
+        self._lock.seek(0)
+        self._lock.truncate()
+        self._lock.write(f"{self.process.pid} {self.process.create_time()}\n")
+        self._lock.flush()
+
+    def _check_lease(self) -> None:
+        if self.epoch:
+            lease.check(self.run.path, self.epoch)
 
     def close(self) -> None:
         self._reserve.unlink(missing_ok=True)
@@ -132,6 +145,7 @@ class Worker:
 
     def _take_up(self) -> None:
         """Open the events for writing; if there are any, go to where they end and say so."""
+        self._check_lease()
         reader = EventReader(self.run.events)
         history = History(reader.poll())
         if reader.damaged:
@@ -168,6 +182,7 @@ class Worker:
 
     def _record(self, event: Event) -> None:
         """Files first, then the event that names them."""
+        self._check_lease()
         self._when_there_is_room(lambda: self._save(event))
         self._when_there_is_room(lambda: self.writer.append(event))
         self._complete(event)
@@ -329,10 +344,15 @@ class Worker:
         return self._write(status)
 
     def _write(self, status: Status) -> Status:
+        self._check_lease()
         self._last_beat = time.monotonic()
         self._beat += 1
+        now = time.monotonic()
+        self._worked += now - self._said_at if self._said == "playing" else 0.0
+        self._said, self._said_at = status.state, now
         status = replace(
             status,
+            worked_s=round(self._worked, 3),
             seq=self.control.seq,
             pid=self.process.pid,
             create_time=self.process.create_time(),
@@ -371,9 +391,9 @@ class Worker:
             print(f"The status of {self.run.id} could not be written: {trouble}", file=sys.stderr)
 
 
-def execute(run: Run, on_event: Callable[[Loop, Event], None] | None = None) -> Status:
+def execute(run: Run, on_event: Callable[[Loop, Event], None] | None = None, epoch: int = 0) -> Status:
     """Work on `run` in this process. A mistake the user can mend is left in the status and raised again."""
-    worker = Worker(run, on_event)
+    worker = Worker(run, on_event, epoch)
     try:
         return worker.work()
     except UserError as error:
@@ -383,9 +403,11 @@ def execute(run: Run, on_event: Callable[[Loop, Event], None] | None = None) -> 
         worker.close()
 
 
-def main(path: str) -> int:
+def main(path: str, epoch: int = 0) -> int:
     try:
-        execute(Run(Path(path)))
+        execute(Run(Path(path)), epoch=epoch)
+    except lease.Superseded:
+        print("Another worker has taken over.", file=sys.stderr)
     except UserError as error:
         if isinstance(error, PluginError):
             traceback.print_exception(error.__cause__)

@@ -202,9 +202,9 @@ def test_a_runs_folder_that_cannot_be_used(tmp_path):
 
 def test_while_runs_wait_a_worker_takes_the_next_one_in_the_order_they_were_made(runs, reference):
     wanted = [create(demo_config(seed), runs) for seed in (3, 0, 1)]
+    for run in reversed(wanted):
+        request(run.path, mode="play")
     with Served(runs, slots=1):
-        for run in reversed(wanted):
-            request(run.path, mode="play")
         wait_for(lambda: all(state_of(run.path) == "finished" for run in wanted))
     assert len({read_status(run.path).pid for run in wanted}) == 1
     ends = [run.history().rows[-1].t for run in wanted]

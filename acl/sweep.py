@@ -11,7 +11,7 @@ import json
 import re
 import secrets
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -104,7 +104,7 @@ def start(configs: Iterable[RunConfig], runs: Path, title: str, kind: SweepKind 
     if not ready:
         raise UserError("There is nothing to run: name at least one strategy and one seed.")
     check_folder(runs)
-    there = already_run(runs)
+    there = already_run(runs, {key(config) for config in ready})
     members = []
     for config in ready:
         run = there.get(key(config)) or create(config, runs)
@@ -116,8 +116,8 @@ def start(configs: Iterable[RunConfig], runs: Path, title: str, kind: SweepKind 
     return sweep
 
 
-def already_run(runs: Path) -> dict[str, Run]:
-    """By key, the run of each setting and seed that stands for it: not led by a human; a finished one first, then the
+def already_run(runs: Path, wanted: Collection[str]) -> dict[str, Run]:
+    """By key, of the keys `wanted`, the run that stands for it: not led by a human; a finished one first, then the
     newest."""
     found: dict[str, Run] = {}
     for run in list_runs(runs):
@@ -126,14 +126,19 @@ def already_run(runs: Path) -> dict[str, Run]:
         except UserError:
             continue
         done = run.summary is not None
-        if (same not in found or (done and found[same].summary is None)) and not _led(run):
+        better = same not in found or (done and found[same].summary is None)
+        if same in wanted and better and not _led(run):
             found[same] = run
     return found
 
 
 def _led(run: Run) -> bool:
     control = read_control(run.path)
-    return bool(control and (control.changes or control.choice)) or bool(led_by_hand(run.history()))
+    if control and (control.changes or control.choice):
+        return True
+    # Reading events takes a hundred times as long as looking whether the words are there at all.
+    text = run.events.read_bytes() if run.events.exists() else b""
+    return (b'"steered"' in text or b'"human"' in text) and bool(led_by_hand(run.history()))
 
 
 def play(sweep: Sweep, runs: Path, pace: float = 0.0) -> None:
@@ -143,6 +148,13 @@ def play(sweep: Sweep, runs: Path, pace: float = 0.0) -> None:
         status = read_status(path)
         if path.is_dir() and not (status and status.state == "finished"):
             request(path, mode="play", until=None, pace=pace)
+
+
+def hold(sweep: Sweep, runs: Path) -> None:
+    """Pause what plays or waits."""
+    for each in progress(sweep, runs):
+        if each.state in ACTIVE or each.state == "new":
+            request(runs / each.member.run, mode="pause")
 
 
 # -- what becomes of them ------------------------------------------------------------------------------

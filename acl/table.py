@@ -67,7 +67,8 @@ def finished_runs(names: Sequence[str], folder: Path) -> tuple[list[Run], list[s
 
 def results(runs: Sequence[Run]) -> pd.DataFrame:
     """One row a cell, in the paper's order: learner, strategy, dataset, memory, then for each of METRICS its
-    mean and sample standard deviation in percent (A_mean, A_std, …; NaN where n is 1), and n, the seeds."""
+    mean and sample standard deviation in percent (A_mean, A_std, …; NaN where n is 1), n, the seeds, and runs, the
+    ids of the runs it is made from."""
     frame = pd.DataFrame([_row(run) for run in runs])
     for part, (kind, order) in PARTS.items():
         headings = map(_heading, _differences(frame, part))
@@ -76,7 +77,7 @@ def results(runs: Sequence[Run]) -> pd.DataFrame:
     by = [column for part in PARTS for column in (f"{part}_place", part)]
     cells = frame.sort_values([*by, "memory"]).groupby([*PARTS, "memory"], sort=False)
     figures = {f"{metric}_{how}": (metric, how) for metric in METRICS for how in ("mean", "std")}
-    return cells.agg(**figures, n=(next(iter(METRICS)), "size")).reset_index()
+    return cells.agg(**figures, n=("run", "size"), runs=("run", tuple)).reset_index()
 
 
 def _row(run: Run) -> dict[str, Any]:
@@ -85,6 +86,7 @@ def _row(run: Run) -> dict[str, Any]:
     settings = {name: value for name, value in telling(config).items() if name not in NAMED}
     learner, strategy = own("learners", config.learner), own("strategies", config.strategy)
     return {
+        "run": run.id,
         **{name: getattr(config, name) for name in ("learner", "strategy", "dataset", "memory")},
         "learner_settings": {k: v for k, v in settings.items() if k in learner},
         "strategy_settings": {k: v for k, v in settings.items() if k in strategy},
@@ -121,12 +123,13 @@ def kept_apart(runs: Sequence[Run]) -> list[str]:
 
 @dataclass(frozen=True)
 class Cell:
-    """mean and std in percent; place: 1 and 2 for the best and second of its CL method in this column."""
+    """mean and std in percent; place: 1 and 2 for the best and second of its CL method in this column; runs: ids."""
 
     mean: float
     std: float
     n: int
     place: int
+    runs: tuple[str, ...]
 
     def text(self, plus_minus: str, with_n: bool) -> str:
         std = "" if math.isnan(self.std) else f"{plus_minus}{self.std:.1f}"
@@ -139,7 +142,7 @@ def grid(cells: pd.DataFrame) -> tuple[list[tuple[str, int]], list[tuple[str, st
     records = cells.to_dict("records")
     found = {
         (r["learner"], r["strategy"], r["dataset"], r["memory"], m): Cell(
-            r[f"{m}_mean"], r[f"{m}_std"], r["n"], places[m][i]
+            r[f"{m}_mean"], r[f"{m}_std"], r["n"], places[m][i], r["runs"]
         )
         for i, r in enumerate(records)
         for m in METRICS
@@ -159,7 +162,7 @@ def _places(cells: pd.DataFrame, metric: str, more: bool) -> list[int]:
 
 
 def to_csv(cells: pd.DataFrame) -> str:
-    return cells.to_csv(index=False, float_format="%.2f", lineterminator="\n")
+    return cells.drop(columns="runs").to_csv(index=False, float_format="%.2f", lineterminator="\n")
 
 
 def to_markdown(cells: pd.DataFrame) -> str:

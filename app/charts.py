@@ -16,6 +16,7 @@ Spec = dict[str, Any]
 # outerBoundsMode none: the grid stays where it is, whatever the labels are.
 FIXED = {"outerBoundsMode": "none"}
 GRID = {"left": 48, "right": 60, "top": 12, "bottom": 44, **FIXED}
+SLIM_GRID = {"left": 46, "right": 10, "top": 8, "bottom": 24, **FIXED}
 PERCENT = {"min": 0, "max": 100, "axisLabel": {"formatter": "{value} %"}, "interval": 25}
 # The inner square runs the other way round, which leaves a hole.
 HOLLOW_DIAMOND = "path://M0 -10 L10 0 L0 10 L-10 0 Z M0 -6 L-6 0 L0 6 L6 0 Z"
@@ -23,7 +24,7 @@ FAINT = "rgba(128,138,150,0.55)"
 MARK = "#D5572B"
 
 
-def _tasks_axis(n_tasks: int, name: str) -> Spec:
+def tasks_axis(n_tasks: int, name: str) -> Spec:
     return {
         "type": "value", "min": 0, "max": n_tasks, "interval": 1, "name": name, "nameLocation": "middle",
         "nameGap": 26, "splitLine": {"show": True}, "axisTick": {"show": False},
@@ -68,9 +69,11 @@ def _faint(column: str, x: str, dataset: int, colour: str) -> Spec:
     }  # fmt: skip
 
 
-def accuracy_chart(table: pd.DataFrame, n_tasks: int, marks: Marks = (), others: Sequence[pd.DataFrame] = ()) -> Spec:
+def accuracy_chart(
+    table: pd.DataFrame, n_tasks: int, marks: Marks = (), others: Sequence[pd.DataFrame] = (), slim: bool = False
+) -> Spec:
     """A line for each task: its accuracy at every evaluation, large marks where a task ends. `others`: tables of
-    runs to compare with, drawn faint."""
+    runs to compare with, drawn faint. slim: for a narrow column, without labels at the ends."""
     ends = table[table["final"]].reset_index(drop=True) if len(table) else table
     series: list[Spec] = []
     for j, colour in enumerate(task_colours(n_tasks), start=1):
@@ -78,7 +81,7 @@ def accuracy_chart(table: pd.DataFrame, n_tasks: int, marks: Marks = (), others:
         series.append(
             {
                 **common, "type": "line", "datasetIndex": 0, "color": colour, "symbol": "circle", "symbolSize": 5,
-                "lineStyle": {"width": 2}, "labelLayout": {"moveOverlap": "shiftY"}, **_end_label(),
+                "lineStyle": {"width": 2}, "labelLayout": {"moveOverlap": "shiftY"}, **({} if slim else _end_label()),
                 **(_marks(marks) if j == 1 else {}),
             }
         )  # fmt: skip
@@ -91,10 +94,10 @@ def accuracy_chart(table: pd.DataFrame, n_tasks: int, marks: Marks = (), others:
         )  # fmt: skip
     return {
         "animation": False,
-        "grid": GRID,
+        "grid": SLIM_GRID if slim else GRID,
         "dataset": [{"source": table}, {"source": ends}, *({"source": other} for other in others)],
         "tooltip": {"trigger": "axis", "valueFormatter": "%.1f %%"},
-        "xAxis": _tasks_axis(n_tasks, "tasks learned"),
+        "xAxis": tasks_axis(n_tasks, "" if slim else "tasks learned"),
         "yAxis": PERCENT,
         "series": series,
     }
@@ -112,7 +115,7 @@ def balance_chart(table: pd.DataFrame, n_tasks: int, marks: Marks = (), others: 
         "grid": {**GRID, "right": 112},
         "dataset": [{"source": table}, *({"source": other} for other in others)],
         "tooltip": {"trigger": "axis", "valueFormatter": "%.1f %%"},
-        "xAxis": _tasks_axis(n_tasks, "tasks learned"),
+        "xAxis": tasks_axis(n_tasks, "tasks learned"),
         "yAxis": PERCENT,
         "series": [
             {

@@ -14,6 +14,7 @@ page = st.navigation(
         st.Page(PAGES / "start.py", title="New run", icon=":material/add_circle:", default=True),
         st.Page(PAGES / "run.py", title="Run", icon=":material/show_chart:", url_path="run"),
         st.Page(PAGES / "inspect.py", title="Inspect", icon=":material/biotech:", url_path="inspect"),
+        st.Page(PAGES / "compare.py", title="Compare", icon=":material/compare_arrows:", url_path="compare"),
         st.Page(PAGES / "library.py", title="Library", icon=":material/folder_open:", url_path="library"),
     ],
     position="top",

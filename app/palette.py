@@ -5,7 +5,8 @@ The strategies' colours are Okabe and Ito's colour-blind safe set, mirrored in .
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -20,6 +21,8 @@ STRATEGIES = {
     "uniform": "#8C8C8C",
 }
 OTHER = "#7A869A"
+# Full labels and human picks: near the text's colour, readable on both backgrounds.
+FULL_COLOUR = "#6B7280"
 KEPT, LEARNED, FORGOTTEN = "#0B7FC2", "#2E9E6B", "#D5572B"
 
 # Old tasks cool and dark, new tasks warm and light, within what both themes can show.
@@ -28,6 +31,27 @@ RAMP = ("#4F63DB", "#8E55C6", "#C9508F", "#E0672F", "#C08800")
 
 def strategy_colour(name: str) -> str:
     return STRATEGIES.get(name, OTHER)
+
+
+@dataclass(frozen=True)
+class Look:
+    """How one of several compared lines is drawn: its strategy's colour; variants of a strategy differ in dash."""
+
+    name: str
+    colour: str
+    dash: str
+
+
+def looks(cohorts: Iterable[tuple[str, str]]) -> list[Look]:
+    """For each (name, strategy) in turn."""
+    seen: dict[str, int] = {}
+    found = []
+    for name, strategy in cohorts:
+        variant = seen[strategy] = seen.get(strategy, -1) + 1
+        colour = FULL_COLOUR if strategy == "full" else strategy_colour(strategy)
+        dashes = ("dashed", "dotted", "solid") if strategy == "full" else ("solid", "dashed", "dotted")
+        found.append(Look(name, colour, dashes[variant % len(dashes)]))
+    return found
 
 
 def task_colours(n_tasks: int) -> list[str]:

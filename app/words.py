@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from acl.config import RunConfig
@@ -53,6 +53,8 @@ HELP = {
     "repeat each other.",
     "nearest_memory": "Mean distance in feature space from each pick to the nearest memory sample.",
     "overlap": "Jaccard overlap: picks two strategies share, divided by all picks of either.",
+    "plane": "Each point is a strategy. A dotted line joins equal A: what is kept is what was learned minus what was "
+    "forgotten; up and to the left is better.",
     "pace": "The least time a phase takes, for the eye only; the results stay the same.",
 }
 STATE = {
@@ -142,6 +144,17 @@ def _value(name: str, value: Any) -> str:
     if value is None:
         return "auto"
     return f"{value:g}" if isinstance(value, float) else option(str(value))
+
+
+def settings(names: Iterable[str]) -> str:
+    """The titles of these settings, e.g. "CL method, Memory size"."""
+    titles = {info.alias or name: info.title for name, info in RunConfig.model_fields.items()}
+    return ", ".join(titles.get(name) or name for name in names)
+
+
+def plain(text: str) -> str:
+    """`text` for Markdown, with nothing in it that Markdown would read."""
+    return re.sub(r"([\\`*_{}\[\]<>$~:#|])", r"\\\1", text)
 
 
 def at(place: tuple[int, int]) -> str:

@@ -1,0 +1,59 @@
+"""Choices that live in the URL: a widget begins with what the link says, and the link follows the widget."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import streamlit as st
+
+
+def begin(name: str, options: Sequence[str], default: str) -> str:
+    """Set the widget with key `compare-<name>` to what the URL says, if it has nothing that is among `options` yet.
+    Returns the key."""
+    key = f"compare-{name}"
+    if st.session_state.get(key) not in options:
+        asked = st.query_params.get(name)
+        st.session_state[key] = asked if asked in options else default
+    return key
+
+
+def begin_many(name: str, options: Sequence[str]) -> str:
+    """The same for a widget of several values."""
+    key = f"compare-{name}"
+    if key not in st.session_state:
+        st.session_state[key] = st.query_params.get_all(name)
+    st.session_state[key] = [value for value in st.session_state[key] if value in options]
+    return key
+
+
+def keep(name: str, value: str | Sequence[str], default: str = "") -> None:
+    """Write the value into the URL, or take it out where it is the default or nothing."""
+    values = [value] if isinstance(value, str) else list(value)
+    wanted = [] if values == [default] else values
+    if st.query_params.get_all(name) == wanted:
+        return
+    if wanted:
+        st.query_params[name] = wanted
+    else:
+        del st.query_params[name]
+
+
+def go(**values: str) -> None:
+    """Choose these in the widgets that `begin` sets up, when the page is drawn next."""
+    st.session_state["compare-go"] = values
+
+
+def arrive() -> None:
+    """At the top of the page: what `go` was told."""
+    for name, value in st.session_state.pop("compare-go", {}).items():
+        st.session_state[f"compare-{name}"] = value
+
+
+def select(
+    label: str, name: str, options: Sequence[str], default: str, said: Callable[[str], str], **look: object
+) -> str:
+    """A selectbox whose choice lives in the URL."""
+    key = begin(name, options, default)
+    chosen: str = st.selectbox(label, options, key=key, format_func=said, **look)  # type: ignore[call-overload]
+    keep(name, chosen, default)
+    return chosen

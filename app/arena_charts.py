@@ -1,0 +1,361 @@
+"""Charts of the Compare page: functions from tables to an Apache ECharts option. No streamlit, no run folder here.
+
+Cohorts are the lines: each is a strategy (and what else differs) over its seeds, and looks the same everywhere.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from app.charts import FAINT, FIXED, Spec, tasks_axis
+from app.palette import Look
+
+BAND = 0.13
+STEPS = (1, 2, 5, 10, 20)
+
+
+def percent_axis(lows: Sequence[float], highs: Sequence[float], name: str = "") -> Spec:
+    """Whole tens around everything that is drawn at any time, so that nothing jumps while it is scrubbed."""
+    low, high = _tens(lows, highs)
+    return {"type": "value", "min": low, "max": high, "name": name, "axisLabel": {"formatter": "{value} %"}}
+
+
+def _tens(lows: Sequence[float], highs: Sequence[float]) -> tuple[float, float]:
+    known = [value for value in (*lows, *highs) if not math.isnan(value)]
+    if not known:
+        return 0, 100
+    low, high = 10 * math.floor(min(known) / 10), 10 * math.ceil(max(known) / 10)
+    # A band may reach above 100 %; no accuracy does.
+    high = min(high, 100)
+    return min(low, high - 10), high
+
+
+def wide(bands: pd.DataFrame, looks: Sequence[Look], x: str, spread: str) -> pd.DataFrame:
+    """A row for each x; of cohort k the columns m{k} (mean), l{k} (lower end) and w{k} (width of its band), in percent.
+
+    bands: cohort, x, mean, std, half as fractions; spread: "std", "half" or "" for no band."""
+    table = pd.DataFrame({x: sorted(bands[x].unique())})
+    for k, look in enumerate(looks):
+        of = bands[bands["cohort"] == look.name].set_index(x)
+        half = of[spread].fillna(0) if spread else 0 * of["mean"]
+        columns = pd.DataFrame({f"m{k}": of["mean"], f"l{k}": of["mean"] - half, f"w{k}": 2 * half})
+        table = table.merge(100 * columns, left_on=x, right_index=True, how="left")
+    return table
+
+
+def curves(table: pd.DataFrame, looks: Sequence[Look], n_tasks: int, until: int) -> Spec:
+    """Mean and band of each cohort after each task (`wide` over column task), as far as task `until`."""
+    ends = range(len(looks))
+    lows = [value for k in ends for value in table[f"l{k}"]]
+    highs = [value for k in ends for value in table[f"l{k}"] + table[f"w{k}"]]
+    return {
+        "animation": False,
+        "grid": {"left": 50, "right": 14, "top": 12, "bottom": 42, **FIXED},
+        "dataset": {"source": table[table["task"] <= until].reset_index(drop=True)},
+        "tooltip": {"trigger": "axis", "valueFormatter": "%.1f %%", "confine": True},
+        "xAxis": {**tasks_axis(n_tasks, "tasks learned"), "min": min(1, n_tasks - 1)},
+        "yAxis": percent_axis(lows, highs),
+        "series": [one for k, look in enumerate(looks) for one in banded(k, look, "task")],
+    }
+
+
+def banded(k: int, look: Look, x: str, **place: Any) -> list[Spec]:
+    """The line of cohort k, and its band: an invisible line below, and a filled one stacked on it."""
+    hidden = {
+        "type": "line", "stack": f"band {k}", "stackStrategy": "all", "symbol": "none", "silent": True,
+        "lineStyle": {"opacity": 0}, "color": look.colour, "tooltip": {"show": False}, "z": 1, **place,
+    }  # fmt: skip
+    line = {
+        "type": "line", "name": look.name, "encode": {"x": x, "y": f"m{k}", "tooltip": [f"m{k}"]},
+        "color": look.colour, "symbol": "circle", "symbolSize": 6, "lineStyle": {"width": 2.2, "type": look.dash},
+        "z": 3, **place,
+    }  # fmt: skip
+    return [
+        {**hidden, "name": f"low {k}", "encode": {"x": x, "y": f"l{k}"}},
+        {**hidden, "name": f"band {k}", "encode": {"x": x, "y": f"w{k}"}, "areaStyle": {"opacity": BAND}},
+        line,
+    ]
+
+
+def plane(points: pd.DataFrame, looks: Sequence[Look], t: int, window: pd.DataFrame, spread: str) -> Spec:
+    """Each cohort's learning accuracy against what it forgot, with error bars and lines of equal A.
+
+    points: cohort, LA, F_diag, A and for LA and F_diag their std and half, as fractions, after task t. window: the
+    same after every task; the axes hold all of it.
+    """
+    x_ends = _ends(window, "F_diag", spread)
+    y_ends = _ends(window, "LA", spread)
+    x0, x1 = _tens(*x_ends)
+    y0, y1 = _tens(*y_ends)
+    by_name = {row["cohort"]: row for row in points.to_dict("records")}
+    series: list[Spec] = [_equal_a(a, t, (x0, x1), (y0, y1)) for a in range(0, 101, 10)]
+    for look in looks:
+        if look.name in by_name:
+            series += _point(by_name[look.name], look, spread)
+    return {
+        "animation": False,
+        "grid": {"left": 50, "right": 50, "top": 18, "bottom": 42, **FIXED},
+        "tooltip": {"trigger": "item", "confine": True},
+        "xAxis": {
+            "type": "value", "min": x0, "max": x1, "name": "forgotten since learned, −BWT ↓", "nameLocation": "middle",
+            "nameGap": 26, "axisLabel": {"formatter": "{value} %"}, "splitLine": {"show": False},
+        },
+        "yAxis": {
+            "type": "value", "min": y0, "max": y1, "axisLabel": {"formatter": "{value} %"},
+            "splitLine": {"show": False},
+        },
+        "series": series,
+    }  # fmt: skip
+
+
+def _ends(points: pd.DataFrame, name: str, spread: str) -> tuple[list[float], list[float]]:
+    half = points[f"{name}_{spread}"].fillna(0) if spread else 0 * points[name]
+    return list(100 * (points[name] - half)), list(100 * (points[name] + half))
+
+
+def _equal_a(a: float, t: int, x: tuple[float, float], y: tuple[float, float]) -> Spec:
+    """The line LA = A + (t − 1)/t · forgotten, within the window."""
+    slope = (t - 1) / t
+    ends = [(f, a + slope * f) for f in x]
+    if slope:
+        ends += [((la - a) / slope, la) for la in y]
+    inside = sorted({(f, la) for f, la in ends if x[0] <= f <= x[1] and y[0] <= la <= y[1]})
+    return {
+        "type": "line", "name": f"A = {a} %", "data": [list(end) for end in inside], "symbol": "none", "silent": True,
+        "lineStyle": {"color": FAINT, "width": 1, "type": "dotted"}, "z": 0, "tooltip": {"show": False},
+        "endLabel": {"show": len(inside) > 1, "formatter": f"A {a} %", "color": FAINT, "fontSize": 10, "distance": 2},
+    }  # fmt: skip
+
+
+def _point(row: Mapping[str, Any], look: Look, spread: str) -> list[Spec]:
+    x, y = 100 * row["F_diag"], 100 * row["LA"]
+    half = [100 * row[f"{name}_{spread}"] if spread else math.nan for name in ("F_diag", "LA")]
+    ends = [[[x - half[0], y], [x + half[0], y]], [[x, y - half[1]], [x, y + half[1]]]]
+    bars = [
+        {"type": "line", "data": data, "symbol": "none", "silent": True, "color": look.colour, "z": 2,
+         "lineStyle": {"width": 1.5, "opacity": 0.7}, "tooltip": {"show": False}, "name": f"{look.name} bar"}
+        for data in ends if not any(math.isnan(value) for end in data for value in end)
+    ]  # fmt: skip
+    said = f"<b>{_plain(look.name)}</b><br>learned {y:.1f} %, forgotten {x:.1f} %<br>kept {100 * row['A']:.1f} %"
+    hollow = look.dash != "solid"
+    mark = {
+        "type": "scatter", "name": look.name, "data": [[x, y]], "symbolSize": 13, "z": 5,
+        "itemStyle": {
+            "color": "transparent" if hollow else look.colour, "borderColor": look.colour,
+            "borderWidth": 2.5 if hollow else 0,
+        },
+        "tooltip": {"formatter": said},
+    }  # fmt: skip
+    return [*bars, mark]
+
+
+def _plain(text: str) -> str:
+    """A tooltip is HTML, and a template: a name must be neither."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace("{", "(").replace("}", ")")
+
+
+def each_task(
+    tables: Sequence[pd.DataFrame], looks: Sequence[Look], n_tasks: int, until: int, columns: int, height: int
+) -> Spec:
+    """One small chart for each task, `height` pixels high: its accuracy after each later task (tables: `wide` over
+    column after)."""
+    grids, xs, ys, titles, series = [], [], [], [], []
+    for j in range(len(tables)):
+        grid, title = _cell(j, columns, height, f"Task {j + 1}", 5, 24)
+        grids.append(grid)
+        titles.append(title)
+        show_y, show_x = j % columns == 0, j + columns >= len(tables)
+        xs.append({"type": "value", "gridIndex": j, "min": 1, "max": max(n_tasks, 2), "interval": 1,
+                   "axisLabel": {"show": show_x}, "splitLine": {"show": False}})  # fmt: skip
+        ys.append({"type": "value", "gridIndex": j, "min": 0, "max": 100, "interval": 50,
+                   "axisLabel": {"show": show_y, "formatter": "{value} %"}})  # fmt: skip
+        for k, look in enumerate(looks):
+            place = {"xAxisIndex": j, "yAxisIndex": j, "datasetIndex": j, "showSymbol": False}
+            series += [{**one, "stack": f"{j} {one['stack']}"} if "stack" in one else one
+                       for one in banded(k, look, "after", **place)]  # fmt: skip
+    return {
+        "animation": False, "grid": grids, "xAxis": xs, "yAxis": ys, "title": titles, "series": series,
+        "dataset": [{"source": table[table["after"] <= until].reset_index(drop=True)} for table in tables],
+        "tooltip": {"trigger": "axis", "valueFormatter": "%.1f %%", "confine": True},
+    }  # fmt: skip
+
+
+def _cell(place: int, columns: int, height: int, title: str, left: float, foot: int) -> tuple[Spec, Spec]:
+    """Where small chart number `place` stands among `columns`, and its title; left in percent, the rest in pixels."""
+    width = (99 - left) / columns
+    x, y = f"{left + place % columns * width:.2f}%", place // columns * height
+    grid = {"left": x, "width": f"{width - 2:.2f}%", "top": y + 28, "height": height - 28 - foot, **FIXED}
+    text = {"fontSize": 12, "fontWeight": 600}
+    return grid, {"text": title, "left": x, "top": y + 6, "textStyle": text, "padding": 0}
+
+
+def matrices(
+    cells: Mapping[str, pd.DataFrame], n_tasks: int, ink: str, columns: int, height: int, difference: bool
+) -> Spec:  # fmt: skip
+    """A heat map for each cohort (after, on, value in percent): R, or how far it lies from the baseline's."""
+    names = [str(t) for t in range(1, n_tasks + 1)]
+    numbers = n_tasks <= 10
+    grids, xs, ys, titles, series = [], [], [], [], []
+    for k, (name, table) in enumerate(cells.items()):
+        grid, title = _cell(k, columns, height, name, 3, 26)
+        grids.append(grid)
+        titles.append(title)
+        bare = {"type": "category", "data": names, "gridIndex": k, "splitLine": {"show": False},
+                "axisLine": {"show": False}, "axisTick": {"show": False}, "axisLabel": {"fontSize": 10}}  # fmt: skip
+        xs.append({**bare, "position": "bottom"})
+        ys.append({**bare, "inverse": True})
+        data = [[int(r.on) - 1, int(r.after) - 1, round(float(r.value), 1)] for r in table.itertuples()]
+        series.append({
+            "type": "heatmap", "name": name, "data": data, "xAxisIndex": k, "yAxisIndex": k,
+            "label": {"show": numbers, "formatter": "{@[2]}", "color": ink, "fontSize": 10},
+            "tooltip": {"formatter": f"{_plain(name)}<br>row: after task, column: on task<br>{{c}}"},
+        })  # fmt: skip
+    scale = (
+        {"min": -50, "max": 50, "inRange": {"color": ["rgba(213,87,43,.75)", "rgba(128,138,150,.04)",
+                                                      "rgba(11,127,194,.75)"]}}
+        if difference
+        else {"min": 0, "max": 100, "inRange": {"color": ["rgba(11,127,194,0.04)", "rgba(11,127,194,0.62)"]}}
+    )  # fmt: skip
+    return {
+        "animation": False, "grid": grids, "xAxis": xs, "yAxis": ys, "title": titles, "series": series,
+        "visualMap": {"show": False, "dimension": 2, **scale}, "tooltip": {"trigger": "item", "confine": True},
+    }  # fmt: skip
+
+
+def against(points: pd.DataFrame, families: Sequence[Look], level: Mapping[str, float], x: str, spread: str) -> Spec:
+    """A metric against labels per task or seconds of a query, on a logarithmic axis; points of one family are joined.
+
+    points: family, x, mean, std, half (mean in percent); level: families without an x, as lines across.
+    """
+    series: list[Spec] = []
+    half = points[spread].fillna(0) if spread else 0 * points["mean"]
+    for look in families:
+        here = points[points["family"] == look.name].sort_values("x")
+        if look.name in level:
+            series.append({
+                "type": "line", "name": look.name, "data": [], "color": look.colour, "symbol": "none",
+                "markLine": {"symbol": "none", "data": [{"yAxis": level[look.name]}], "label": {
+                    "formatter": look.name, "position": "insideEndTop", "color": "inherit"},
+                    "lineStyle": {"type": look.dash, "color": look.colour}},
+            })  # fmt: skip
+        if len(here) == 0:
+            continue
+        for row in here.to_dict("records"):
+            if spread and not math.isnan(row[spread]):
+                ends = [[row["x"], row["mean"] - row[spread]], [row["x"], row["mean"] + row[spread]]]
+                series.append({
+                    "type": "line", "name": f"{look.name} bar", "data": ends, "symbol": "none", "silent": True,
+                    "color": look.colour, "lineStyle": {"width": 1.5, "opacity": 0.6}, "tooltip": {"show": False},
+                })  # fmt: skip
+        series.append({
+            "type": "line", "name": look.name, "data": here[["x", "mean"]].to_numpy().tolist(), "color": look.colour,
+            "symbol": "circle", "symbolSize": 10, "lineStyle": {"width": 2, "type": look.dash}, "z": 4,
+            "tooltip": {"formatter": f"<b>{_plain(look.name)}</b><br>{{c}}"},
+        })  # fmt: skip
+    return {
+        "animation": False,
+        "grid": {"left": 50, "right": 24, "top": 12, "bottom": 42, **FIXED},
+        "tooltip": {"trigger": "item", "confine": True, "valueFormatter": "%.3g"},
+        "xAxis": {"type": "log", "name": x, "nameLocation": "middle", "nameGap": 26, **_log_ends(points["x"]),
+                  "splitLine": {"show": False}},
+        "yAxis": percent_axis(
+            [*(points["mean"] - half), *level.values()], [*(points["mean"] + half), *level.values()]
+        ),
+        "series": series,
+    }  # fmt: skip
+
+
+def _log_ends(values: pd.Series) -> Spec:
+    known = values[values > 0]
+    if known.empty:
+        return {}
+    return {"min": float(f"{known.min() / 1.6:.1g}"), "max": float(f"{known.max() * 1.6:.1g}")}
+
+
+def labels(table: pd.DataFrame, classes: Sequence[str], ink: str) -> Spec:
+    """How many labels of each class each cohort bought, as a mean over seeds (cohort, class, mean)."""
+    cohorts = list(dict.fromkeys(table["cohort"]))
+    row, column = {name: i for i, name in enumerate(cohorts)}, {name: i for i, name in enumerate(classes)}
+    data = [[column[r["class"]], row[r["cohort"]], round(r["mean"], 1)] for r in table.to_dict("records")]
+    most = max((value for *_, value in data), default=1)
+    bare = {"type": "category", "splitLine": {"show": False}, "axisLine": {"show": False}, "axisTick": {"show": False}}
+    return {
+        "animation": False,
+        "grid": {"left": 150, "right": 12, "top": 8, "bottom": 44, **FIXED},
+        "tooltip": {"trigger": "item", "formatter": "{c}", "confine": True},
+        "xAxis": {**bare, "data": list(classes), "name": "class", "nameLocation": "middle", "nameGap": 26},
+        "yAxis": {**bare, "data": cohorts, "inverse": True, "axisLabel": {"width": 140, "overflow": "truncate"}},
+        "visualMap": {"show": False, "min": 0, "max": most, "dimension": 2,
+                      "inRange": {"color": ["rgba(11,127,194,0.04)", "rgba(11,127,194,0.62)"]}},
+        "series": [{"type": "heatmap", "data": data, "label": {
+            "show": len(classes) <= 20, "formatter": "{@[2]}", "color": ink, "fontSize": 11}}],
+    }  # fmt: skip
+
+
+def forest(rows: Sequence[Mapping[str, Any]], looks: Mapping[str, Look]) -> Spec:
+    """Mean paired difference from the baseline with its 95 % interval: a row each (label, one, mean, low, high)."""
+    names = [row["label"] for row in rows]
+    series: list[Spec] = []
+    for row in rows:
+        colour = looks[row["one"]].colour
+        if not math.isnan(row["low"]):
+            series.append({
+                "type": "line", "data": [[row["low"], row["label"]], [row["high"], row["label"]]], "color": colour,
+                "symbol": "none", "silent": True, "lineStyle": {"width": 3, "opacity": 0.65},
+                "tooltip": {"show": False},
+            })  # fmt: skip
+        series.append({
+            "type": "scatter", "name": row["label"], "data": [[row["mean"], row["label"]]], "symbolSize": 12,
+            "color": colour, "tooltip": {"formatter": _plain(row["said"])},
+        })  # fmt: skip
+    known = [abs(v) for row in rows for v in (row["mean"], row["low"], row["high"]) if not math.isnan(v)]
+    step = next((step for step in STEPS if 5 * step > max(known, default=1.0)), STEPS[-1])
+    reach = step * (int(max(known, default=1.0) / step) + 1)
+    if series:
+        series[-1]["markLine"] = {
+            "silent": True, "symbol": "none", "data": [{"xAxis": 0}], "label": {"show": False},
+            "lineStyle": {"color": FAINT, "type": "solid"},
+        }  # fmt: skip
+    return {
+        "animation": False,
+        "grid": {"left": 150, "right": 20, "top": 6, "bottom": 42, **FIXED},
+        "tooltip": {"trigger": "item", "confine": True},
+        "xAxis": {"type": "value", "min": -reach, "max": reach, "interval": step, "name": "points of difference",
+                  "nameLocation": "middle", "nameGap": 26},
+        "yAxis": {"type": "category", "data": names, "inverse": True, "axisTick": {"show": False},
+                  "axisLabel": {"width": 140, "overflow": "truncate"}},
+        "series": series,
+    }  # fmt: skip
+
+
+def race(table: pd.DataFrame, looks: Sequence[Look], seeds: Mapping[str, Sequence[int]], n_tasks: int) -> Spec:
+    """Accuracy over the tasks seen, at every evaluation: a thin line for each seed, a bold mean for each cohort.
+
+    table: x, and columns m{k} (mean of cohort k) and s{k}_{seed}, in percent.
+    """
+    series: list[Spec] = []
+    for k, look in enumerate(looks):
+        for seed in seeds[look.name]:
+            series.append({
+                "type": "line", "name": f"{look.name} seed {seed}", "encode": {"x": "x", "y": f"s{k}_{seed}"},
+                "color": look.colour, "symbol": "none", "silent": True, "lineStyle": {"width": 1, "opacity": 0.35},
+                "connectNulls": True, "tooltip": {"show": False}, "z": 1,
+            })  # fmt: skip
+        series.append({
+            "type": "line", "name": look.name, "encode": {"x": "x", "y": f"m{k}", "tooltip": [f"m{k}"]},
+            "color": look.colour, "symbolSize": 5, "lineStyle": {"width": 3, "type": look.dash}, "connectNulls": True,
+            "z": 4,
+        })  # fmt: skip
+    return {
+        "animation": False,
+        "grid": {"left": 50, "right": 14, "top": 12, "bottom": 42, **FIXED},
+        "dataset": {"source": table},
+        "tooltip": {"trigger": "axis", "valueFormatter": "%.1f %%", "confine": True},
+        "xAxis": tasks_axis(n_tasks, "tasks learned"),
+        "yAxis": {"min": 0, "max": 100, "interval": 25, "axisLabel": {"formatter": "{value} %"}},
+        "series": series,
+    }  # fmt: skip

@@ -1,0 +1,100 @@
+"""Curves over the tasks: what each cohort learned, forgot and kept, with its spread over seeds."""
+
+from __future__ import annotations
+
+import time
+
+import pandas as pd
+import streamlit as st
+
+from acl.spread import over_seeds
+from app import arena_charts, arena_details, words
+from app.address import begin, keep, select
+from app.cohorts import Chosen
+from app.legend import choose_baseline, legend
+
+SPREADS = {"half": "95 % interval", "std": "standard deviation", "": "no band"}
+PLAY_S = 1.0
+WIDTH, HEIGHT = 440, 235
+TITLES = {
+    "A": ("**Kept** ↑ accuracy on all tasks so far", "A"),
+    "LA": ("**Learned** ↑ accuracy right after learning", "LA"),
+    "F": ("**Forgetting** ↓ from the best each task had", "F"),
+}
+
+
+def view(found: Chosen) -> None:
+    until, spread, baseline = _controls(found)
+    legend(found)
+    tasks = found.rows("tasks")
+    grid = st.grid(2, min_column_width=WIDTH, gap=("xsmall", "medium"))
+    for metric, (title, term) in TITLES.items():
+        with grid.cell():
+            st.markdown(title, help=words.HELP[term])
+            table = arena_charts.wide(over_seeds(tasks, ["cohort", "task"], metric), found.looks, "task", spread)
+            spec = arena_charts.curves(table, found.looks, found.n_tasks, until)
+            st.echarts_chart(spec, key=f"compare-{metric}", height=HEIGHT, alt=title)
+    with grid.cell():
+        st.markdown(f"**Learned against forgotten** after task {until}", help=words.HELP["plane"])
+        window = plane_points(tasks)
+        spec = arena_charts.plane(window[window["task"] == until], found.looks, until, window, spread)
+        st.echarts_chart(spec, key="compare-plane", height=HEIGHT, alt="Learning accuracy against forgetting")
+    arena_details.tabs(arena_details.Seen(found, baseline, until, spread))
+
+
+def plane_points(tasks: pd.DataFrame) -> pd.DataFrame:
+    """cohort, task, A, and of LA and F_diag the mean, std and half."""
+    points = over_seeds(tasks, ["cohort", "task"], "A")[["cohort", "task", "mean"]].rename(columns={"mean": "A"})
+    for name in ("LA", "F_diag"):
+        one = over_seeds(tasks, ["cohort", "task"], name).drop(columns="n")
+        names = {"mean": name, "std": f"{name}_std", "half": f"{name}_half"}
+        points = points.merge(one.rename(columns=names), on=["cohort", "task"])
+    return points
+
+
+def _controls(found: Chosen) -> tuple[int, str, str]:
+    """The task everything is shown up to, what the bands mean, and the baseline."""
+    with st.container(horizontal=True, vertical_alignment="center", key="compare-scrub"):
+        until = scrubber(found.n_tasks)
+        st.space("stretch")
+        baseline = choose_baseline(found)
+        spread = select(
+            "Bands over seeds", "band", list(SPREADS), "half", lambda name: f"Bands: {SPREADS[name]}",
+            label_visibility="collapsed", width=210,
+        )  # fmt: skip
+    return until, spread, baseline
+
+
+def scrubber(n_tasks: int) -> int:
+    """A slider over the tasks, and play: every figure of the page follows it."""
+    options = [str(t) for t in range(1, n_tasks + 1)]
+    if n_tasks == 1:
+        return 1
+    wanted = st.session_state.pop("compare-go-to", None)
+    key = begin("task", options, options[-1])
+    if wanted in options:
+        st.session_state[key] = wanted
+    playing = st.toggle("Play", key="compare-play", help="Go through the tasks by itself.")
+    chosen = str(
+        st.select_slider(
+            "Task", options, key=key, format_func=lambda t: f"after task {t} of {n_tasks}",
+            label_visibility="collapsed", width=300,
+        )
+    )  # fmt: skip
+    keep("task", chosen, options[-1])
+    if playing:
+        st.fragment(_play, run_every=PLAY_S)(options, chosen)
+    return int(chosen)
+
+
+def _play(options: list[str], shown: str) -> None:
+    """Only the fragment's own ticks go on, not the redraw of the page that follows each of them."""
+    now = time.monotonic()
+    if now - st.session_state.get("compare-played-at", 0.0) < PLAY_S / 2:
+        return
+    first = "compare-played-at" not in st.session_state
+    st.session_state["compare-played-at"] = now
+    place = options.index(shown) + 1
+    st.session_state["compare-go-to"] = options[place % len(options)]
+    if not first:
+        st.rerun(scope="app")

@@ -1,0 +1,63 @@
+"""Who is who on the Compare page: the legend, what is left out, and the cohort the others are held against."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+
+import streamlit as st
+
+from app.address import begin, select
+from app.cohorts import Chosen
+from app.palette import Look
+
+MOST_LINES = 50
+
+
+def legend(found: Chosen) -> None:
+    """Which line is which, how many seeds each has, and what is left out."""
+    with st.container(horizontal=True, vertical_alignment="center", key="compare-legend"):
+        st.html(legend_html(found.looks, found.runs["cohort"].value_counts().to_dict()), width="stretch")
+        left_out(found)
+
+
+def _baselines(found: Chosen) -> tuple[list[str], str]:
+    names = [look.name for look in found.looks]
+    return names, next((name for name in names if name.startswith("Uniform")), names[0])
+
+
+def baseline_of(found: Chosen) -> str:
+    """The cohort that the URL, or the last view with a control for it, names."""
+    key = begin("baseline", *_baselines(found))
+    return str(st.session_state[key])
+
+
+def choose_baseline(found: Chosen) -> str:
+    return select(
+        "Baseline", "baseline", *_baselines(found), lambda name: f"Baseline: {name}", label_visibility="collapsed",
+        width=210,
+    )  # fmt: skip
+
+
+def legend_html(looks: Sequence[Look], seeds: dict[str, int]) -> str:
+    """Swatches with names and numbers of seeds; every text is escaped."""
+    items = [
+        f'<span style="white-space:nowrap"><span style="display:inline-block;width:22px;border-top:3px {look.dash} '
+        f'{look.colour};vertical-align:middle;margin-right:6px"></span>{html.escape(look.name)} '
+        f'<span style="opacity:.6">×{seeds.get(look.name, 0)}</span></span>'
+        for look in looks
+    ]
+    return (
+        '<div style="display:flex;flex-wrap:wrap;gap:2px 18px;font-size:.86rem;font-variant-numeric:tabular-nums" '
+        f'title="×n: number of seeds">{"".join(items)}</div>'
+    )
+
+
+def left_out(found: Chosen) -> None:
+    if found.left_out:
+        n = len(found.left_out)
+        with st.popover(f"{n:,} left out", icon=":material/info:", type="tertiary"):
+            for line in found.left_out[:MOST_LINES]:
+                st.caption(line)
+            if n > MOST_LINES:
+                st.caption(f"And {n - MOST_LINES:,} more.")

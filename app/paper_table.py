@@ -1,0 +1,141 @@
+"""The paper's table of whatever has been run: click a cell for its runs; copy it as Markdown, LaTeX or CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from acl import table
+from acl.frames import plugin_label
+from acl.runs import Run
+from app import published, words
+from app.cohorts import Chosen
+from app.legend import left_out
+from app.state import open_run
+
+HERE = Path(__file__).parent
+FORMATS = {"md": ("Markdown", "markdown"), "latex": ("LaTeX", "latex"), "csv": ("CSV", None)}
+
+_component = st.components.v2.component(
+    "acl_paper_table",
+    html='<div class="paper-table"></div>',
+    css=(HERE / "paper_table.css").read_text("utf-8"),
+    js=(HERE / "paper_table.js").read_text("utf-8"),
+)
+
+
+def view(found: Chosen) -> None:
+    left_out(found)
+    runs = [found.folders[id_] for id_ in found.runs["run"]]
+    cells = table.results(runs)
+    columns, rows = table.grid(cells)
+    key = "compare-table"
+    opened = _component(key=key, data=_drawn(columns, rows, found), on_opened_change=_nothing).opened
+    if opened:
+        st.session_state["compare-cell"] = opened
+    st.caption(f"{table.caption(cells)} Click a cell for its runs. ↑ A_T, ↓ F_T. {words.HELP['F']}")
+    for remark in table.kept_apart(runs):
+        st.caption(remark)
+    _runs_of_cell(columns, rows, found)
+    _copies(cells)
+
+
+def _nothing() -> None:
+    """Streamlit delivers a trigger only to those who registered for it."""
+
+
+# -- what is drawn -------------------------------------------------------------------------------------
+
+
+def _drawn(columns: Sequence[tuple[str, int]], rows: Sequence[Any], found: Chosen) -> dict[str, Any]:
+    metrics = list(table.METRICS)
+    lines = []
+    for i, (learner, strategy, cells) in enumerate(rows):
+        drawn = []
+        for j, cell in enumerate(cells):
+            data, memory = columns[j // len(metrics)]
+            if cell is None:
+                drawn.append(
+                    {"text": table.MISSING, "hint": why_missing(found.frames.runs, learner, strategy, data, memory)}
+                )
+            else:
+                drawn.append(
+                    _cell(cell, (learner, strategy, data, memory, metrics[j % len(metrics)]), found, f"{i}.{j}")
+                )
+        lines.append({"learner": learner if not i or rows[i - 1][0] != learner else "", "strategy": strategy,
+                      "cells": drawn})  # fmt: skip
+    heads = [{"name": name, "memory": f"M = {memory}"} for name, memory in columns]
+    signs = [f"{metric} {'↑' if more else '↓'}" for metric, more in table.METRICS.items()]
+    return {"heads": heads, "metrics": signs, "rows": lines, "opened": st.session_state.get("compare-cell")}
+
+
+def _cell(cell: table.Cell, place: tuple[str, str, str, int, str], found: Chosen, key: str) -> dict[str, Any]:
+    text = cell.text(" ± ", with_n=False)
+    drawn = {
+        "text": text,
+        "n": f"n={cell.n}",
+        "place": cell.place,
+        "key": key,
+        "hint": f"{cell.n} runs: click to see them",
+    }
+    theirs = published.figures().get(place)
+    if theirs and published.as_in_the_paper(found.folders[id_].config for id_ in cell.runs):
+        mean, std = theirs
+        spread = f" ± {std:.1f}" if std == std else ""
+        drawn["paper"] = f"paper {mean:.1f}{spread} ({cell.mean - mean:+.1f})".replace("-", "−")
+    return drawn
+
+
+def why_missing(runs: pd.DataFrame, learner: str, strategy: str, data: str, memory: int) -> str:
+    """Why there is no figure: nobody ran it, or what was run does not count."""
+    labels = {"learner": ("learners", learner), "strategy": ("strategies", strategy), "dataset": ("datasets", data)}
+    here = runs["memory"] == memory
+    for column, (kind, label) in labels.items():
+        # A label may name a variant: "AccuACL (lambda=0.5)".
+        here &= runs[column].map(lambda name, kind=kind: plugin_label(kind, name)) == label.split(" (")[0]
+    states = runs[here]
+    if states.empty:
+        return "not run"
+    unfinished, hand = (states["state"] != "finished").sum(), (states["by_hand"] != "").sum()
+    said = [f"{unfinished} not finished"] * bool(unfinished) + [f"{hand} led by hand"] * bool(hand)
+    return ", ".join(said) or "run with other settings only"
+
+
+# -- below it ------------------------------------------------------------------------------------------
+
+
+def _runs_of_cell(columns: Sequence[tuple[str, int]], rows: Sequence[Any], found: Chosen) -> None:
+    """The runs behind the cell that was clicked."""
+    opened = st.session_state.get("compare-cell", "")
+    try:
+        i, j = map(int, opened.split("."))
+        learner, strategy, cells = rows[i]
+        cell = cells[j]
+    except (ValueError, IndexError):
+        return
+    if cell is None:
+        return
+    data, memory = columns[j // len(table.METRICS)]
+    st.markdown(f"**{words.plain(f'{learner} · {strategy} · {data}, M = {memory}')}**: its runs")
+    with st.container(horizontal=True, key="cell-runs"):
+        for id_ in cell.runs:
+            run = found.folders[id_]
+            if st.button(_run_label(run), key=f"cell-{id_}", icon=":material/show_chart:", help=id_):
+                open_run(run)
+
+
+def _run_label(run: Run) -> str:
+    summary = run.summary or {}
+    return f"seed {run.config.seed}: A {100 * summary['A']:.1f} %, F {100 * summary['F']:.1f} %"
+
+
+def _copies(cells: pd.DataFrame) -> None:
+    with st.expander("Copy as Markdown, LaTeX or CSV", icon=":material/content_copy:"):
+        tabs = st.tabs([label for label, _ in FORMATS.values()])
+        for tab, (name, (_, language)) in zip(tabs, FORMATS.items(), strict=True):
+            with tab:
+                st.code(table.FORMATS[name](cells), language=language)

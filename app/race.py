@@ -1,0 +1,301 @@
+"""A race: strategies side by side from the same seeds, always shown at the same task and the same round.
+
+The runs go at their own speed; what is shown of a seed is what all its strategies have reached.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from acl import sweep
+from acl.config import FULL, RunConfig, UserError
+from acl.control import ACTIVE, request
+from acl.events import Bought, Evaluated, History, Remembered
+from acl.frames import digest, frames, with_cohorts
+from acl.metrics import average_accuracy, forgetting
+from acl.runs import Run
+from app import arena_charts, charts, data, sweeps, words
+from app.address import go
+from app.controls import target
+from app.gallery import Card, cards_html
+from app.palette import OTHER, Look, looks, task_colours
+from app.state import PAGES, POLL_S, RUNS, ensure_backend
+
+Moment = tuple[int, int]
+LAST = 10**6
+HEIGHT = 250
+COLUMN = 250
+MOST_CARDS = 12
+MOST_REMEMBERED = 40
+SPARK = 150
+
+
+@dataclass(frozen=True)
+class Lane:
+    """One run of the race: its strategy's cohort, its seed, and what has happened in it."""
+
+    cohort: str
+    config: RunConfig
+    run: Run
+    history: History
+
+
+def page(top: st.delta_generator.DeltaGenerator) -> None:
+    chosen = sweeps.choose(top, {"race"})
+    if chosen is None:
+        st.info(
+            "In a race 2 to 4 strategies start from the same network and the same first labels, and are watched side "
+            "by side: what each buys, and how the curves pull apart. Start one with New race.",
+            icon=":material/sprint:",
+        )
+        return
+    active = _active(chosen)
+    st.fragment(_live, run_every=POLL_S if active else None)(chosen, active)
+
+
+def _active(chosen: sweep.Sweep) -> bool:
+    return any(each.state in ACTIVE or each.state == "new" for each in sweep.progress(chosen, RUNS))
+
+
+def _live(chosen: sweep.Sweep, active: bool) -> None:
+    lanes = lanes_of(chosen)
+    if not lanes:
+        st.info("The runs of this race were deleted.", icon=":material/info:")
+        return
+    shown = looks(dict.fromkeys((lane.cohort, lane.config.strategy) for lane in lanes))
+    seeds = sorted({lane.config.seed for lane in lanes})
+    with st.container(horizontal=True, vertical_alignment="center", key="race-controls"):
+        _controls(chosen, lanes, active)
+        st.space("stretch")
+        seed = _seed(seeds)
+    reached = {s: common([moment_of(lane.history) for lane in lanes if lane.config.seed == s]) for s in seeds}
+    n_tasks = max(data.n_tasks(lane.history) for lane in lanes)
+    if not n_tasks or not any(reached.values()):
+        st.skeleton(height=HEIGHT)
+        st.caption("The runs are starting; the curves appear with the first labels.")
+    else:
+        moment = _moment(lanes, reached[seed], seed, over=not active)
+        _overlay(lanes, shown, reached, n_tasks, moment if not active else None)
+        columns = st.columns(len(shown), gap="medium")
+        for column, look in zip(columns, shown, strict=True):
+            lane = next(lane for lane in lanes if lane.cohort == look.name and lane.config.seed == seed)
+            with column:
+                _column(lane, look, moment, n_tasks)
+    if active != _active(chosen):
+        st.rerun()
+
+
+def lanes_of(chosen: sweep.Sweep) -> list[Lane]:
+    """The runs that are still there; cohorts in the order of the literature."""
+    members = [(m.config, Run(RUNS / m.run)) for m in chosen.members if (RUNS / m.run).is_dir()]
+    if not members:
+        return []
+    rows = frames([digest(run, config, History()) for config, run in members]).runs
+    named = with_cohorts(rows)
+    name = dict(zip(named["run"], named["cohort"], strict=True))
+    order = {cohort: place for place, cohort in enumerate(dict.fromkeys(named["cohort"]))}
+    found = [Lane(name[run.id], config, run, data.live_run(run.path).history()) for config, run in members]
+    return sorted(found, key=lambda lane: (order[lane.cohort], lane.config.seed))
+
+
+# -- the same moment -----------------------------------------------------------------------------------
+
+
+def moment_of(history: History) -> Moment | None:
+    """The last evaluation: task and round, the round that ends a task as LAST; None before the first."""
+    found = history.of(Evaluated)
+    if not found:
+        return None
+    return found[-1].task, LAST if found[-1].final else found[-1].round
+
+
+def common(moments: list[Moment | None]) -> Moment | None:
+    """What all have reached; None while one of them has not begun."""
+    return None if None in moments else min(moment for moment in moments if moment is not None)
+
+
+def within(event: Evaluated | Bought | Remembered, moment: Moment) -> bool:
+    """Whether this had happened by then."""
+    if isinstance(event, Remembered):
+        return event.task < moment[0] or moment[1] == LAST and event.task == moment[0]
+    return (event.task, event.round) <= moment
+
+
+def curve(history: History, config: RunConfig, moment: Moment) -> pd.DataFrame:
+    """x and the mean accuracy over the tasks seen, in percent, at every evaluation until then."""
+    rounds = data.rounds_of_tasks(history, config)
+    seen = [event for event in history.of(Evaluated) if within(event, moment)]
+    return pd.DataFrame(
+        {
+            "x": [round(data.place(event.task, event.round, rounds), 6) for event in seen],
+            "A": [100 * sum(event.accuracy) / len(event.accuracy) for event in seen],
+        }
+    )
+
+
+def table_of(
+    lanes: list[Lane], shown: list[Look], reached: Mapping[int, Moment | None]
+) -> tuple[pd.DataFrame, dict[str, list[int]]]:
+    """What arena_charts.race draws, and the seeds each cohort has by now."""
+    parts: list[pd.Series] = []
+    seeds: dict[str, list[int]] = {look.name: [] for look in shown}
+    for k, look in enumerate(shown):
+        mine: list[pd.Series] = []
+        for lane in lanes:
+            moment = reached[lane.config.seed]
+            if lane.cohort == look.name and moment is not None:
+                line = curve(lane.history, lane.config, moment).set_index("x")["A"]
+                mine.append(line.rename(f"s{k}_{lane.config.seed}"))
+                seeds[look.name].append(lane.config.seed)
+        if mine:
+            # A mean of fewer seeds than have begun would jump where one of them ends.
+            parts += [*mine, pd.concat(mine, axis=1).dropna().mean(axis=1).rename(f"m{k}")]
+    table = pd.concat(parts, axis=1).sort_index() if parts else pd.DataFrame()
+    return table.rename_axis("x").reset_index(), seeds
+
+
+# -- what is drawn -------------------------------------------------------------------------------------
+
+
+def _controls(chosen: sweep.Sweep, lanes: list[Lane], active: bool) -> None:
+    def button(label: str, icon: str, key: str, disabled: bool, **wanted: Any) -> None:
+        st.button(label, icon=f":material/{icon}:", key=f"race-{key}", disabled=disabled, on_click=_wish,
+                  args=(chosen, key), kwargs=wanted)  # fmt: skip
+
+    states = [each.state for each in sweep.progress(chosen, RUNS)]
+    over = all(state == "finished" for state in states)
+    if not over:
+        button("Play", "play_arrow", "play", "playing" in states and "paused" not in states)
+        if len({lane.config.seed for lane in lanes}) == 1:
+            button("Step round", "skip_next", "round", False)
+            button("Step task", "fast_forward", "task", False)
+        button("Pause", "pause", "hold", not active or set(states) <= {"paused", "finished"})
+        button("Stop", "stop", "cancel", not active)
+    done = states.count("finished")
+    st.caption(f"{done} of {len(states)} runs finished" if not over else f"All {len(states)} runs finished",
+               width="content")  # fmt: skip
+    if over:
+        st.button("How sure is that?", icon=":material/query_stats:", key="race-sure", type="primary", on_click=go,
+                  kwargs={"view": "significance", "from": f"sweep:{chosen.id}"})  # fmt: skip
+
+
+def _wish(chosen: sweep.Sweep, what: str) -> None:
+    """A button's callback, said to every run of the race."""
+    try:
+        if what in {"round", "task"}:
+            _step(chosen, what)
+        else:
+            {"play": sweep.play, "hold": sweep.hold, "cancel": sweep.cancel}[what](chosen, RUNS)
+        ensure_backend()
+    except UserError as error:
+        st.toast(str(error), icon=":material/error:", duration="long")
+
+
+def _step(chosen: sweep.Sweep, what: str) -> None:
+    """All go to the end of the round (or task) that the last of them is in."""
+    open_ = [m for m in chosen.members if not data.live_run(RUNS / m.run).history().finished]
+    targets = [target(m.config, data.status_of(Run(RUNS / m.run)), what) for m in open_ if (RUNS / m.run).is_dir()]
+    for member in open_:
+        if (RUNS / member.run).is_dir():
+            request(RUNS / member.run, mode="play", until=min(targets))
+
+
+def _seed(seeds: list[int]) -> int:
+    """Whose purchases the columns show."""
+    if len(seeds) == 1:
+        return seeds[0]
+    chosen = st.segmented_control(
+        "Seed", seeds, default=seeds[0], required=True, key="race-seed", label_visibility="collapsed",
+        format_func=lambda seed: f"seed {seed}", help="Whose purchases the columns show.",
+    )  # fmt: skip
+    return int(chosen)
+
+
+def _moment(lanes: list[Lane], reached: Moment | None, seed: int, over: bool) -> Moment | None:
+    """The moment the columns show: the newest while the race goes on, any afterwards."""
+    if reached is None or not over:
+        return reached
+    one = next(lane for lane in lanes if lane.config.seed == seed and lane.config.strategy != FULL)
+    moments = [(e.task, LAST if e.final else e.round) for e in one.history.of(Evaluated)]
+    moments = [moment for moment in moments if moment <= reached]
+    names = {f"task {t} · " + ("learned" if r == LAST else f"round {r}" if r else "first labels"): (t, r)
+             for t, r in moments}  # fmt: skip
+    if len(names) < 2:
+        return reached
+    chosen = st.select_slider("Moment", list(names), list(names)[-1], key=f"race-moment-{one.run.id}",
+                              label_visibility="collapsed")  # fmt: skip
+    return names[chosen]
+
+
+def _overlay(
+    lanes: list[Lane], shown: list[Look], reached: Mapping[int, Moment | None], n_tasks: int, until: Moment | None
+) -> None:
+    """All strategies in one picture."""
+    if until is not None:
+        reached = {seed: min(until, moment) if moment else None for seed, moment in reached.items()}
+    table, seeds = table_of(lanes, shown, reached)
+    n = max(len(found) for found in seeds.values())
+    title = "**Kept** ↑ accuracy on all tasks so far" + (f" · bold: mean of {n} seeds, thin: each" if n > 1 else "")
+    st.markdown(title, help=f"{words.HELP['A']} All strategies of a seed are shown at the same task and round.")
+    spec = arena_charts.race(table, shown, seeds, n_tasks)
+    st.echarts_chart(spec, key="race-curves", height=HEIGHT, alt="Accuracy of each strategy on all tasks so far")
+
+
+def _column(lane: Lane, look: Look, moment: Moment | None, n_tasks: int) -> None:
+    """One strategy: its figures, each task's curve, what it just bought, what it remembers."""
+    swatch = f'<span style="border-left:5px solid {look.colour};padding-left:8px;font-weight:600">'
+    st.html(f"{swatch}{html.escape(look.name)}</span>")
+    if moment is None:
+        with st.container(height=COLUMN, border=False):
+            st.caption(f"Seed {lane.config.seed} has not begun in every column.")
+        return
+    r = [e.accuracy for e in lane.history.finals() if within(e, moment)]
+    t = len(r)
+    kept, lost = (f"{100 * average_accuracy(r, t):.0f} %", f"{100 * forgetting(r, t):.0f} %") if t else ("–", "–")
+    st.markdown(f"kept **{kept}** · forgetting **{lost}**", help=f"{words.HELP['A']} {words.HELP['F']}")
+    history = History(row for row in lane.history.rows if _until(row.event, moment))
+    table = data.accuracy_table(history, data.rounds_of_tasks(lane.history, lane.config))
+    spec = charts.accuracy_chart(table, n_tasks, slim=True)
+    st.echarts_chart(spec, key=f"race-tasks-{look.name}", height=SPARK, alt=f"{look.name}: accuracy on each task")
+    _bought(lane, look, history)
+    _remembered(lane, history, n_tasks)
+    st.page_link(PAGES / "run.py", label="This run", icon=":material/open_in_new:", query_params={"run": lane.run.id})
+
+
+def _until(event: object, moment: Moment) -> bool:
+    return not isinstance(event, Evaluated | Bought | Remembered) or within(event, moment)
+
+
+def _bought(lane: Lane, look: Look, history: History) -> None:
+    bought = history.of(Bought)
+    last = bought[-1]
+    names = words.class_names(history)
+    counts = [last.labels.count(c) for c in sorted(set(last.labels))]
+    by = "at random" if last.by == "start" else "bought"
+    st.caption(f"Task {last.task}: {len(last.ids):,} {by} ({' + '.join(map(str, counts))} of each class)"
+               if len(counts) <= 6 else f"Task {last.task}: {len(last.ids):,} {by}")  # fmt: skip
+    shown = last.ids[:MOST_CARDS]
+    cards = [Card(names[label], (), look.colour, f"sample {i}") for i, label in zip(shown, last.labels, strict=False)]
+    st.html(cards_html(data.pictures(lane.run, shown), cards, size=34))
+
+
+def _remembered(lane: Lane, history: History, n_tasks: int) -> None:
+    """The memory, in the colours of the tasks it comes from."""
+    held = history.of(Remembered)
+    ids = held[-1].ids[:MOST_REMEMBERED] if held else []
+    st.caption(f"Memory: {len(held[-1].ids) if held else 0} samples")
+    if not ids:
+        return
+    task_of = {i: event.task for event in history.of(Bought) for i in event.ids}
+    colours = task_colours(n_tasks)
+    ids = sorted(ids, key=lambda i: task_of.get(i, 0))
+    cards = [
+        Card("", (), colours[task_of[i] - 1] if i in task_of else OTHER, f"task {task_of.get(i, '?')}") for i in ids
+    ]
+    st.html(cards_html(data.pictures(lane.run, ids), cards, size=26))

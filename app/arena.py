@@ -11,10 +11,12 @@ from acl.presets import PRESETS
 from app import cohorts, data, race, sweeps, words
 from app.address import arrive, begin, begin_many, keep, select
 from app.cohorts import ANY, NAMED, Chosen
+from app.curves import PLAY_S
 from app.curves import view as curves
 from app.export_comparison import offer
 from app.legend import left_out
 from app.paper_table import view as paper_table
+from app.scrubber import rhythm
 from app.significance import view as significance
 
 VIEWS: dict[str, str] = {
@@ -57,11 +59,17 @@ def _compare(view: str, top: st.delta_generator.DeltaGenerator) -> None:
     except UserError as error:
         st.error(str(error), icon=":material/error:")
         return
-    st.fragment(_shown, run_every=LIVE_S if found.active else None)(view, found)
+    often = _rhythm(found)
+    st.fragment(_shown, run_every=often)(view, found, often)
 
 
-def _shown(view: str, found: Chosen) -> None:
-    """Draws one view; again every few seconds while any of the runs goes on."""
+def _rhythm(found: Chosen) -> float | None:
+    """Seconds between two looks: while a scrubber plays, or any of the runs goes on."""
+    return rhythm("task", PLAY_S, LIVE_S if found.active else None)
+
+
+def _shown(view: str, found: Chosen, often: float | None) -> None:
+    """Draws one view."""
     if found.active:
         found = _refreshed(found)
     if found.runs.empty:
@@ -69,6 +77,8 @@ def _shown(view: str, found: Chosen) -> None:
         return
     OF_CHOSEN[view](found)
     offer(found)
+    if _rhythm(found) != often:
+        st.rerun()
 
 
 def _refreshed(found: Chosen) -> Chosen:

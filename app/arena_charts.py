@@ -71,8 +71,8 @@ def banded(k: int, look: Look, x: str, **place: Any) -> list[Spec]:
     }  # fmt: skip
     line = {
         "type": "line", "name": look.name, "encode": {"x": x, "y": f"m{k}", "tooltip": [f"m{k}"]},
-        "color": look.colour, "symbol": "circle", "symbolSize": 6, "lineStyle": {"width": 2.2, "type": look.dash},
-        "z": 3, **place,
+        "color": look.colour, "symbol": "circle", "symbolSize": 6, "showSymbol": True, "z": 3,
+        "lineStyle": {"width": 2.2, "type": look.dash}, **place,
     }  # fmt: skip
     return [
         {**hidden, "name": f"low {k}", "encode": {"x": x, "y": f"l{k}"}},
@@ -174,7 +174,7 @@ def each_task(
         ys.append({"type": "value", "gridIndex": j, "min": 0, "max": 100, "interval": 50,
                    "axisLabel": {"show": show_y, "formatter": "{value} %"}})  # fmt: skip
         for k, look in enumerate(looks):
-            place = {"xAxisIndex": j, "yAxisIndex": j, "datasetIndex": j, "showSymbol": False}
+            place = {"xAxisIndex": j, "yAxisIndex": j, "datasetIndex": j, "symbolSize": 4}
             series += [{**one, "stack": f"{j} {one['stack']}"} if "stack" in one else one
                        for one in banded(k, look, "after", **place)]  # fmt: skip
     return {
@@ -337,6 +337,7 @@ def race(table: pd.DataFrame, looks: Sequence[Look], seeds: Mapping[str, Sequenc
 
     table: x, and columns m{k} (mean of cohort k) and s{k}_{seed}, in percent.
     """
+    lowest = table.drop(columns="x").min().min()
     series: list[Spec] = []
     for k, look in enumerate(looks):
         for seed in seeds[look.name]:
@@ -356,6 +357,9 @@ def race(table: pd.DataFrame, looks: Sequence[Look], seeds: Mapping[str, Sequenc
         "dataset": {"source": table},
         "tooltip": {"trigger": "axis", "valueFormatter": "%.1f %%", "confine": True},
         "xAxis": tasks_axis(n_tasks, "tasks learned"),
-        "yAxis": {"min": 0, "max": 100, "interval": 25, "axisLabel": {"formatter": "{value} %"}},
+        # Two windows only: at most once does it change while a race goes on.
+        "yAxis": {
+            "min": 40 if lowest >= 40 else 0, "max": 100, "interval": 20, "axisLabel": {"formatter": "{value} %"}
+        },
         "series": series,
     }  # fmt: skip

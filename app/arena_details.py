@@ -152,6 +152,7 @@ def _time(seen: Seen) -> None:
     )
     rows["peak_mb"] = peak.reindex(rows.index) / 1e6
     rows["query_s"] *= 1000
+    rows["images_per_s"] = rows["images_per_s"].round().astype("Int64")
     st.dataframe(
         rows.reset_index(), hide_index=True, width="content",
         column_config={

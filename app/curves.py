@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import time
-
 import pandas as pd
 import streamlit as st
 
 from acl.spread import over_seeds
 from app import arena_charts, arena_details, words
-from app.address import begin, keep, select
+from app.address import select
 from app.cohorts import Chosen
 from app.legend import choose_baseline, legend
+from app.scrubber import scrubber
 
 SPREADS = {"half": "95 % interval", "std": "standard deviation", "": "no band"}
 PLAY_S = 1.0
@@ -55,7 +54,8 @@ def plane_points(tasks: pd.DataFrame) -> pd.DataFrame:
 def _controls(found: Chosen) -> tuple[int, str, str]:
     """The task everything is shown up to, what the bands mean, and the baseline."""
     with st.container(horizontal=True, vertical_alignment="center", key="compare-scrub"):
-        until = scrubber(found.n_tasks)
+        tasks = [str(t) for t in range(1, found.n_tasks + 1)]
+        until = int(scrubber("task", tasks, lambda t: f"after task {t} of {len(tasks)}", PLAY_S))
         st.space("stretch")
         baseline = choose_baseline(found)
         spread = select(
@@ -63,38 +63,3 @@ def _controls(found: Chosen) -> tuple[int, str, str]:
             label_visibility="collapsed", width=210,
         )  # fmt: skip
     return until, spread, baseline
-
-
-def scrubber(n_tasks: int) -> int:
-    """A slider over the tasks, and play: every figure of the page follows it."""
-    options = [str(t) for t in range(1, n_tasks + 1)]
-    if n_tasks == 1:
-        return 1
-    wanted = st.session_state.pop("compare-go-to", None)
-    key = begin("task", options, options[-1])
-    if wanted in options:
-        st.session_state[key] = wanted
-    playing = st.toggle("Play", key="compare-play", help="Go through the tasks by itself.")
-    chosen = str(
-        st.select_slider(
-            "Task", options, key=key, format_func=lambda t: f"after task {t} of {n_tasks}",
-            label_visibility="collapsed", width=300,
-        )
-    )  # fmt: skip
-    keep("task", chosen, options[-1])
-    if playing:
-        st.fragment(_play, run_every=PLAY_S)(options, chosen)
-    return int(chosen)
-
-
-def _play(options: list[str], shown: str) -> None:
-    """Only the fragment's own ticks go on, not the redraw of the page that follows each of them."""
-    now = time.monotonic()
-    if now - st.session_state.get("compare-played-at", 0.0) < PLAY_S / 2:
-        return
-    first = "compare-played-at" not in st.session_state
-    st.session_state["compare-played-at"] = now
-    place = options.index(shown) + 1
-    st.session_state["compare-go-to"] = options[place % len(options)]
-    if not first:
-        st.rerun(scope="app")

@@ -35,7 +35,10 @@ export default function ({ data, parentElement, setTriggerValue }) {
       button.setAttribute("aria-pressed", cell.key === data.opened);
       button.append(make(cell.place === 1 ? "b" : cell.place === 2 ? "u" : "span", cell.text), make("small", cell.n));
       if (cell.paper) button.append(make("small", cell.paper, "paper"));
-      button.onclick = () => setTriggerValue("opened", cell.key);
+      button.onclick = () => {
+        for (const other of table.querySelectorAll("button")) other.setAttribute("aria-pressed", other === button);
+        setTriggerValue("opened", cell.key);
+      };
     }
   }
   parentElement.querySelector(".paper-table").replaceChildren(table);

@@ -18,6 +18,7 @@ from app.legend import left_out
 from app.state import open_run
 
 HERE = Path(__file__).parent
+PLACE = ("learner", "strategy", "dataset", "memory")
 FORMATS = {"md": ("Markdown", "markdown"), "latex": ("LaTeX", "latex"), "csv": ("CSV", None)}
 
 _component = st.components.v2.component(
@@ -33,14 +34,15 @@ def view(found: Chosen) -> None:
     runs = [found.folders[id_] for id_ in found.runs["run"]]
     cells = table.results(runs)
     columns, rows = table.grid(cells)
-    key = "compare-table"
-    opened = _component(key=key, data=_drawn(columns, rows, found), on_opened_change=_nothing).opened
+    opened = _component(key="compare-table", data=_drawn(columns, rows, found), on_opened_change=_nothing).opened
     if opened:
         st.session_state["compare-cell"] = opened
-    st.caption(f"{table.caption(cells)} Click a cell for its runs. ↑ A_T, ↓ F_T. {words.HELP['F']}")
+    st.caption(f"{table.caption(cells)} Click a cell for its runs.")
     for remark in table.kept_apart(runs):
         st.caption(remark)
-    _runs_of_cell(columns, rows, found)
+    for cell in cells.to_dict("records"):
+        if _name(*(cell[part] for part in PLACE)) == st.session_state.get("compare-cell"):
+            _runs_of_cell(cell, found)
     _copies(cells)
 
 
@@ -73,7 +75,11 @@ def _drawn(columns: Sequence[tuple[str, int]], rows: Sequence[Any], found: Chose
     return {"heads": heads, "metrics": signs, "rows": lines, "opened": st.session_state.get("compare-cell")}
 
 
-def _cell(cell: table.Cell, place: tuple[str, str, str, int, str], found: Chosen, key: str) -> dict[str, Any]:
+def _name(learner: str, strategy: str, data: str, memory: int) -> str:
+    return f"{learner} · {strategy} · {data}, M = {memory}"
+
+
+def _cell(cell: table.Cell, place: tuple[str, str, str, int, str], found: Chosen) -> dict[str, Any]:
     text = cell.text(" ± ", with_n=False)
     drawn = {
         "text": text,
@@ -108,21 +114,11 @@ def why_missing(runs: pd.DataFrame, learner: str, strategy: str, data: str, memo
 # -- below it ------------------------------------------------------------------------------------------
 
 
-def _runs_of_cell(columns: Sequence[tuple[str, int]], rows: Sequence[Any], found: Chosen) -> None:
+def _runs_of_cell(cell: dict[Any, Any], found: Chosen) -> None:
     """The runs behind the cell that was clicked."""
-    opened = st.session_state.get("compare-cell", "")
-    try:
-        i, j = map(int, opened.split("."))
-        learner, strategy, cells = rows[i]
-        cell = cells[j]
-    except (ValueError, IndexError):
-        return
-    if cell is None:
-        return
-    data, memory = columns[j // len(table.METRICS)]
-    st.markdown(f"**{words.plain(f'{learner} · {strategy} · {data}, M = {memory}')}**: its runs")
+    st.markdown(f"**{words.plain(_name(*(cell[part] for part in PLACE)))}**: its runs")
     with st.container(horizontal=True, key="cell-runs"):
-        for id_ in cell.runs:
+        for id_ in cell["runs"]:
             run = found.folders[id_]
             if st.button(_run_label(run), key=f"cell-{id_}", icon=":material/show_chart:", help=id_):
                 open_run(run)

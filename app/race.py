@@ -14,7 +14,7 @@ import pandas as pd
 import streamlit as st
 
 from acl import sweep
-from acl.config import FULL, RunConfig, UserError
+from acl.config import RunConfig, UserError
 from acl.control import ACTIVE, request
 from acl.events import Bought, Evaluated, History, Remembered
 from acl.frames import digest, frames, with_cohorts
@@ -25,6 +25,7 @@ from app.address import go
 from app.controls import target
 from app.gallery import Card, cards_html
 from app.palette import OTHER, Look, looks, task_colours
+from app.scrubber import rhythm, scrubber
 from app.state import PAGES, POLL_S, RUNS, ensure_backend
 
 Moment = tuple[int, int]
@@ -34,6 +35,7 @@ COLUMN = 250
 MOST_CARDS = 12
 MOST_REMEMBERED = 40
 SPARK = 150
+REPLAY_S = 0.6
 
 
 @dataclass(frozen=True)
@@ -55,16 +57,21 @@ def page(top: st.delta_generator.DeltaGenerator) -> None:
             icon=":material/sprint:",
         )
         return
-    active = _active(chosen)
-    st.fragment(_live, run_every=POLL_S if active else None)(chosen, active)
+    often = _rhythm(chosen)
+    st.fragment(_live, run_every=often)(chosen, often)
+
+
+def _rhythm(chosen: sweep.Sweep) -> float | None:
+    """Seconds between two looks: while any of it goes on, or is played again."""
+    return POLL_S if _active(chosen) else rhythm("moment", REPLAY_S, None)
 
 
 def _active(chosen: sweep.Sweep) -> bool:
     return any(each.state in ACTIVE or each.state == "new" for each in sweep.progress(chosen, RUNS))
 
 
-def _live(chosen: sweep.Sweep, active: bool) -> None:
-    lanes = lanes_of(chosen)
+def _live(chosen: sweep.Sweep, often: float | None) -> None:
+    lanes, active = lanes_of(chosen), _active(chosen)
     if not lanes:
         st.info("The runs of this race were deleted.", icon=":material/info:")
         return
@@ -80,14 +87,15 @@ def _live(chosen: sweep.Sweep, active: bool) -> None:
         st.skeleton(height=HEIGHT)
         st.caption("The runs are starting; the curves appear with the first labels.")
     else:
-        moment = _moment(lanes, reached[seed], seed, over=not active)
+        with st.container(horizontal=True, vertical_alignment="center", key="race-scrub"):
+            moment = _moment(lanes, reached[seed], seed, over=not active)
         _overlay(lanes, shown, reached, n_tasks, moment if not active else None)
         columns = st.columns(len(shown), gap="medium")
         for column, look in zip(columns, shown, strict=True):
             lane = next(lane for lane in lanes if lane.cohort == look.name and lane.config.seed == seed)
             with column:
                 _column(lane, look, moment, n_tasks)
-    if active != _active(chosen):
+    if _rhythm(chosen) != often:
         st.rerun()
 
 
@@ -107,12 +115,14 @@ def lanes_of(chosen: sweep.Sweep) -> list[Lane]:
 # -- the same moment -----------------------------------------------------------------------------------
 
 
+def moments(history: History) -> list[Moment]:
+    """Task and round of every evaluation, the round that ends a task as LAST."""
+    return [(event.task, LAST if event.final else event.round) for event in history.of(Evaluated)]
+
+
 def moment_of(history: History) -> Moment | None:
-    """The last evaluation: task and round, the round that ends a task as LAST; None before the first."""
-    found = history.of(Evaluated)
-    if not found:
-        return None
-    return found[-1].task, LAST if found[-1].final else found[-1].round
+    """The last evaluation; None before the first."""
+    return next(reversed(moments(history)), None)
 
 
 def common(moments: list[Moment | None]) -> Moment | None:
@@ -124,7 +134,8 @@ def within(event: Evaluated | Bought | Remembered, moment: Moment) -> bool:
     """Whether this had happened by then."""
     if isinstance(event, Remembered):
         return event.task < moment[0] or moment[1] == LAST and event.task == moment[0]
-    return (event.task, event.round) <= moment
+    last = isinstance(event, Evaluated) and event.final
+    return (event.task, LAST if last else event.round) <= moment
 
 
 def curve(history: History, config: RunConfig, moment: Moment) -> pd.DataFrame:
@@ -221,16 +232,15 @@ def _moment(lanes: list[Lane], reached: Moment | None, seed: int, over: bool) ->
     """The moment the columns show: the newest while the race goes on, any afterwards."""
     if reached is None or not over:
         return reached
-    one = next(lane for lane in lanes if lane.config.seed == seed and lane.config.strategy != FULL)
-    moments = [(e.task, LAST if e.final else e.round) for e in one.history.of(Evaluated)]
-    moments = [moment for moment in moments if moment <= reached]
-    names = {f"task {t} · " + ("learned" if r == LAST else f"round {r}" if r else "first labels"): (t, r)
-             for t, r in moments}  # fmt: skip
-    if len(names) < 2:
-        return reached
-    chosen = st.select_slider("Moment", list(names), list(names)[-1], key=f"race-moment-{one.run.id}",
-                              label_visibility="collapsed")  # fmt: skip
-    return names[chosen]
+    mine = [lane for lane in lanes if lane.config.seed == seed]
+    seen = {moment for lane in mine for moment in moments(lane.history) if moment <= reached}
+    names = {f"{t}.{'end' if r == LAST else r}": (t, r) for t, r in sorted(seen)}
+    return names[scrubber("moment", list(names), _moment_name, REPLAY_S, "stretch")]
+
+
+def _moment_name(text: str) -> str:
+    task, round_ = text.split(".")
+    return f"task {task} · " + ("learned" if round_ == "end" else f"round {round_}" if int(round_) else "first labels")
 
 
 def _overlay(

@@ -54,22 +54,13 @@ def _nothing() -> None:
 
 
 def _drawn(columns: Sequence[tuple[str, int]], rows: Sequence[Any], found: Chosen) -> dict[str, Any]:
-    metrics = list(table.METRICS)
-    lines = []
-    for i, (learner, strategy, cells) in enumerate(rows):
-        drawn = []
-        for j, cell in enumerate(cells):
-            data, memory = columns[j // len(metrics)]
-            if cell is None:
-                drawn.append(
-                    {"text": table.MISSING, "hint": why_missing(found.frames.runs, learner, strategy, data, memory)}
-                )
-            else:
-                drawn.append(
-                    _cell(cell, (learner, strategy, data, memory, metrics[j % len(metrics)]), found, f"{i}.{j}")
-                )
-        lines.append({"learner": learner if not i or rows[i - 1][0] != learner else "", "strategy": strategy,
-                      "cells": drawn})  # fmt: skip
+    """What the component draws: heads, and rows of cells; a CL method is named once."""
+    above, lines = None, []
+    for learner, strategy, cells in rows:
+        places = [(learner, strategy, *column, metric) for column in columns for metric in table.METRICS]
+        drawn = [_cell(cell, place, found) for cell, place in zip(cells, places, strict=True)]
+        lines.append({"learner": learner if learner != above else "", "strategy": strategy, "cells": drawn})
+        above = learner
     heads = [{"name": name, "memory": f"M = {memory}"} for name, memory in columns]
     signs = [f"{metric} {'↑' if more else '↓'}" for metric, more in table.METRICS.items()]
     return {"heads": heads, "metrics": signs, "rows": lines, "opened": st.session_state.get("compare-cell")}
@@ -79,15 +70,14 @@ def _name(learner: str, strategy: str, data: str, memory: int) -> str:
     return f"{learner} · {strategy} · {data}, M = {memory}"
 
 
-def _cell(cell: table.Cell, place: tuple[str, str, str, int, str], found: Chosen) -> dict[str, Any]:
-    text = cell.text(" ± ", with_n=False)
+def _cell(cell: table.Cell | None, place: tuple[str, str, str, int, str], found: Chosen) -> dict[str, Any]:
+    """One figure; without one, why there is none. place: CL method, strategy, data, memory, metric."""
+    if cell is None:
+        return {"text": table.MISSING, "hint": why_missing(found.frames.runs, *place[:4])}
     drawn = {
-        "text": text,
-        "n": f"n={cell.n}",
-        "place": cell.place,
-        "key": key,
+        "text": cell.text(" ± ", with_n=False), "n": f"n={cell.n}", "place": cell.place, "key": _name(*place[:4]),
         "hint": f"{cell.n} runs: click to see them",
-    }
+    }  # fmt: skip
     theirs = published.figures().get(place)
     if theirs and published.as_in_the_paper(found.folders[id_].config for id_ in cell.runs):
         mean, std = theirs

@@ -30,6 +30,7 @@ LIVE_S = 2.0
 
 def page() -> None:
     arrive()
+    wanted = sweeps.asked()
     with st.container(horizontal=True, vertical_alignment="bottom", key="compare-head"):
         key = begin("view", list(VIEWS), _first_view())
         view = st.segmented_control(
@@ -44,7 +45,7 @@ def page() -> None:
         sweeps.page(chosen_from)
     else:
         _compare(view, chosen_from)
-    sweeps.dialogs()
+    sweeps.dialogs(*wanted)
 
 
 def _first_view() -> str:

@@ -12,7 +12,7 @@ import streamlit as st
 
 from acl import sweep
 from acl.control import ACTIVE
-from acl.frames import Digest, Frames, counted, frames, readable, with_cohorts
+from acl.frames import LEARNERS, STRATEGIES, Digest, Frames, counted, frames, readable, with_cohorts
 from acl.runs import Run, find_run, list_runs
 from acl.tags import tags_of
 from app import data
@@ -123,6 +123,10 @@ def _passes(digest: Digest, preset: str, learner: str, strategies: Sequence[str]
 
 
 def facets(runs: Sequence[Run]) -> dict[str, list[str]]:
-    """The values of the settings one can filter by, in the order they come."""
+    """The values of the settings one can filter by, in the order of the literature, else of the alphabet."""
     rows = [digest.runs[0] for run in runs if (digest := digest_of(run))]
-    return {name: list(dict.fromkeys(row[name] for row in rows)) for name in ("preset", "learner", "strategy")}
+    orders: dict[str, Sequence[str]] = {"preset": (), "learner": LEARNERS, "strategy": STRATEGIES}
+    return {
+        name: sorted({row[name] for row in rows}, key=lambda v, o=order: (o.index(v) if v in o else len(o), v))
+        for name, order in orders.items()
+    }

@@ -22,6 +22,11 @@ RACE_SEEDS = (1, 3, 5)
 
 @st.dialog("New race", width="medium")
 def race() -> None:
+    race_form()
+
+
+def race_form() -> None:
+    """2 to 4 strategies on the same seeds; the button starts them and goes there."""
     st.caption("The same network, first labels and order of samples for every strategy; only the choice differs.")
     preset = _preset("race")
     strategies = st.multiselect(
@@ -58,6 +63,11 @@ def race() -> None:
 
 @st.dialog("New sweep", width="large")
 def sweep_of_settings() -> None:
+    sweep_form()
+
+
+def sweep_form() -> None:
+    """A grid of settings; the button starts all of it and goes there."""
     st.caption("Every combination of what is chosen here is one run; what has been run already is not run again.")
     preset = _preset("sweep")
     defaults = preset_config(preset)

@@ -40,15 +40,18 @@ def _ask(kind: str) -> None:
     st.session_state["compare-dialog"] = kind
 
 
-def dialogs() -> None:
+def asked() -> tuple[str | None, sweep.Sweep | None]:
+    """At the top of the page: which form, and which sweep to forget, was asked for."""
+    return st.session_state.pop("compare-dialog", None), st.session_state.pop("compare-forget", None)
+
+
+def dialogs(form: str | None, forgotten: sweep.Sweep | None) -> None:
     """At the end of the page, outside of what polls: a dialog opened in there could be lost to the next tick."""
-    asked = st.session_state.pop("compare-dialog", None)
-    if asked == "race":
+    if form == "race":
         new_sweep.race()
-    elif asked == "sweep":
+    elif form == "sweep":
         new_sweep.sweep_of_settings()
-    forgotten = st.session_state.pop("compare-forget", None)
-    if forgotten:
+    elif forgotten:
         _confirm(forgotten)
 
 

@@ -1,0 +1,472 @@
+"""The Compare page without a browser: which runs count, what every view draws of them, and what it says otherwise."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from acl import sweep
+from acl.config import UserError
+from acl.control import Status, read_control, request, write_status
+from acl.events import Bought, Evaluated, History, Remembered, Row
+from acl.presets import preset_config
+from acl.runs import Run, create, list_runs
+from acl.tags import keep_tags
+from acl.worker import execute
+from app import (
+    arena_charts,
+    arena_details,
+    cohorts,
+    curves,
+    export_comparison,
+    new_sweep,
+    published,
+    race,
+    significance,
+)
+from app import paper_table as table
+from app import sweeps as sweep_page
+from app.palette import looks
+from tests.conftest import small_config
+
+ROOT = Path(__file__).resolve().parent.parent
+MODULES = ("state", "cohorts", "sweeps", "new_sweep", "race", "start", "shelf", "live")
+
+
+@pytest.fixture(scope="module")
+def worked(tmp_path_factory):
+    """A finished sweep: Uniform, AccuACL and full labels, three seeds each."""
+    runs = tmp_path_factory.mktemp("sweep") / "runs"
+    axes = {"strategy": ["uniform", "accuacl", "full"], "seed": [0, 1, 2]}
+    sweep.start(sweep.grid(small_config(snapshots="off"), axes), runs, "Three strategies", "race")
+    for run in list_runs(runs):
+        execute(run)
+    return runs
+
+
+@pytest.fixture
+def here(runs, monkeypatch):
+    """An empty runs folder that every page looks into; no process is started."""
+    runs.mkdir()
+    for module in MODULES:
+        monkeypatch.setattr(f"app.{module}.RUNS", runs)
+    monkeypatch.setattr("acl.backend.ensure", lambda runs: None)
+    monkeypatch.setattr("acl.backend.attach", lambda runs: None)
+    return runs
+
+
+@pytest.fixture
+def full(here, worked):
+    """The same with the finished sweep in it."""
+    shutil.rmtree(here)
+    shutil.copytree(worked, here)
+    return here
+
+
+def page(**query: str) -> AppTest:
+    test = AppTest.from_file(str(ROOT / "app" / "main.py"), default_timeout=60)
+    for key, value in query.items():
+        test.query_params[key] = value
+    test.switch_page(str(ROOT / "pages" / "compare.py")).run()
+    assert not test.exception
+    return test
+
+
+def text(test: AppTest) -> str:
+    parts = [*test.markdown, *test.caption, *test.error, *test.info, *test.warning, *test.get("html")]
+    return " ".join(str(getattr(part, "value", None) or part.proto.body) for part in parts)
+
+
+def specs(test: AppTest) -> list[dict]:
+    return [json.loads(chart.proto.spec) for chart in test.get("echarts_chart")]
+
+
+def everything(runs: Path) -> cohorts.Chosen:
+    return cohorts.chosen(list_runs(runs))
+
+
+# -- which runs ----------------------------------------------------------------------------------------
+
+
+def test_without_runs_of_ones_own_the_recorded_ones_are_compared(here):
+    test = page(view="curves")
+    assert test.selectbox(key="compare-from").value == "recorded"
+    assert len(specs(test)) == 5 and "AccuACL" in text(test)
+
+
+def test_races_and_sweeps_come_first_then_tags_then_all(full):
+    keep_tags(list_runs(full)[0], ["lecture"])
+    names = list(cohorts.sources())
+    assert [name.partition(":")[0] for name in names] == ["sweep", "tag", "all", "recorded"]
+    assert len(cohorts.runs_of("tag:lecture")) == 1 and len(cohorts.runs_of(names[0])) == 9
+    assert page().selectbox(key="compare-from").value == names[0]
+
+
+def test_runs_named_in_the_link(full):
+    ids = [run.id for run in list_runs(full)[:2]]
+    test = page(view="curves", runs=",".join(ids))
+    assert test.selectbox(key="compare-from").value == "named"
+    assert "There is no run 'nobody" in text(page(view="curves", runs="nobody-here"))
+
+
+def test_a_sweep_that_is_not_there_is_passed_over(full):
+    test = page(view="curves", **{"from": "sweep:20200101-000000-abcd"})
+    assert test.selectbox(key="compare-from").value.startswith("sweep:") and len(specs(test)) == 5
+
+
+def test_the_filter_keeps_what_it_names(full):
+    found = cohorts.chosen(list_runs(full), strategies=["uniform"])
+    assert found.runs["strategy"].unique().tolist() == ["uniform"]
+    assert cohorts.chosen(list_runs(full), learner="gss").runs.empty
+    assert cohorts.facets(list_runs(full))["strategy"] == ["full", "uniform", "accuacl"]
+    test = page(view="curves", strategies="accuacl", preset="digits-demo")
+    assert "Uniform" not in text(test) and "AccuACL" in text(test)
+
+
+def test_what_was_led_by_hand_or_is_not_finished_never_enters_a_mean(full):
+    led = create(small_config(strategy="uniform", seed=9), full)
+    request(led.path, mode="play", changes={"n_query": 2})
+    execute(led)
+    create(small_config(strategy="uniform", seed=8), full)
+    noisy = create(small_config(strategy="uniform", seed=0, label_noise=0.5), full)
+    execute(noisy)
+    found = everything(full)
+    assert len(found.left_out) == 2 and led.id not in set(found.runs["run"])
+    assert any("steered at" in line for line in found.left_out) and any("not finished" in x for x in found.left_out)
+    # Noisy labels are another setting: a cohort of their own, named by it.
+    assert set(found.runs["cohort"]) >= {"Uniform (label_noise=0.5)", "Uniform (label_noise=0.0)"}
+    assert f"{led.id} is left out: it was steered" in text(page(view="curves", **{"from": "all"}))
+
+
+def test_an_unreadable_run_is_left_out_with_a_sentence(full):
+    broken = list_runs(full)[0]
+    (broken.path / "config.json").write_text("{")
+    found = everything(full)
+    assert any("cannot be read" in line for line in found.left_out) and len(found.runs) == 8
+
+
+# -- curves --------------------------------------------------------------------------------------------
+
+
+def by_hand(runs: Path, strategy: str) -> np.ndarray:
+    """A_t [seed, task] of a strategy from the summaries' R alone."""
+    matrices = [run.summary["R"] for run in list_runs(runs) if run.config.strategy == strategy]
+    return np.array([[np.mean(row) for row in r] for r in matrices])
+
+
+def test_curves_draw_the_means_of_the_summaries(full):
+    found = everything(full)
+    bands = curves.over_seeds(found.rows("tasks"), ["cohort", "task"], "A")
+    drawn = arena_charts.wide(bands, found.looks, "task", "std")
+    assert [look.name for look in found.looks] == ["Full", "Uniform", "AccuACL"]
+    for k, name in enumerate(["full", "uniform", "accuacl"]):
+        a = 100 * by_hand(full, name)
+        assert drawn[f"m{k}"].to_numpy() == pytest.approx(a.mean(0))
+        assert drawn[f"l{k}"].to_numpy() == pytest.approx(a.mean(0) - a.std(0, ddof=1))
+        assert drawn[f"w{k}"].to_numpy() == pytest.approx(2 * a.std(0, ddof=1))
+
+
+def test_the_page_follows_the_scrubber(full):
+    test = page(view="curves", task="1")
+    assert "after task 1" in text(test) and test.select_slider(key="compare-task").value == "1"
+    test.select_slider(key="compare-task").set_value("2").run()
+    assert "after task 2" in text(test) and "task" not in test.query_params
+
+
+def test_points_of_the_plane_lie_on_their_line_of_equal_accuracy(full):
+    points = curves.plane_points(everything(full).rows("tasks"))
+    t = points["task"]
+    assert (points["LA"] - (t - 1) / t * points["F_diag"]).to_numpy() == pytest.approx(points["A"].to_numpy())
+    line = arena_charts._equal_a(60, 5, (0, 50), (50, 100))["data"]
+    assert all(la - 4 / 5 * f == pytest.approx(60) and 0 <= f <= 50 and 50 <= la <= 100 for f, la in line)
+    assert len(line) == 2 and len(arena_charts._equal_a(10, 5, (0, 10), (90, 100))["data"]) == 0
+
+
+@pytest.mark.parametrize("detail", list(arena_details.DETAILS))
+def test_every_detail_can_be_drawn(full, detail):
+    test = page(view="curves", detail=detail)
+    assert test.get("segmented_control") is not None
+    assert len(specs(test)) >= 4 and not test.error
+
+
+def test_matrices_and_their_differences(full):
+    test = page(view="curves", detail="Matrices R")
+    r = np.mean([run.summary["R"][-1] for run in list_runs(full) if run.config.strategy == "uniform"], axis=0)
+    drawn = next(s for s in specs(test)[-1]["series"] if s["name"] == "Uniform")
+    assert [v for x, y, v in drawn["data"] if y == 1] == pytest.approx(100 * r, abs=0.051)
+    test.toggle(key="compare-difference").set_value(True).run()
+    drawn = specs(test)[-1]["series"]
+    assert [s["name"] for s in drawn] == ["Full", "AccuACL"]
+    accuacl = np.mean([run.summary["R"][-1] for run in list_runs(full) if run.config.strategy == "accuacl"], axis=0)
+    assert [v for x, y, v in drawn[1]["data"] if y == 1] == pytest.approx(100 * (accuacl - r), abs=0.051)
+
+
+def test_budgets_join_to_lines(full):
+    for seed in (0, 1):
+        execute(create(small_config(strategy="uniform", seed=seed, n_end=10, snapshots="off"), full))
+    test = page(view="curves", detail="Against labels", **{"from": "all"})
+    lines = [s for s in specs(test)[-2]["series"] if s["name"] == "Uniform"]
+    assert [x for x, _ in lines[0]["data"]] == [10, 16]
+    # Full labels have no place on that axis: a line across.
+    assert [s["name"] for s in specs(test)[-2]["series"] if "markLine" in s] == ["Full"]
+
+
+def test_what_differs_is_told_field_by_field(full):
+    execute(create(small_config(strategy="accuacl", seed=5, **{"lambda": 0.5}), full))
+    found = everything(full)
+    told = arena_details.what_differs(found.runs, found.looks).set_index("setting")
+    assert told.loc["Query strategy"].tolist()[0] == "Full labels"
+    weights = told.loc["λ, weight of the past"]
+    assert sorted(set(weights)) == ["0.5", "auto", "–"]
+    assert arena_details.seeds(found).startswith("Full: 0, 1, 2")
+
+
+def test_looks_tell_variants_of_a_strategy_apart():
+    drawn = looks([("A", "accuacl"), ("B", "accuacl"), ("F", "full"), ("U", "uniform")])
+    assert drawn[0].colour == drawn[1].colour and len({(one.colour, one.dash) for one in drawn}) == 4
+
+
+# -- the table -----------------------------------------------------------------------------------------
+
+
+def test_a_missing_cell_says_why(full):
+    execute(create(small_config(strategy="uniform", learner="derpp", memory=20), full))
+    create(small_config(strategy="accuacl", learner="derpp", memory=20, seed=4), full)
+    found = everything(full)
+    said = {
+        place: table.why_missing(found.frames.runs, *place)
+        for place in [("DER++", "AccuACL", "SplitDigits", 20), ("ER", "BADGE", "SplitDigits", 10)]
+    }
+    assert list(said.values()) == ["1 not finished", "not run"]
+    assert "Click a cell" in text(page(view="table", **{"from": "all"}))
+
+
+def test_a_paper_preset_stands_beside_the_paper():
+    config = preset_config("cifar10-paper-m100", learner="derpp", strategy="accuacl", seed=7)
+    assert published.as_in_the_paper([config.changed(device="cpu"), config])
+    assert not published.as_in_the_paper([config.changed(epochs=5)])
+    assert not published.as_in_the_paper([small_config()])
+    with (ROOT / "assets" / "published.csv").open(encoding="utf-8") as file:
+        row = next(r for r in csv.DictReader(file) if (r["learner"], r["strategy"], r["dataset"], r["memory"])
+                   == ("DER++", "AccuACL", "SplitCIFAR10", "100"))  # fmt: skip
+    assert published.figures()["DER++", "AccuACL", "SplitCIFAR10", 100, "A"] == (
+        float(row["A_mean"]), float(row["A_std"])
+    )  # fmt: skip
+
+
+def test_the_difference_from_the_paper(here):
+    run = create(preset_config("cifar10-paper-m100", learner="er", strategy="full", device="cpu"), here)
+    (run.path / "summary.json").write_text(json.dumps({"A": 0.25, "F": 0.9}))
+    cells = table.table.results([run])
+    cell = table.table.grid(cells)[1][0][2][0]
+    drawn = table._cell(cell, ("ER", "Full", "SplitCIFAR10", 100, "A"), cohorts.Chosen(None, None, [], {run.id: run}))
+    assert drawn["paper"] == "paper 20.1 ± 0.6 (+4.9)"
+
+
+# -- significance --------------------------------------------------------------------------------------
+
+
+def test_sentences_and_intervals(full):
+    test = page(view="significance")
+    assert "AccuACL keeps" in text(test) or "AccuACL learns" in text(test)
+    assert "3 paired seeds; a p-value needs at least 6 pairs, 3 more" in text(test)
+    assert len(specs(test)) == 3
+
+
+def test_pairing_is_refused_where_more_than_the_strategy_differs(full):
+    execute(create(small_config(strategy="uniform", learner="finetune", seed=0), full))
+    found = everything(full)
+    apart = significance.unpaired(found.runs, "ER · Uniform")
+    assert list(apart) == ["Fine-tuning · Uniform"] and "CL method" in apart["Fine-tuning · Uniform"]
+    test = page(view="significance", **{"from": "all"})
+    assert any("is not compared with" in warning.value for warning in test.warning)
+
+
+# -- races and sweeps ----------------------------------------------------------------------------------
+
+
+def rows(*events) -> History:
+    return History(Row(i, 0.0, event) for i, event in enumerate(events))
+
+
+def evaluated(task: int, round_: int, final: bool = False) -> Evaluated:
+    return Evaluated(task, round_, [0.5] * task, [0.5] * task, [0.5] * task, final)
+
+
+def test_a_race_shows_what_all_have_reached():
+    ahead = rows(evaluated(1, 0), evaluated(1, 1), evaluated(1, 2, True), evaluated(2, 0))
+    behind = rows(evaluated(1, 0), evaluated(1, 1))
+    once = rows(evaluated(1, 0, True))
+    assert race.moment_of(rows()) is None and race.common([race.moment_of(h) for h in (ahead, rows())]) is None
+    assert race.common([race.moment_of(h) for h in (ahead, behind)]) == (1, 1)
+    # Full labels test once a task: that is the end of it.
+    assert race.common([race.moment_of(h) for h in (ahead, once)]) == (1, race.LAST)
+    seen = [e for e in ahead.of(Evaluated) if race.within(e, (1, 1))]
+    assert [(e.task, e.round) for e in seen] == [(1, 0), (1, 1)]
+    assert race.within(Bought(1, 2, [], [], "uniform", 0), (1, race.LAST))
+    assert not race.within(Remembered(1, [], []), (1, 1)) and race.within(Remembered(1, [], []), (1, race.LAST))
+    assert not race.within(evaluated(2, 0), (1, race.LAST))
+
+
+def test_a_finished_race_can_be_scrubbed(full):
+    test = page(view="race")
+    assert "All 9 runs finished" in text(test) and "bold: mean of 3 seeds" in text(test)
+    assert len(specs(test)) == 4
+    slider = test.select_slider(key="compare-moment")
+    assert slider.options[0] == "task 1 · first labels" and slider.options[-1] == "task 2 · learned"
+    drawn = pd.DataFrame([s for s in specs(test)[0]["series"]])
+    assert (drawn["name"] == "AccuACL seed 2").sum() == 1
+    slider.set_value("1.end").run()
+    assert "task 1" in text(test).lower()
+
+
+def test_the_means_of_a_race_are_of_the_same_seeds_everywhere(full):
+    chosen = sweep.list_sweeps(full)[0]
+    lanes = race.lanes_of(chosen)
+    shown = looks(dict.fromkeys((lane.cohort, lane.config.strategy) for lane in lanes))
+    reached = {0: (2, race.LAST), 1: (1, race.LAST), 2: None}
+    drawn, seeds = race.table_of(lanes, shown, reached)
+    assert seeds == {"Full": [0, 1], "Uniform": [0, 1], "AccuACL": [0, 1]}
+    means = drawn[["m0", "m1", "m2"]].dropna()
+    assert means.index.size and drawn.loc[means.index, "x"].max() == 1
+    assert drawn["m1"].dropna().to_numpy() == pytest.approx(drawn[["s1_0", "s1_1"]].dropna().mean(axis=1).to_numpy())
+
+
+def test_a_race_is_led_as_one(here):
+    chosen = sweep.start(sweep.grid(small_config(), {"strategy": ["uniform", "accuacl"]}), here, "two", "race")
+    race._wish(chosen, "hold")
+    assert {read_control(here / m.run).mode for m in chosen.members} == {"pause"}
+    write_status(here / chosen.members[0].run, Status("paused", task=2, round=1, phase="score", rounds=3))
+    write_status(here / chosen.members[1].run, Status("paused", task=1, round=1, phase="train", rounds=3))
+    race._wish(chosen, "round")
+    # Both go to where the last of them will be, not each its own step.
+    assert {read_control(here / m.run).until for m in chosen.members} == {(1, 1, "evaluate")}
+    race._wish(chosen, "play")
+    assert {(c.mode, c.until) for m in chosen.members if (c := read_control(here / m.run))} == {("play", None)}
+    race._wish(chosen, "cancel")
+    assert {read_control(here / m.run).mode for m in chosen.members} == {"stop"}
+
+
+def test_the_progress_of_a_sweep(here):
+    axes = {"strategy": ["uniform", "accuacl"], "seed": [0, 1]}
+    chosen = sweep.start(sweep.grid(small_config(), axes), here, "four_runs")
+    states = [Status("finished", progress=1.0, worked_s=2.0), Status("playing", progress=0.5, worked_s=1.0),
+              Status("failed", error="The disk is on fire."), Status("queued")]  # fmt: skip
+    for member, status in zip(chosen.members, states, strict=True):
+        write_status(here / member.run, status)
+    said = sweep_page.summary(sweep.progress(chosen, here))
+    assert said.startswith("1 of 4 finished · 1 playing · 1 failed · 1 waiting · about 3 s left")
+    test = page(view="sweeps")
+    table_ = test.dataframe[0].value
+    assert table_["error"].tolist() == ["", "", "The disk is on fire.", ""] and "four\\_runs" in text(test)
+    test.button(key="sweep-retry").click().run()
+    assert read_control(here / chosen.members[2].run).seq == 2
+    test.button(key="sweep-stop").click().run()
+    assert read_control(here / chosen.members[1].run).mode == "stop"
+    test.button(key="sweep-forget").click().run()
+    assert test.button(key="forget-now") and not test.exception
+    sweep.delete(chosen, here)
+    assert len(list_runs(here)) == 4 and "A sweep runs" in text(page(view="sweeps"))
+
+
+def test_no_race_and_no_sweep_say_what_they_would_be(here):
+    assert "In a race" in text(page(view="race")) and "A sweep runs every combination" in text(page(view="sweeps"))
+
+
+def race_form() -> None:
+    from app import new_sweep
+
+    new_sweep.race_form()
+
+
+def sweep_form() -> None:
+    from app import new_sweep
+
+    new_sweep.sweep_form()
+
+
+def test_a_race_begins_with_its_form(here):
+    test = AppTest.from_function(race_form, default_timeout=30).run()
+    assert "20 runs." in text(test)
+    test.multiselect(key="race-strategies").set_value(["uniform"]).run()
+    assert test.button(key="race-start").disabled
+    test.multiselect(key="race-strategies").set_value(["uniform", "bait", "accuacl"]).run()
+    test.number_input(key="race-memory-digits-demo").set_value(0).run()
+    assert any("memory" in error.value.lower() for error in test.error)
+    test.number_input(key="race-memory-digits-demo").set_value(20).run()
+    test.button(key="race-start").click().run()
+    started = sweep.list_sweeps(here)[0]
+    assert started.kind == "race" and len(started.members) == 15 and not test.exception
+    assert [(m.config.seed, m.config.memory) for m in started.members[:3]] == [(0, 20)] * 3
+
+
+def test_a_sweep_of_any_setting():
+    written = {"seed": "0-1", "memory": "10, 20", "n_end": "40"}
+    configs = new_sweep._grid("digits-demo", ["uniform", "accuacl"], ["er"], written, "lambda=0, 0.5\nepochs = 5\n")
+    # λ means nothing to Uniform: two memories and two seeds of it, twice as many of AccuACL.
+    assert len(configs) == 4 + 8 and {c.epochs for c in configs} == {5} and {c.snapshots for c in configs} == {"off"}
+    for bad, said in {"nonsense": "name=value", "epoch=3": "Did you mean", "epochs=x": "epochs"}.items():
+        with pytest.raises(UserError, match=said):
+            new_sweep._grid("digits-demo", ["uniform"], ["er"], written, bad)
+
+
+def test_a_sweep_form_says_what_is_wrong(here):
+    test = AppTest.from_function(sweep_form, default_timeout=30).run()
+    test.text_input(key="sweep-seeds").set_value("4-0").run()
+    assert any("Seeds are written like" in error.value for error in test.error) and not test.exception
+    test.text_input(key="sweep-seeds").set_value("3").run()
+    test.button(key="sweep-start").click().run()
+    assert len(sweep.list_sweeps(here)[0].members) == 7
+
+
+# -- taking it away ------------------------------------------------------------------------------------
+
+
+def test_the_tables_as_csv_are_what_load_runs_gives(full):
+    found = everything(full)
+    with zipfile.ZipFile(io.BytesIO(export_comparison.tables_of(found))) as archive:
+        tables = {name: pd.read_csv(archive.open(name)) for name in archive.namelist()}
+    assert set(tables) == {"runs.csv", "tasks.csv", "matrix.csv", "queries.csv", "labels.csv"}
+    assert len(tables["runs.csv"]) == 9 and len(tables["tasks.csv"]) == 18 and len(tables["matrix.csv"]) == 27
+    a = {run.id: run.summary["A"] for run in list_runs(full)}
+    assert all(row["A"] == pytest.approx(a[row["run"]]) for row in tables["runs.csv"].to_dict("records"))
+
+
+def test_the_report_is_one_file_without_a_network(full):
+    made = export_comparison.report_of(everything(full), "Uniform")
+    assert made.startswith("<!doctype html>") and made.count("plotly-graph-div") >= 7
+    head = made[: made.index("</head>")]
+    assert "<script src" not in made and "<link" not in head and "Plotly" in head
+    assert "AccuACL" in made and "paired seeds" in made and "Accuracy matrices" in made
+
+
+def test_the_report_escapes_what_it_is_told(full):
+    found = everything(full)
+    rows_ = found.runs.assign(cohort=found.runs["cohort"].replace("Uniform", "<img src=x>"))
+    evil = cohorts.Chosen(found.frames, rows_, ["<script>alert(1)</script>"], found.folders)
+    body = export_comparison.report_of(evil, "AccuACL").split("</head>")[1]
+    assert "<img" not in body.split("<script")[0] and "<script>alert" not in body
+
+
+def test_nan_never_reaches_a_chart(full):
+    execute(create(small_config(strategy="badge", seed=0), full))
+    test = page(view="curves", **{"from": "all"})
+    for spec in specs(test):
+        assert "NaN" not in json.dumps(spec)
+
+
+def test_a_run_from_the_cell_of_the_table(full):
+    found = everything(full)
+    runs = [found.folders[id_] for id_ in found.runs["run"]]
+    cells = table.table.results(runs)
+    assert [len(ids) for ids in cells["runs"]] == [3, 3, 3]
+    assert {Run(full / id_).config.strategy for id_ in cells["runs"].iloc[2]} == {"accuacl"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NoReturn
 
 import streamlit as st
 
@@ -38,9 +39,10 @@ def keep(name: str, value: str | Sequence[str], default: str = "") -> None:
         del st.query_params[name]
 
 
-def go(**values: str) -> None:
-    """Choose these in the widgets that `begin` sets up, when the page is drawn next."""
+def go(**values: str) -> NoReturn:
+    """Draw the page anew, with these chosen in the widgets that `begin` sets up."""
     st.session_state["compare-go"] = values
+    st.rerun()
 
 
 def arrive() -> None:
@@ -50,10 +52,10 @@ def arrive() -> None:
 
 
 def select(
-    label: str, name: str, options: Sequence[str], default: str, said: Callable[[str], str], **look: object
+    label: str, name: str, options: Sequence[str], default: str, said: Callable[[str], str], unsaid: str, **look: object
 ) -> str:
-    """A selectbox whose choice lives in the URL."""
+    """A selectbox whose choice lives in the URL; `unsaid` is the choice that a link leaves out ("": none)."""
     key = begin(name, options, default)
     chosen: str = st.selectbox(label, options, key=key, format_func=said, **look)  # type: ignore[call-overload]
-    keep(name, chosen, default)
+    keep(name, chosen, unsaid)
     return chosen

@@ -110,7 +110,14 @@ def _choose() -> Chosen:
     if named:
         options = {NAMED: f"{len(named)} chosen run{'s' if len(named) > 1 else ''}"} | options
     source = select(
-        "Runs", "from", list(options), next(iter(options)), options.__getitem__, label_visibility="collapsed", width=300
+        "Runs",
+        "from",
+        list(options),
+        next(iter(options)),
+        options.__getitem__,
+        "",
+        label_visibility="collapsed",
+        width=300,
     )
     if source != NAMED and named:
         del st.query_params["runs"]
@@ -125,8 +132,8 @@ def _filter(facets: dict[str, list[str]]) -> tuple[str, str, list[str]]:
     """Preset, CL method and strategies, where there is something to choose."""
     active = any(st.query_params.get(name) for name in ("preset", "learner", "strategies"))
     with st.popover("Filter", icon=":material/filter_alt:" if not active else ":material/filter_alt_off:"):
-        preset = select("Preset", "preset", [ANY, *facets["preset"]], ANY, _preset)
-        learner = select("CL method", "learner", [ANY, *facets["learner"]], ANY, _learner)
+        preset = select("Preset", "preset", [ANY, *facets["preset"]], ANY, _preset, ANY)
+        learner = select("CL method", "learner", [ANY, *facets["learner"]], ANY, _learner, ANY)
         key = begin_many("strategies", facets["strategy"])
         strategies = st.multiselect(
             "Strategies", facets["strategy"], key=key, format_func=words.strategy, placeholder="all of them"

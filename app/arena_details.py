@@ -114,12 +114,12 @@ def _against(families: pd.DataFrame, x: str, spread: str) -> None:
     drawn = looks(zip(first["family"], first["strategy"], strict=True))
     chooses = (families["strategy"] != FULL) & families["x"].notna()
     grid = st.grid(2, min_column_width=440, gap=("xsmall", "medium"))
-    for metric, title in (("A", "**Kept** ↑ after the last task"), ("F", "**Forgetting** ↓ after the last task")):
+    for metric, title, better in (("A", "Kept", "↑"), ("F", "Forgetting", "↓")):
         points = over_seeds(families[chooses], ["family", "x"], metric)
         points[["mean", "std", "half"]] *= 100
         level = 100 * families[~chooses].groupby("family")[metric].mean()
         with grid.cell():
-            st.markdown(title, help=words.HELP[metric])
+            st.markdown(f"**{title}** {better} after the last task", help=words.HELP[metric])
             spec = arena_charts.against(points, drawn, level.to_dict(), x, spread)
             st.echarts_chart(spec, key=f"compare-against-{metric}", height=HEIGHT, alt=f"{title} against {x}")
 

@@ -16,9 +16,9 @@ SPREADS = {"half": "95 % interval", "std": "standard deviation", "": "no band"}
 PLAY_S = 1.0
 WIDTH, HEIGHT = 440, 235
 TITLES = {
-    "A": ("**Kept** ↑ accuracy on all tasks so far", "A"),
-    "LA": ("**Learned** ↑ accuracy right after learning", "LA"),
-    "F": ("**Forgetting** ↓ from the best each task had", "F"),
+    "A": ("Kept", "↑ accuracy on all tasks so far"),
+    "LA": ("Learned", "↑ accuracy right after learning"),
+    "F": ("Forgetting", "↓ from the best each task had"),
 }
 
 
@@ -27,12 +27,12 @@ def view(found: Chosen) -> None:
     legend(found)
     tasks = found.rows("tasks")
     grid = st.grid(2, min_column_width=WIDTH, gap=("xsmall", "medium"))
-    for metric, (title, term) in TITLES.items():
+    for metric, (title, more) in TITLES.items():
         with grid.cell():
-            st.markdown(title, help=words.HELP[term])
+            st.markdown(f"**{title}** {more}", help=words.HELP[metric])
             table = arena_charts.wide(over_seeds(tasks, ["cohort", "task"], metric), found.looks, "task", spread)
             spec = arena_charts.curves(table, found.looks, found.n_tasks, until)
-            st.echarts_chart(spec, key=f"compare-{metric}", height=HEIGHT, alt=title)
+            st.echarts_chart(spec, key=f"compare-{metric}", height=HEIGHT, alt=f"{title} after each task")
     with grid.cell():
         st.markdown(f"**Learned against forgotten** after task {until}", help=words.HELP["plane"])
         window = plane_points(tasks)
@@ -59,7 +59,7 @@ def _controls(found: Chosen) -> tuple[int, str, str]:
         st.space("stretch")
         baseline = choose_baseline(found)
         spread = select(
-            "Bands over seeds", "band", list(SPREADS), "half", lambda name: f"Bands: {SPREADS[name]}",
+            "Bands over seeds", "band", list(SPREADS), "half", lambda name: f"Bands: {SPREADS[name]}", "half",
             label_visibility="collapsed", width=210,
         )  # fmt: skip
     return until, spread, baseline

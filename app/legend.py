@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import html
+import json
 from collections.abc import Sequence
 
 import streamlit as st
 
+from acl.frames import not_paired
 from app.address import begin, select
 from app.cohorts import Chosen
 from app.palette import Look
@@ -22,8 +24,14 @@ def legend(found: Chosen) -> None:
 
 
 def _baselines(found: Chosen) -> tuple[list[str], str]:
+    """Every cohort, and the one to begin with: Uniform where there is one, and whom most others may be paired with."""
+    first = found.runs.drop_duplicates("cohort").set_index("cohort")
+    settings = first["settings"].map(json.loads)
     names = [look.name for look in found.looks]
-    return names, next((name for name in names if name.startswith("Uniform")), names[0])
+    uniform = [name for name in names if first.loc[name, "strategy"] == "uniform"]
+    return names, max(
+        uniform or names, key=lambda name: sum(not not_paired(settings[other], settings[name]) for other in names)
+    )
 
 
 def baseline_of(found: Chosen) -> str:
@@ -33,9 +41,10 @@ def baseline_of(found: Chosen) -> str:
 
 
 def choose_baseline(found: Chosen) -> str:
+    names, default = _baselines(found)
     return select(
-        "Baseline", "baseline", *_baselines(found), lambda name: f"Baseline: {name}", label_visibility="collapsed",
-        width=210,
+        "Baseline", "baseline", names, default, lambda name: f"Baseline: {name}", default, width=210,
+        label_visibility="collapsed",
     )  # fmt: skip
 
 

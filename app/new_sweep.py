@@ -138,4 +138,3 @@ def _start(configs: Sequence[RunConfig], title: str, kind: sweep.SweepKind, pace
         st.error(str(error), icon=":material/error:")
         return
     address.go(view="race" if kind == "race" else "sweeps", **{"from": f"sweep:{started.id}"})
-    st.rerun()

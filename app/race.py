@@ -191,9 +191,8 @@ def _controls(chosen: sweep.Sweep, lanes: list[Lane], active: bool) -> None:
     done = states.count("finished")
     st.caption(f"{done} of {len(states)} runs finished" if not over else f"All {len(states)} runs finished",
                width="content")  # fmt: skip
-    if over:
-        st.button("How sure is that?", icon=":material/query_stats:", key="race-sure", type="primary", on_click=go,
-                  kwargs={"view": "significance", "from": f"sweep:{chosen.id}"})  # fmt: skip
+    if over and st.button("How sure is that?", icon=":material/query_stats:", key="race-sure", type="primary"):
+        go(view="significance", **{"from": f"sweep:{chosen.id}"})
 
 
 def _wish(chosen: sweep.Sweep, what: str) -> None:

@@ -63,7 +63,14 @@ def choose(top: st.delta_generator.DeltaGenerator, kinds: set[str]) -> sweep.Swe
     names = cohorts.sources()
     with top:
         chosen = address.select(
-            "Sweep", "from", list(found), next(iter(found)), names.__getitem__, label_visibility="collapsed", width=300
+            "Sweep",
+            "from",
+            list(found),
+            next(iter(found)),
+            names.__getitem__,
+            "",
+            label_visibility="collapsed",
+            width=300,
         )
     return found[chosen]
 
@@ -142,8 +149,8 @@ def _row(each: sweep.Progress) -> dict[str, object]:
 def _actions(chosen: sweep.Sweep, here: list[sweep.Progress]) -> None:
     again = [each for each in here if each.state in {"failed", "stopped", "paused", "deleted"}]
     with st.container(horizontal=True, key="sweep-actions"):
-        st.button("Curves", icon=":material/show_chart:", type="primary", key="sweep-curves",
-                  on_click=address.go, kwargs={"view": "curves", "from": f"sweep:{chosen.id}"})  # fmt: skip
+        if st.button("Curves", icon=":material/show_chart:", type="primary", key="sweep-curves"):
+            address.go(view="curves", **{"from": f"sweep:{chosen.id}"})
         st.button("Stop all", icon=":material/stop:", key="sweep-stop", disabled=not any(map(_open, here)),
                   on_click=_do, args=(sweep.cancel, chosen), help="Finished rounds are kept.")  # fmt: skip
         st.button("Play the rest", icon=":material/replay:", key="sweep-retry", disabled=not again,

@@ -359,7 +359,7 @@ def _table(arguments: argparse.Namespace) -> None:
     from acl import table
 
     runs, remarks = table.finished_runs(arguments.names, arguments.runs)
-    for line in [*remarks, *table.kept_apart(runs)]:
+    for line in [*remarks, *table.kept_apart(runs), *table.noisy(runs)]:
         print(f"acl: {line}", file=sys.stderr)
     text = table.FORMATS[arguments.format](table.results(runs))
     if arguments.output is None:

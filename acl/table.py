@@ -118,6 +118,13 @@ def kept_apart(runs: Sequence[Run]) -> list[str]:
     return [f"The runs differ in {', '.join(names)}: each variant is kept apart under its own values."] if names else []
 
 
+def noisy(runs: Sequence[Run]) -> list[str]:
+    """A sentence where labels were wrong on purpose; none otherwise."""
+    shares = sorted({run.config.label_noise for run in runs} - {0.0})
+    said = ", ".join(f"{share:g}" for share in shares)
+    return [f"Labels were wrong on purpose in some of these runs (label_noise={said})."] if shares else []
+
+
 # -- how it is written ---------------------------------------------------------------------------------
 
 

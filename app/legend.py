@@ -20,7 +20,7 @@ def legend(found: Chosen) -> None:
     """Which line is which, how many seeds each has, and what is left out."""
     with st.container(horizontal=True, vertical_alignment="center", key="compare-legend"):
         st.html(legend_html(found.looks, found.runs["cohort"].value_counts().to_dict()), width="stretch")
-        left_out(found)
+        remarks(found)
 
 
 def _baselines(found: Chosen) -> tuple[list[str], str]:
@@ -60,6 +60,14 @@ def legend_html(looks: Sequence[Look], seeds: dict[str, int]) -> str:
         '<div style="display:flex;flex-wrap:wrap;gap:2px 18px;font-size:.86rem;font-variant-numeric:tabular-nums" '
         f'title="×n: number of seeds">{"".join(items)}</div>'
     )
+
+
+def remarks(found: Chosen) -> None:
+    """What must not go unsaid of these means: labels that are wrong on purpose, and runs that do not count."""
+    for share in sorted({share for share in found.runs["label_noise"] if share}):
+        st.badge(f"label noise {100 * share:g} %", icon=":material/warning:", color="orange",
+                 help="Some of these runs were given wrong labels on purpose: this share of them.")  # fmt: skip
+    left_out(found)
 
 
 def left_out(found: Chosen) -> None:

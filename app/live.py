@@ -12,7 +12,7 @@ from acl.fork import settings_after
 from acl.runs import Run, list_runs
 from app import charts, checking, close_up, data, details, forking, hands, rewind, steer, words
 from app.controls import transport
-from app.state import POLL_S, RECORDED, RUNS, ensure_backend, new_run
+from app.state import PAGES, POLL_S, RECORDED, RUNS, ensure_backend, new_run
 
 STILL_POLL_S = 5 * POLL_S
 SILENCE_S = 4.0
@@ -94,8 +94,17 @@ def _header(run: Run, config: RunConfig, history: History, status: Status | None
         st.space("stretch")
         st.button("Fork", icon=":material/fork_right:", key="fork-run", on_click=forking.ask, args=(run,),
                   help="A new run that shares this one's past and goes on otherwise.")  # fmt: skip
+        if st.button("Compare", icon=":material/compare_arrows:", key="compare-run",
+                     help="This run beside all others of its preset and CL method."):  # fmt: skip
+            st.switch_page(PAGES / "compare.py", query_params=_beside(run, config))
         if st.button("New run", icon=":material/add:", key="new-run"):
             new_run()
+
+
+def _beside(run: Run, config: RunConfig) -> dict[str, str]:
+    """The link to the Compare page with what is worth seeing beside this run."""
+    source = {"from": "recorded"} if run.recorded else {"from": "all", "learner": config.learner}
+    return source | {"view": "curves"} | ({"preset": config.preset} if config.preset and not run.recorded else {})
 
 
 def _progress(run: Run, config: RunConfig, status: Status | None, n_tasks: int) -> None:

@@ -14,7 +14,7 @@ from acl.frames import plugin_label
 from acl.runs import Run
 from app import published, words
 from app.cohorts import Chosen
-from app.legend import left_out
+from app.legend import remarks
 from app.state import open_run
 
 HERE = Path(__file__).parent
@@ -30,7 +30,8 @@ _component = st.components.v2.component(
 
 
 def view(found: Chosen) -> None:
-    left_out(found)
+    with st.container(horizontal=True, key="compare-remarks"):
+        remarks(found)
     runs = [found.folders[id_] for id_ in found.runs["run"]]
     cells = table.results(runs)
     columns, rows = table.grid(cells)

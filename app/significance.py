@@ -14,7 +14,7 @@ from acl.spread import over_seeds
 from acl.statistics import LEAST_FOR_BOOTSTRAP, LEAST_FOR_P, METRICS, Paired, against, sentence
 from app import arena_charts, words
 from app.cohorts import Chosen
-from app.legend import choose_baseline, left_out
+from app.legend import choose_baseline, remarks
 
 NAMES = {"A": "Kept (A) ↑", "LA": "Learned (LA) ↑", "F": "Forgetting (F) ↓"}
 
@@ -29,7 +29,7 @@ def view(found: Chosen) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="compare-against"):
         st.html("<span>Every strategy against</span>", width="content")
         baseline = choose_baseline(found)
-        left_out(found)
+        remarks(found)
     apart = unpaired(found.runs, baseline)
     for name, settings in apart.items():
         st.warning(

@@ -147,6 +147,13 @@ def test_what_was_led_by_hand_or_is_not_finished_never_enters_a_mean(full):
     assert f"{led.id} is left out: it was steered" in text(page(view="curves", **{"from": "all"}))
 
 
+def test_noise_that_is_the_same_everywhere_is_said_too(here):
+    for seed in (0, 1):
+        execute(create(small_config(strategy="uniform", seed=seed, label_noise=0.25), here))
+    for view in ("curves", "table", "significance"):
+        assert "label noise 25 %" in text(page(view=view))
+
+
 def test_an_unreadable_run_is_left_out_with_a_sentence(full):
     broken = list_runs(full)[0]
     (broken.path / "config.json").write_text("{")

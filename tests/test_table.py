@@ -205,3 +205,10 @@ def test_the_published_table_is_whole_and_speaks_our_names():
         figures = [row[name] for name in ("A_mean", "F_mean")]
         assert all(0 <= float(x) <= 100 for x in figures if x)
         assert all(figures) or row["strategy"] == "BAIT"
+
+
+def test_wrong_labels_never_enter_a_mean_silently(finished, table):
+    for seed in (0, 1):
+        finished(0.5, 0.5, strategy="uniform", seed=seed, label_noise=0.25)
+    code, out, err = table()
+    assert code == 0 and "label_noise=0.25" in err

@@ -15,6 +15,7 @@ from app.charts import FAINT, FIXED, Spec, tasks_axis
 from app.palette import Look
 
 BAND = 0.13
+BELOW, ABOVE = "rgba(213,87,43,.75)", "rgba(11,127,194,.75)"
 STEPS = (1, 2, 5, 10, 20)
 
 
@@ -214,12 +215,12 @@ def matrices(
             "label": {"show": numbers, "formatter": "{@[2]}", "color": ink, "fontSize": 10},
             "tooltip": {"formatter": f"{_plain(name)}<br>row: after task, column: on task<br>{{c}}"},
         })  # fmt: skip
-    scale = (
-        {"min": -50, "max": 50, "inRange": {"color": ["rgba(213,87,43,.75)", "rgba(128,138,150,.04)",
-                                                      "rgba(11,127,194,.75)"]}}
-        if difference
-        else {"min": 0, "max": 100, "inRange": {"color": ["rgba(11,127,194,0.04)", "rgba(11,127,194,0.62)"]}}
-    )  # fmt: skip
+    if difference:
+        most = max((abs(float(v)) for table in cells.values() for v in table["value"]), default=0.0)
+        reach = 10 * max(math.ceil(most / 10), 1)
+        scale = {"min": -reach, "max": reach, "inRange": {"color": [BELOW, "rgba(128,138,150,.04)", ABOVE]}}
+    else:
+        scale = {"min": 0, "max": 100, "inRange": {"color": ["rgba(11,127,194,0.04)", "rgba(11,127,194,0.62)"]}}
     return {
         "animation": False, "grid": grids, "xAxis": xs, "yAxis": ys, "title": titles, "series": series,
         "visualMap": {"show": False, "dimension": 2, **scale}, "tooltip": {"trigger": "item", "confine": True},

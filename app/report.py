@@ -91,7 +91,9 @@ def curve(tasks: pd.DataFrame, looks: Sequence[Look], metric: str) -> go.Figure:
              "legendgroup": look.name, "line": {"color": look.colour, "dash": DASH[look.dash], "width": 2.5},
              "hovertemplate": "%{y:.1f} %"},
         ]  # fmt: skip
-    return _drawn(traces, CURVES[metric], "tasks learned", "%", hovermode="x unified")
+    figure = _drawn(traces, CURVES[metric], "tasks learned", "%", hovermode="x unified")
+    figure.update_xaxes(dtick=max(1, len(bands["task"].unique()) // 10))
+    return figure
 
 
 def _faint(colour: str) -> str:
@@ -124,7 +126,7 @@ def plane(tasks: pd.DataFrame, looks: Sequence[Look]) -> go.Figure:
     figure = _drawn(traces, "Each strategy after the last task; dotted lines: equal A, ten points apart",
                     "forgotten since learned, −BWT (%) ↓", "learned, LA (%) ↑", 440)  # fmt: skip
     figure.update_xaxes(range=axes[0])
-    figure.update_yaxes(range=axes[1])
+    figure.update_yaxes(range=[axes[1][0], min(axes[1][1], 101.0)])
     return figure
 
 

@@ -69,8 +69,8 @@ def _forests(results: list[Paired], found: Chosen, baseline: str) -> None:
         with left:
             st.markdown(f"**{NAMES[metric]}** against {baseline}", help=words.HELP[metric])
             marks = [":material/check_circle:" if result.sure else ":material/help:" for result in here]
-            lines = [f"{mark} {words.plain(sentence(r))}" for mark, r in zip(marks, here, strict=True)]
-            st.markdown("  \n".join(lines))
+            said = [words.plain(sentence(result)).replace(" = ", "\u00a0=\u00a0") for result in here]
+            st.markdown("  \n".join(f"{mark} {line}" for mark, line in zip(marks, said, strict=True)))
         with right:
             rows = [
                 {"label": r.one, "one": r.one, "mean": r.mean, "low": r.low, "high": r.high, "said": sentence(r)}

@@ -15,7 +15,6 @@ from app.charts import FAINT, FIXED, Spec, tasks_axis
 from app.palette import Look
 
 BAND = 0.13
-BELOW, ABOVE = "rgba(213,87,43,.75)", "rgba(11,127,194,.75)"
 STEPS = (1, 2, 5, 10, 20)
 
 
@@ -141,7 +140,7 @@ def _point(row: Mapping[str, Any], look: Look, spread: str) -> list[Spec]:
          "lineStyle": {"width": 1.5, "opacity": 0.7}, "tooltip": {"show": False}, "name": f"{look.name} bar"}
         for data in ends if not any(math.isnan(value) for end in data for value in end)
     ]  # fmt: skip
-    said = f"<b>{_plain(look.name)}</b><br>learned {y:.1f} %, forgotten {x:.1f} %<br>kept {100 * row['A']:.1f} %"
+    said = f"<b>{plain(look.name)}</b><br>learned {y:.1f} %, forgotten {x:.1f} %<br>kept {100 * row['A']:.1f} %"
     hollow = look.dash != "solid"
     mark = {
         "type": "scatter", "name": look.name, "data": [[x, y]], "symbolSize": 13, "z": 5,
@@ -154,77 +153,9 @@ def _point(row: Mapping[str, Any], look: Look, spread: str) -> list[Spec]:
     return [*bars, mark]
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """A tooltip is HTML, and a template: a name must be neither."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace("{", "(").replace("}", ")")
-
-
-def each_task(
-    tables: Sequence[pd.DataFrame], looks: Sequence[Look], n_tasks: int, until: int, columns: int, height: int
-) -> Spec:
-    """One small chart for each task, `height` pixels high: its accuracy after each later task (tables: `wide` over
-    column after)."""
-    grids, xs, ys, titles, series = [], [], [], [], []
-    for j in range(len(tables)):
-        grid, title = _cell(j, columns, height, f"Task {j + 1}", 5, 24)
-        grids.append(grid)
-        titles.append(title)
-        show_y, show_x = j % columns == 0, j + columns >= len(tables)
-        xs.append({"type": "value", "gridIndex": j, "min": 1, "max": max(n_tasks, 2), "interval": 1,
-                   "axisLabel": {"show": show_x}, "splitLine": {"show": False}})  # fmt: skip
-        ys.append({"type": "value", "gridIndex": j, "min": 0, "max": 100, "interval": 50,
-                   "axisLabel": {"show": show_y, "formatter": "{value} %"}})  # fmt: skip
-        for k, look in enumerate(looks):
-            place = {"xAxisIndex": j, "yAxisIndex": j, "datasetIndex": j, "symbolSize": 4}
-            series += [{**one, "stack": f"{j} {one['stack']}"} if "stack" in one else one
-                       for one in banded(k, look, "after", **place)]  # fmt: skip
-    return {
-        "animation": False, "grid": grids, "xAxis": xs, "yAxis": ys, "title": titles, "series": series,
-        "dataset": [{"source": table[table["after"] <= until].reset_index(drop=True)} for table in tables],
-        "tooltip": {"trigger": "axis", "valueFormatter": "%.1f %%", "confine": True},
-    }  # fmt: skip
-
-
-def _cell(place: int, columns: int, height: int, title: str, left: float, foot: int) -> tuple[Spec, Spec]:
-    """Where small chart number `place` stands among `columns`, and its title; left in percent, the rest in pixels."""
-    width = (99 - left) / columns
-    x, y = f"{left + place % columns * width:.2f}%", place // columns * height
-    grid = {"left": x, "width": f"{width - 2:.2f}%", "top": y + 28, "height": height - 28 - foot, **FIXED}
-    text = {"fontSize": 12, "fontWeight": 600}
-    return grid, {"text": title, "left": x, "top": y + 6, "textStyle": text, "padding": 0}
-
-
-def matrices(
-    cells: Mapping[str, pd.DataFrame], n_tasks: int, ink: str, columns: int, height: int, difference: bool
-) -> Spec:  # fmt: skip
-    """A heat map for each cohort (after, on, value in percent): R, or how far it lies from the baseline's."""
-    names = [str(t) for t in range(1, n_tasks + 1)]
-    numbers = n_tasks <= 10
-    grids, xs, ys, titles, series = [], [], [], [], []
-    for k, (name, table) in enumerate(cells.items()):
-        grid, title = _cell(k, columns, height, name, 3, 26)
-        grids.append(grid)
-        titles.append(title)
-        bare = {"type": "category", "data": names, "gridIndex": k, "splitLine": {"show": False},
-                "axisLine": {"show": False}, "axisTick": {"show": False}, "axisLabel": {"fontSize": 10}}  # fmt: skip
-        xs.append({**bare, "position": "bottom"})
-        ys.append({**bare, "inverse": True})
-        data = [[int(r.on) - 1, int(r.after) - 1, round(float(r.value), 1)] for r in table.itertuples()]
-        series.append({
-            "type": "heatmap", "name": name, "data": data, "xAxisIndex": k, "yAxisIndex": k,
-            "label": {"show": numbers, "formatter": "{@[2]}", "color": ink, "fontSize": 10},
-            "tooltip": {"formatter": f"{_plain(name)}<br>row: after task, column: on task<br>{{c}}"},
-        })  # fmt: skip
-    if difference:
-        most = max((abs(float(v)) for table in cells.values() for v in table["value"]), default=0.0)
-        reach = 10 * max(math.ceil(most / 10), 1)
-        scale = {"min": -reach, "max": reach, "inRange": {"color": [BELOW, "rgba(128,138,150,.04)", ABOVE]}}
-    else:
-        scale = {"min": 0, "max": 100, "inRange": {"color": ["rgba(11,127,194,0.04)", "rgba(11,127,194,0.62)"]}}
-    return {
-        "animation": False, "grid": grids, "xAxis": xs, "yAxis": ys, "title": titles, "series": series,
-        "visualMap": {"show": False, "dimension": 2, **scale}, "tooltip": {"trigger": "item", "confine": True},
-    }  # fmt: skip
 
 
 def against(points: pd.DataFrame, families: Sequence[Look], level: Mapping[str, float], x: str, spread: str) -> Spec:
@@ -255,7 +186,7 @@ def against(points: pd.DataFrame, families: Sequence[Look], level: Mapping[str, 
         series.append({
             "type": "line", "name": look.name, "data": here[["x", "mean"]].to_numpy().tolist(), "color": look.colour,
             "symbol": "circle", "symbolSize": 10, "lineStyle": {"width": 2, "type": look.dash}, "z": 4,
-            "tooltip": {"formatter": f"<b>{_plain(look.name)}</b><br>{{c}}"},
+            "tooltip": {"formatter": f"<b>{plain(look.name)}</b><br>{{c}}"},
         })  # fmt: skip
     return {
         "animation": False,
@@ -277,26 +208,6 @@ def _log_ends(values: pd.Series) -> Spec:
     return {"min": float(f"{known.min() / 1.6:.1g}"), "max": float(f"{known.max() * 1.6:.1g}")}
 
 
-def labels(table: pd.DataFrame, classes: Sequence[str], ink: str) -> Spec:
-    """How many labels of each class each cohort bought, as a mean over seeds (cohort, class, mean)."""
-    cohorts = list(dict.fromkeys(table["cohort"]))
-    row, column = {name: i for i, name in enumerate(cohorts)}, {name: i for i, name in enumerate(classes)}
-    data = [[column[r["class"]], row[r["cohort"]], round(r["mean"], 1)] for r in table.to_dict("records")]
-    most = max((value for *_, value in data), default=1)
-    bare = {"type": "category", "splitLine": {"show": False}, "axisLine": {"show": False}, "axisTick": {"show": False}}
-    return {
-        "animation": False,
-        "grid": {"left": 150, "right": 12, "top": 8, "bottom": 44, **FIXED},
-        "tooltip": {"trigger": "item", "formatter": "{c}", "confine": True},
-        "xAxis": {**bare, "data": list(classes), "name": "class", "nameLocation": "middle", "nameGap": 26},
-        "yAxis": {**bare, "data": cohorts, "inverse": True, "axisLabel": {"width": 140, "overflow": "truncate"}},
-        "visualMap": {"show": False, "min": 0, "max": most, "dimension": 2,
-                      "inRange": {"color": ["rgba(11,127,194,0.04)", "rgba(11,127,194,0.62)"]}},
-        "series": [{"type": "heatmap", "data": data, "label": {
-            "show": len(classes) <= 20, "formatter": "{@[2]}", "color": ink, "fontSize": 11}}],
-    }  # fmt: skip
-
-
 def forest(rows: Sequence[Mapping[str, Any]], looks: Mapping[str, Look]) -> Spec:
     """Mean paired difference from the baseline with its 95 % interval: a row each (label, one, mean, low, high)."""
     names = [row["label"] for row in rows]
@@ -311,7 +222,7 @@ def forest(rows: Sequence[Mapping[str, Any]], looks: Mapping[str, Look]) -> Spec
             })  # fmt: skip
         series.append({
             "type": "scatter", "name": row["label"], "data": [[row["mean"], row["label"]]], "symbolSize": 12,
-            "color": colour, "tooltip": {"formatter": _plain(row["said"])},
+            "color": colour, "tooltip": {"formatter": plain(row["said"])},
         })  # fmt: skip
     known = [abs(v) for row in rows for v in (row["mean"], row["low"], row["high"]) if not math.isnan(v)]
     step = next((step for step in STEPS if 5 * step > max(known, default=1.0)), STEPS[-1])

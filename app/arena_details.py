@@ -12,7 +12,7 @@ import streamlit as st
 from acl.config import FULL, RunConfig
 from acl.frames import differing, with_cohorts
 from acl.spread import over_seeds
-from app import arena_charts, words
+from app import arena_charts, arena_grids, words
 from app.address import begin, keep
 from app.cohorts import Chosen
 from app.palette import Look, looks
@@ -53,7 +53,7 @@ def _each_task(seen: Seen) -> None:
     shown = sorted(bands["on"].unique())[:MOST_TASKS]
     tables = [arena_charts.wide(bands[bands["on"] == j], seen.found.looks, "after", seen.spread) for j in shown]
     columns = min(COLUMNS, len(tables))
-    spec = arena_charts.each_task(tables, seen.found.looks, seen.found.n_tasks, seen.until, columns, TASK_HEIGHT)
+    spec = arena_grids.each_task(tables, seen.found.looks, seen.found.n_tasks, seen.until, columns, TASK_HEIGHT)
     st.echarts_chart(
         spec, key="compare-tasks", height=TASK_HEIGHT * -(-len(tables) // columns), alt="Accuracy on each task"
     )
@@ -81,7 +81,7 @@ def _matrices(seen: Seen) -> None:
         st.info("There is nothing to compare it with: choose runs of more than one strategy.")
         return
     columns = min(MATRIX_COLUMNS, len(tables))
-    spec = arena_charts.matrices(tables, seen.found.n_tasks, _ink(), columns, MATRIX_HEIGHT, against)
+    spec = arena_grids.matrices(tables, seen.found.n_tasks, _ink(), columns, MATRIX_HEIGHT, against)
     st.echarts_chart(spec, key="compare-R", height=MATRIX_HEIGHT * -(-len(tables) // columns), alt="Accuracy matrices")
 
 
@@ -134,7 +134,7 @@ def _labels(seen: Seen) -> None:
     sums["mean"] = sums["n"] / sums["cohort"].map(seeds)
     order = {look.name: place for place, look in enumerate(seen.found.looks)}
     sums = sums.sort_values("cohort", key=lambda names: names.map(order), kind="stable")
-    spec = arena_charts.labels(sums, classes, _ink())
+    spec = arena_grids.labels(sums, classes, _ink())
     st.echarts_chart(
         spec, key="compare-labels", height=70 + 30 * len(seen.found.looks), alt="Labels bought of each class"
     )

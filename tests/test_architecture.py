@@ -62,7 +62,8 @@ def test_the_app_never_reaches_into_training():
 def test_pages_are_short_and_charts_know_no_streamlit():
     for path in modules("pages"):
         assert len(path.read_text("utf-8").splitlines()) < 120
-    assert not {"streamlit", "acl.runs"} & imports(ROOT / "app" / "charts.py")
+    for name in ("charts", "arena_charts", "arena_grids", "figures", "report"):
+        assert not {"streamlit", "acl.runs"} & imports(ROOT / "app" / f"{name}.py")
 
 
 def test_no_file_in_app_hides_a_module_of_the_standard_library():

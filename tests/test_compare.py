@@ -313,15 +313,15 @@ def test_a_race_shows_what_all_have_reached():
     ahead = rows(evaluated(1, 0), evaluated(1, 1), evaluated(1, 2, True), evaluated(2, 0))
     behind = rows(evaluated(1, 0), evaluated(1, 1))
     once = rows(evaluated(1, 0, True))
-    assert race.moment_of(rows()) is None and race.common([race.moment_of(h) for h in (ahead, rows())]) is None
-    assert race.common([race.moment_of(h) for h in (ahead, behind)]) == (1, 1)
+    assert lanes.moment_of(rows()) is None and lanes.common([lanes.moment_of(h) for h in (ahead, rows())]) is None
+    assert lanes.common([lanes.moment_of(h) for h in (ahead, behind)]) == (1, 1)
     # Full labels test once a task: that is the end of it.
-    assert race.common([race.moment_of(h) for h in (ahead, once)]) == (1, race.LAST)
-    seen = [e for e in ahead.of(Evaluated) if race.within(e, (1, 1))]
+    assert lanes.common([lanes.moment_of(h) for h in (ahead, once)]) == (1, lanes.LAST)
+    seen = [e for e in ahead.of(Evaluated) if lanes.within(e, (1, 1))]
     assert [(e.task, e.round) for e in seen] == [(1, 0), (1, 1)]
-    assert race.within(Bought(1, 2, [], [], "uniform", 0), (1, race.LAST))
-    assert not race.within(Remembered(1, [], []), (1, 1)) and race.within(Remembered(1, [], []), (1, race.LAST))
-    assert not race.within(evaluated(2, 0), (1, race.LAST))
+    assert lanes.within(Bought(1, 2, [], [], "uniform", 0), (1, lanes.LAST))
+    assert not lanes.within(Remembered(1, [], []), (1, 1)) and lanes.within(Remembered(1, [], []), (1, lanes.LAST))
+    assert not lanes.within(evaluated(2, 0), (1, lanes.LAST))
 
 
 def test_a_finished_race_can_be_scrubbed(full):
@@ -338,10 +338,10 @@ def test_a_finished_race_can_be_scrubbed(full):
 
 def test_the_means_of_a_race_are_of_the_same_seeds_everywhere(full):
     chosen = sweep.list_sweeps(full)[0]
-    lanes = race.lanes_of(chosen)
-    shown = looks(dict.fromkeys((lane.cohort, lane.config.strategy) for lane in lanes))
-    reached = {0: (2, race.LAST), 1: (1, race.LAST), 2: None}
-    drawn, seeds = race.table_of(lanes, shown, reached)
+    all_lanes = lanes.lanes_of(chosen, full)
+    shown = looks(dict.fromkeys((lane.cohort, lane.config.strategy) for lane in all_lanes))
+    reached = {0: (2, lanes.LAST), 1: (1, lanes.LAST), 2: None}
+    drawn, seeds = lanes.table_of(all_lanes, shown, reached)
     assert seeds == {"Full": [0, 1], "Uniform": [0, 1], "AccuACL": [0, 1]}
     means = drawn[["m0", "m1", "m2"]].dropna()
     assert means.index.size and drawn.loc[means.index, "x"].max() == 1

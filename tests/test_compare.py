@@ -28,6 +28,7 @@ from app import (
     cohorts,
     curves,
     export_comparison,
+    lanes,
     new_sweep,
     published,
     race,

@@ -13,7 +13,9 @@ def begin(name: str, options: Sequence[str], default: str) -> str:
     Returns the key."""
     key = f"compare-{name}"
     if st.session_state.get(key) not in options:
-        asked = st.query_params.get(name)
+        asked = st.query_params.get(name, default)
+        if asked not in options:
+            st.toast(f"There is no {name} “{asked[:60]}” here: {default} is shown.", icon=":material/info:")
         st.session_state[key] = asked if asked in options else default
     return key
 

@@ -122,6 +122,7 @@ def test_runs_named_in_the_link(full):
 def test_a_sweep_that_is_not_there_is_passed_over(full):
     test = page(view="curves", **{"from": "sweep:20200101-000000-abcd"})
     assert test.selectbox(key="compare-from").value.startswith("sweep:") and len(specs(test)) == 5
+    assert "sweep:20200101-000000-abcd” here" in test.toast[0].value
 
 
 def test_the_filter_keeps_what_it_names(full):

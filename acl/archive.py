@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from acl.config import UserError, read_config
+from acl.damage import unreadable
 from acl.events import Bought, History, Remembered
 from acl.files import disk_trouble
 from acl.runs import ID, EventReader, Run, check_folder
@@ -198,24 +199,16 @@ def _is_pickle(start: bytes) -> bool:
 
 def _check_run(run: Run) -> None:
     """Everything opens: settings of a version that can be read, events, tensors, tables."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-    from safetensors import SafetensorError, safe_open
-
     try:
         read_config(run.path / "config.json")
         reader = EventReader(run.events)
         if not History(reader.poll()).rows and run.events.exists() and run.events.stat().st_size:
             raise UserError("events.jsonl holds no event that can be read.")
-        for path in sorted(run.path.rglob("*.safetensors")):
-            with safe_open(path, framework="np"):
-                continue
-        for path in sorted(run.path.rglob("*.parquet")):
-            pq.ParquetFile(path).close()
     except UserError as error:
         raise UserError(f"The archive is refused: {_inside(str(error), run)}") from None
-    except (SafetensorError, pa.ArrowException, OSError) as error:
-        raise UserError(f"{path.relative_to(run.path)} in the archive is damaged ({error}): export again.") from None
+    for path in sorted([*run.path.rglob("*.safetensors"), *run.path.rglob("*.parquet")]):
+        if why := unreadable(path):
+            raise UserError(f"{path.relative_to(run.path)} in the archive is damaged ({why}): export again.")
 
 
 def _inside(sentence: str, run: Run) -> str:

@@ -47,7 +47,7 @@ def _nothing_yet(query: Scored | None) -> None:
         if query is None:
             st.caption("No query yet: the first one follows the training on the first labels.")
         else:
-            st.caption("This run keeps no snapshot of this query (see the setting Snapshots).")
+            st.caption("No snapshot of this query is here that can be read (see the setting Snapshots).")
 
 
 def _plane(query: Scored | None, scores: pd.DataFrame | None, config: RunConfig) -> None:

@@ -14,8 +14,9 @@ import streamlit as st
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from acl.config import RunConfig, UserError, read_config
+from acl.config import RunConfig, UserError
 from acl.control import Control, Status, read_control, read_status
+from acl.damage import damage
 from acl.datasets.base import TaskStream
 from acl.events import Bought, Evaluated, History, Remembered, Scored, Started, Steered
 from acl.fork import settings_after
@@ -57,6 +58,18 @@ def silent_s(run: Run) -> float:
         return 0.0
 
 
+def damage_of(run: Run, config: RunConfig, history: History) -> list[str]:
+    """What of the run's files is gone or broken, in sentences."""
+    files = [path for folder in ("tasks", "queries") for path in sorted((run.path / folder).rglob("*.*"))]
+    marks = tuple((path.name, (s := path.stat()).st_size, s.st_mtime_ns) for path in files if path.exists())
+    return _damage(str(run.path), (len(history.rows), *marks), _config=config, _history=history)
+
+
+@st.cache_data(max_entries=200, show_spinner=False)
+def _damage(path: str, marks: tuple[Any, ...], _config: RunConfig, _history: History) -> list[str]:
+    return damage(Run(Path(path)), _config, _history)
+
+
 def control_of(run: Run) -> Control:
     return read_control(run.path) or Control()
 
@@ -64,10 +77,9 @@ def control_of(run: Run) -> Control:
 @st.cache_data(max_entries=1000, show_spinner=False)
 def _parent(path: str, changed_ns: int) -> dict[str, Any] | None:
     try:
-        parent = read_config(Path(path))[1].get("parent")
+        return Run(Path(path).parent).parent
     except UserError:
         return None
-    return parent if isinstance(parent, dict) else None
 
 
 def parent_of(run: Run) -> dict[str, Any] | None:

@@ -103,7 +103,9 @@ def as_tree(runs: list[Run]) -> list[Run]:
     def below(id_: str) -> list[Run]:
         return [found for run in children.get(id_, []) for found in (run, *below(run.id))]
 
-    return below("")
+    tree = below("")
+    # Runs that name each other as parents, as only a forged archive can, hang from nowhere.
+    return tree + [run for run in runs if run not in tree]
 
 
 def _fork(run: Run) -> str:
@@ -163,13 +165,15 @@ def _lambda(config: RunConfig) -> str:
 def _actions(run: Run, row: dict[str, Any]) -> None:
     if row["trouble"]:
         st.error(row["trouble"], icon=":material/error:")
-    live = data.live_run(run.path)
-    live.history()
-    if live.reader.damaged:
-        st.warning(f"Its events are damaged in {live.reader.damaged} places.", icon=":material/warning:")
     status = data.status_of(run)
     active = status is not None and status.state in ACTIVE
     damaged = row["state"] == "damaged"
+    live = data.live_run(run.path)
+    history = live.history()
+    if live.reader.damaged:
+        st.warning(f"Its events are damaged in {live.reader.damaged} places.", icon=":material/warning:")
+    for sentence in [] if damaged else data.damage_of(run, run.config, history):
+        st.warning(sentence, icon=":material/warning:")
     over = run.recorded or damaged or (status is not None and status.state == "finished")
     with st.container(horizontal=True, key="actions"):
         if st.button("Open", icon=":material/open_in_new:", type="primary", disabled=damaged):

@@ -20,7 +20,7 @@ def damage(run: Run, config: RunConfig, history: History) -> list[str]:
     gone = [path for path in bases + (queries if config.snapshots == "all" else []) if not path.exists()]
     broken = [path for path in (*bases, *queries, run.thumbs) if path.exists() and unreadable(path)]
     if not history.rows and (run.path / "tasks").exists():
-        gone.append(run.events)
+        return [f"{run.events.name} is gone or holds nothing: without it nothing of the run can be shown."]
     return [*_said(run, gone, "gone"), *_said(run, broken, "damaged"), *_steered_wrong(config, history)]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 
 from acl.config import UserError
-from acl.control import Status, request
+from acl.control import Control, Status, request
 from acl.events import Bought, History, Scored
 from acl.runs import Run
 from acl.steering import Choice
@@ -39,12 +39,23 @@ def waiting(history: History, status: Status | None) -> Scored | None:
     return None if done else last
 
 
-def offer(run: Run, query: Scored) -> None:
-    """A button that opens the dialog at the next drawing of the page."""
-    if st.button(
-        "Choose or label by hand", icon=":material/touch_app:", key=f"hands-{run.id}", type="primary",
-        help="The run waits: swap its picks for others, or give labels yourself, also wrong ones.",
-    ):  # fmt: skip
+def offer(run: Run, query: Scored, control: Control) -> None:
+    """A button that opens the dialog at the next drawing of the page, and what was chosen there by now."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        pressed = st.button(
+            "Choose or label by hand", icon=":material/touch_app:", key=f"hands-{run.id}", type="primary",
+            help="The run waits: swap its picks for others, or give labels yourself, also wrong ones.",
+        )  # fmt: skip
+        mine = control.choice
+        if mine and (mine.task, mine.round) == (query.task, query.round):
+            n_others = len(set(mine.ids) - set(query.ids))
+            n_labels = sum(label is not None for label in mine.labels)
+            st.caption(
+                f"Chosen by hand: {len(mine.ids)} samples, {n_others} not the strategy's, {n_labels} with a label."
+                " Bought at the next step: press Play or Step.",
+                width="content",
+            )
+    if pressed:
         st.session_state["hands"] = (run, query)
         st.rerun()
 
@@ -75,7 +86,6 @@ def _dialog(run: Run, query: Scored) -> None:
     except UserError as error:
         st.error(str(error), icon=":material/error:")
         return
-    st.toast("Your choice is taken at the next step: press Play or Step.", icon=":material/touch_app:")
     st.rerun()
 
 

@@ -54,7 +54,7 @@ def _live(run: Run, config: RunConfig, rhythm: float | None) -> None:
         rewind.note(run, shown, history)
         query = hands.waiting(history, status)
         if query and shown is history:
-            hands.offer(run, query)
+            hands.offer(run, query, control)
     with body:
         if n_tasks:
             _curves(run, shown, config, n_tasks)

@@ -12,6 +12,7 @@ import streamlit as st
 from acl.archive import as_bytes, import_run
 from acl.config import RunConfig, UserError
 from acl.control import ACTIVE, request
+from acl.fork import led_by_hand
 from acl.registry import Kind, choices
 from acl.runs import Run, delete, list_runs
 from app import data, forking, words
@@ -174,6 +175,8 @@ def _actions(run: Run, row: dict[str, Any]) -> None:
         st.warning(f"Its events are damaged in {live.reader.damaged} places.", icon=":material/warning:")
     for sentence in [] if damaged else data.damage_of(run, run.config, history):
         st.warning(sentence, icon=":material/warning:")
+    if hand := led_by_hand(history):
+        st.caption(f":material/tune: This run was {hand}: its row shows the settings it began with.")
     over = run.recorded or damaged or (status is not None and status.state == "finished")
     with st.container(horizontal=True, key="actions"):
         if st.button("Open", icon=":material/open_in_new:", type="primary", disabled=damaged):

@@ -411,7 +411,7 @@ DAMAGE = {
 # What the Run page says of it.
 SAID = {
     "garbage in the events": "damaged places",
-    "events gone": "events.jsonl is gone",
+    "events gone": "events.jsonl is gone or holds nothing",
     "snapshots gone": r"queries/01-01.safetensors, .* more are gone",
     "one snapshot gone": r"queries/02-03.safetensors is gone",
     "snapshot cut": r"queries/02-03.safetensors is damaged",

@@ -26,9 +26,11 @@ if TYPE_CHECKING:
 
 KNOWN = re.compile(
     r"config\.json|events\.jsonl|summary\.json|thumbs\.safetensors|tasks/\d{2,3}/base\.safetensors"
-    r"|queries/\d{2,3}-\d{2,3}\.(safetensors|parquet|umap\.parquet|umap-fisher\.parquet)"
+    r"|queries/\d{2,3}-\d{2,3}\.(safetensors|parquet|umap\.parquet|umap-fisher\.parquet)",
+    re.ASCII,
 )
-PICKLES = re.compile(r"\.(pkl|pickle|pt|pth|bin|npy|npz|joblib|dill)$", re.IGNORECASE)
+# Also within a name, such as model.pth.tar or weights.pkl/data.
+PICKLES = re.compile(r"\.(pkl|pickle|pt|pth|bin|npy|npz|joblib|dill)([./]|$)", re.IGNORECASE)
 MOST_ENTRIES = 20_000
 MOST_BYTES = 8 * 2**30
 MOST_RATIO, RATIO_FROM = 200, 2**20

@@ -93,6 +93,9 @@ def ghosts_of(run: Run, runs: Path) -> list[Run]:
     return [other for other in list_runs(runs) if (p := parent_of(other)) and p.get("ghost") and p.get("run") == run.id]
 
 
+SCORED = {"id", "predicted", "rank", "picked", "label", "magnitude", "distribution"}
+
+
 @st.cache_data(max_entries=32)
 def score_table(path: str, changed_ns: int) -> pd.DataFrame:
     """The scores of one query; `changed_ns` is the file's time, so that new labels are seen."""
@@ -103,18 +106,30 @@ def scores_of(run: Run, query: Scored) -> pd.DataFrame | None:
     """One row for each pool sample of `query`; None where the run kept none, or the file is damaged."""
     path = run.scores(query.task, query.round)
     try:
-        return score_table(str(path), path.stat().st_mtime_ns)
+        table = score_table(str(path), path.stat().st_mtime_ns)
     except (OSError, ValueError):
         return None
+    return table if _is_of(table, query) else None
+
+
+def _is_of(table: pd.DataFrame, query: Scored) -> bool:
+    """A run from elsewhere may hold any table."""
+    named = SCORED <= set(table.columns) and table["id"].is_unique and set(query.ids) <= set(table["id"])
+    numbers = all(pd.api.types.is_numeric_dtype(table[name]) for name in table.columns if name not in {"rank", "label"})
+    return named and numbers and bool(np.isfinite(table[["magnitude", "distribution"]].astype(float)).all(axis=None))
 
 
 @st.cache_data(max_entries=32)
 def feature_map(path: str, changed_ns: int) -> pd.DataFrame | None:
     """The first two principal components of pool, labelled and memory: columns id, role, x, y."""
     try:
-        tensors = load_file(path)
-    except (OSError, SafetensorError):
+        return _plane(load_file(path))
+    except (OSError, SafetensorError, KeyError, ValueError):
+        # Damaged, or of a run from elsewhere, which may hold any tensors.
         return None
+
+
+def _plane(tensors: dict[str, np.ndarray]) -> pd.DataFrame:
     roles = [role for role in ("pool", "labelled", "memory") if len(tensors[f"{role}.ids"])]
     h = np.concatenate([tensors[f"{role}.h"] for role in roles]).astype(np.float64)
     _, _, axes = np.linalg.svd(h - h.mean(0), full_matrices=False)
@@ -146,7 +161,10 @@ def stream_of(config_json: str) -> TaskStream:
 @st.cache_resource(max_entries=8)
 def _thumbs(path: str) -> dict[str, Any]:
     tensors = load_file(path)
-    return {"row": {int(id_): i for i, id_ in enumerate(tensors["ids"])}, **tensors}
+    ids, images, labels = (tensors[name] for name in ("ids", "images", "labels"))
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in {1, 3} or not images.size:
+        raise UserError(f"{path} holds no pictures.")
+    return {"row": {int(id_): i for i, id_ in enumerate(ids)}, "images": images, "labels": labels.reshape(len(ids))}
 
 
 def pictures(run: Run, ids: list[int]) -> np.ndarray | None:
@@ -156,7 +174,7 @@ def pictures(run: Run, ids: list[int]) -> np.ndarray | None:
             thumbs = _thumbs(str(run.thumbs))
             return thumbs["images"][[thumbs["row"][id_] for id_ in ids]]
         return stream_of(run.config.to_json()).images[ids]
-    except (UserError, SafetensorError, KeyError, IndexError, OSError):
+    except (UserError, SafetensorError, KeyError, IndexError, ValueError, OSError):
         return None
 
 
@@ -167,7 +185,7 @@ def true_labels(run: Run, ids: list[int]) -> np.ndarray | None:
             thumbs = _thumbs(str(run.thumbs))
             return np.asarray(thumbs["labels"][[thumbs["row"][id_] for id_ in ids]])
         return np.asarray(stream_of(run.config.to_json()).labels[ids])
-    except (UserError, SafetensorError, KeyError, IndexError, OSError):
+    except (UserError, SafetensorError, KeyError, IndexError, ValueError, OSError):
         return None
 
 

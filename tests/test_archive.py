@@ -221,6 +221,8 @@ HOSTILE: dict[str, tuple[Callable[[bytes, str], bytes], str]] = {
     "bomb": (lambda p, i: bomb(p, i), "from almost nothing"),
     "lying bomb": (lying_bomb, "larger than the archive says|not a zip"),
     "pickle by name": (lambda p, i: changed(p, {f"{i}/model.pt": b"x"}), "may be a pickle"),
+    "packed pickle by name": (lambda p, i: changed(p, {f"{i}/model.pth.tar": b"x"}), "may be a pickle"),
+    "folder of a pickle": (lambda p, i: changed(p, {f"{i}/model.PKL/data.json": b"x"}), "may be a pickle"),
     "numpy by name": (lambda p, i: changed(p, {f"{i}/x/y.NPY": b"x"}), "may be a pickle"),
     "pickle as tensors": (
         lambda p, i: changed(p, edit={"01/base.safetensors": PICKLE}), "holds a pickle",

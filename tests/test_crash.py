@@ -16,8 +16,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
+from safetensors.numpy import save_file
 from streamlit.testing.v1 import AppTest
 
 from acl import backend, cli, worker
@@ -371,6 +373,9 @@ def of_parent(**values: object) -> Callable[[Run], None]:
     return change
 
 
+ZEROS = np.zeros(3, dtype=np.int64)
+
+
 def truncated(path: Path) -> None:
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
@@ -402,6 +407,9 @@ DAMAGE = {
     "control of no kind": lambda run: (run.path / "control.json").write_text('{"mode": {}}'),
     "nested without end": lambda run: (run.path / "status.json").write_text("[" * 100_000),
     "summary of words": lambda run: (run.path / "summary.json").write_text('{"A": "x", "F": []}'),
+    "scores of another query": lambda run: shutil.copy(run.scores(1, 1), run.scores(2, 3)),
+    "no features in a snapshot": lambda run: save_file({"pool.ids": ZEROS}, run.snapshot(2, 3)),
+    "no pictures in the thumbs": lambda run: save_file(dict.fromkeys(("ids", "images", "labels"), ZEROS), run.thumbs),
     "parent is itself": of_parent(),
     "parent is elsewhere": of_parent(run="../../etc"),
     "parent is no record": of_parent(task=[1], changes=7),

@@ -16,10 +16,11 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from acl.config import UserError, read_config
+from acl.control import State, Status, write_status
 from acl.damage import unreadable
-from acl.events import Bought, History, Remembered
+from acl.events import Bought, History, Remembered, Started
 from acl.files import disk_trouble
-from acl.runs import ID, EventReader, Run, check_folder
+from acl.runs import ID, Run, check_folder
 
 if TYPE_CHECKING:
     from numpy import ndarray
@@ -132,7 +133,9 @@ def import_run(source: Path | io.BytesIO, runs: Path) -> Run:
                 try:
                     for name, entry in entries.items():
                         _unpack(archive, entry, draft / name)
-                    _check_run(Run(draft))
+                    history = _check_run(Run(draft))
+                    if history.started:
+                        write_status(draft, _status(history, history.started))
                     target = runs / _free_id(id_, runs)
                     draft.rename(target)
                 finally:
@@ -199,18 +202,25 @@ def _is_pickle(start: bytes) -> bool:
     return start[:4] == b"PK\x03\x04" or (start[:1] == b"\x80" and start[1:2] in b"\2\3\4\5" and start[8:9] != b"{")
 
 
-def _check_run(run: Run) -> None:
-    """Everything opens: settings of a version that can be read, events, tensors, tables."""
+def _check_run(run: Run) -> History:
+    """Everything opens: settings of a version that can be read, events, tensors, tables. What the events say."""
     try:
         read_config(run.path / "config.json")
-        reader = EventReader(run.events)
-        if not History(reader.poll()).rows and run.events.exists() and run.events.stat().st_size:
+        history = run.history()
+        if not history.rows and run.events.exists() and run.events.stat().st_size:
             raise UserError("events.jsonl holds no event that can be read.")
     except UserError as error:
         raise UserError(f"The archive is refused: {_inside(str(error), run)}") from None
     for path in sorted([*run.path.rglob("*.safetensors"), *run.path.rglob("*.parquet")]):
         if why := unreadable(path):
             raise UserError(f"{path.relative_to(run.path)} in the archive is damaged ({why}): export again.")
+    return history
+
+
+def _status(history: History, began: Started) -> Status:
+    """No worker of this machine has said anything of the run: its events say how far it came."""
+    state: State = "finished" if history.finished else "stopped"
+    return Status(state, device=began.device, progress=len(history.finals()) / len(began.tasks))
 
 
 def _inside(sentence: str, run: Run) -> str:

@@ -91,7 +91,7 @@ def _dialog(run: Run, query: Scored) -> None:
 
 def cards(run: Run, query: Scored, history: History) -> dict[str, Any]:
     """What the browser gets: the picks, then the rest of the pool in the strategy's own order as far as it is known."""
-    ids = order(run, query)[:MOST_CARDS]
+    ids = order(run, query, history)[:MOST_CARDS]
     ranks = {i: f"pick {place}" for place, i in enumerate(query.ids, start=1)}
     names = words.class_names(history)
     seen = [c for task in (history.started.tasks[: query.task] if history.started else []) for c in task["classes"]]
@@ -112,14 +112,24 @@ def cards(run: Run, query: Scored, history: History) -> dict[str, Any]:
     }
 
 
-def order(run: Run, query: Scored) -> list[int]:
+def order(run: Run, query: Scored, history: History) -> list[int]:
     """Picks first, then the rest of the pool: by distribution score where it is known, so that near misses come
     early."""
     scores = data.scores_of(run, query)
     if scores is None:
-        return list(query.ids)
+        return [*query.ids, *_unlabelled(run, query, history)]
     rest = scores[~scores["picked"]].sort_values("distribution", ascending=False, kind="stable")
     return [*query.ids, *rest["id"].tolist()]
+
+
+def _unlabelled(run: Run, query: Scored, history: History) -> list[int]:
+    """What else is in the pool of a run that keeps no scores: the task's data say, if they are here."""
+    try:
+        task = data.stream_of(run.config.to_json()).tasks[query.task - 1]
+    except (UserError, IndexError):
+        return []
+    taken = {*query.ids, *(i for event in history.bought(query.task) for i in event.ids)}
+    return [i for i in task.train_ids.tolist() if i not in taken]
 
 
 def _nothing() -> None:

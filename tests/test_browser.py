@@ -303,13 +303,13 @@ def test_a_human_swaps_and_labels_then_rewinds_and_plays_on_from_there(app, widt
 
 def test_of_two_tabs_with_opposite_commands_the_last_wins_and_both_show_it(app):
     run = held_run(app, (1, 1, "evaluate"))
-    wait_for(lambda: state_of(run.path) == "paused")
-    request(run.path, pace=2.0)
     with browser_page() as page:
         tabs = page, page.context.new_page()
         for tab in tabs:
             tab.goto(f"{app.url}/run?run={run.id}")
+            wait_for(lambda: state_of(run.path) == "paused", 120)
             expect(header(tab)).to_contain_text("paused")
+        request(run.path, pace=2.0)
         for wishes, said in ((("Play", "Pause"), "paused"), (("Step task", "Play"), "playing")):
             for tab, wish in zip(tabs, wishes, strict=True):
                 seq = read_control(run.path).seq

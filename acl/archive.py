@@ -16,18 +16,22 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from acl.config import UserError, read_config
-from acl.events import Bought, History, Remembered
+from acl.control import State, Status, write_status
+from acl.damage import unreadable
+from acl.events import Bought, History, Remembered, Started
 from acl.files import disk_trouble
-from acl.runs import ID, EventReader, Run, check_folder
+from acl.runs import ID, Run, check_folder
 
 if TYPE_CHECKING:
     from numpy import ndarray
 
 KNOWN = re.compile(
     r"config\.json|events\.jsonl|summary\.json|thumbs\.safetensors|tasks/\d{2,3}/base\.safetensors"
-    r"|queries/\d{2,3}-\d{2,3}\.(safetensors|parquet|umap\.parquet|umap-fisher\.parquet)"
+    r"|queries/\d{2,3}-\d{2,3}\.(safetensors|parquet|umap\.parquet|umap-fisher\.parquet)",
+    re.ASCII,
 )
-PICKLES = re.compile(r"\.(pkl|pickle|pt|pth|bin|npy|npz|joblib|dill)$", re.IGNORECASE)
+# Also within a name, such as model.pth.tar or weights.pkl/data.
+PICKLES = re.compile(r"\.(pkl|pickle|pt|pth|bin|npy|npz|joblib|dill)([./]|$)", re.IGNORECASE)
 MOST_ENTRIES = 20_000
 MOST_BYTES = 8 * 2**30
 MOST_RATIO, RATIO_FROM = 200, 2**20
@@ -129,7 +133,9 @@ def import_run(source: Path | io.BytesIO, runs: Path) -> Run:
                 try:
                     for name, entry in entries.items():
                         _unpack(archive, entry, draft / name)
-                    _check_run(Run(draft))
+                    history = _check_run(Run(draft))
+                    if history.started:
+                        write_status(draft, _status(history, history.started))
                     target = runs / _free_id(id_, runs)
                     draft.rename(target)
                 finally:
@@ -196,26 +202,25 @@ def _is_pickle(start: bytes) -> bool:
     return start[:4] == b"PK\x03\x04" or (start[:1] == b"\x80" and start[1:2] in b"\2\3\4\5" and start[8:9] != b"{")
 
 
-def _check_run(run: Run) -> None:
-    """Everything opens: settings of a version that can be read, events, tensors, tables."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-    from safetensors import SafetensorError, safe_open
-
+def _check_run(run: Run) -> History:
+    """Everything opens: settings of a version that can be read, events, tensors, tables. What the events say."""
     try:
         read_config(run.path / "config.json")
-        reader = EventReader(run.events)
-        if not History(reader.poll()).rows and run.events.exists() and run.events.stat().st_size:
+        history = run.history()
+        if not history.rows and run.events.exists() and run.events.stat().st_size:
             raise UserError("events.jsonl holds no event that can be read.")
-        for path in sorted(run.path.rglob("*.safetensors")):
-            with safe_open(path, framework="np"):
-                continue
-        for path in sorted(run.path.rglob("*.parquet")):
-            pq.ParquetFile(path).close()
     except UserError as error:
         raise UserError(f"The archive is refused: {_inside(str(error), run)}") from None
-    except (SafetensorError, pa.ArrowException, OSError) as error:
-        raise UserError(f"{path.relative_to(run.path)} in the archive is damaged ({error}): export again.") from None
+    for path in sorted([*run.path.rglob("*.safetensors"), *run.path.rglob("*.parquet")]):
+        if why := unreadable(path):
+            raise UserError(f"{path.relative_to(run.path)} in the archive is damaged ({why}): export again.")
+    return history
+
+
+def _status(history: History, began: Started) -> Status:
+    """No worker of this machine has said anything of the run: its events say how far it came."""
+    state: State = "finished" if history.finished else "stopped"
+    return Status(state, device=began.device, progress=len(history.finals()) / len(began.tasks))
 
 
 def _inside(sentence: str, run: Run) -> str:

@@ -7,6 +7,7 @@ and starts without torch. Local workers live in sessions of their own: they go o
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -21,8 +22,9 @@ import psutil
 from acl.config import UserError
 from acl.control import ACTIVE, Control, Status, as_position, read_control, read_status, write_status
 from acl.engines import Engine, Job
-from acl.engines.local import LocalEngine, kill_group, popen
+from acl.engines.local import LocalEngine, popen
 from acl.files import read_json, try_lock, write_json
+from acl.processes import OUT_OF_MEMORY, born, kill_group, lives
 from acl.projector import Keeper
 from acl.runs import Run, check_folder, list_runs
 
@@ -31,8 +33,6 @@ IDLE_S = 600.0
 MAX_TRIES = 3
 PATIENCE_S = {"starting": 300.0, "score": 600.0}
 DEFAULT_PATIENCE_S = 60.0
-# What acl.worker ends with; importing it here would bring torch.
-OUT_OF_MEMORY = 3
 
 
 def home(runs: Path) -> Path:
@@ -73,8 +73,7 @@ class Backend:
         lock = try_lock(home(self.runs) / "lock")
         if lock is None:
             raise UserError(f"Another backend already serves {self.runs}: nothing to do.")
-        process = psutil.Process()
-        record = {"pid": process.pid, "create_time": process.create_time(), "slots": self.engine.slots}
+        record = {"pid": os.getpid(), "born": born(os.getpid()), "slots": self.engine.slots}
         write_json(home(self.runs) / "backend.json", record)
         signal.signal(signal.SIGTERM, lambda *_: setattr(self, "stopping", True))
         busy_at = time.monotonic()
@@ -173,9 +172,13 @@ class Backend:
     def _replace_if_silent(self, seen: Watched) -> None:
         """Kill a worker that has not said anything for longer than its phase may take; a later tick restarts it."""
         status = seen.status
-        if status is None or status.state not in {"starting", "playing"} or not status.pid:
+        if status is None or not (seen.job or status.pid):
             return
-        patience = PATIENCE_S.get(status.state, PATIENCE_S.get(status.phase, DEFAULT_PATIENCE_S))
+        deaf = status.state == "paused" and _heard(seen) > status.seq
+        if status.state not in {"starting", "playing"} and not deaf:
+            return
+        known = (status.state,) if deaf else (status.state, status.phase)
+        patience = next((PATIENCE_S[name] for name in known if name in PATIENCE_S), DEFAULT_PATIENCE_S)
         if time.monotonic() - seen.beat[1] > patience:
             self.engine.kill(seen.job, status)
 
@@ -230,7 +233,7 @@ class Backend:
         for seen in self.watched.values():
             self._look(seen)
             if seen.status and seen.status.state == "paused":
-                kill_group(seen.status.pid, seen.status.create_time, signal.SIGTERM)
+                kill_group(seen.status.pid, seen.status.born, signal.SIGTERM)
 
 
 def _heard(seen: Watched) -> int:
@@ -279,10 +282,10 @@ def running(runs: Path) -> psutil.Process | None:
         return None
     try:
         process = psutil.Process(record["pid"])
-        same = abs(process.create_time() - record["create_time"]) < 0.01
-    except psutil.NoSuchProcess:
+        there = lives(record["pid"], record["born"]) and process.status() != psutil.STATUS_ZOMBIE
+    except (psutil.NoSuchProcess, KeyError):
         return None
-    return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+    return process if there else None
 
 
 # Kept so that a backend that ended is reaped, and not warned about while it lives.

@@ -390,7 +390,7 @@ def read_config(path: Path) -> tuple[RunConfig, dict[str, Any]]:
         raw = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path} does not exist: this folder is not a run.") from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path} cannot be read ({error}): restore it or delete the run.") from None
     if not isinstance(raw, dict) or not isinstance(raw.get("config"), dict):
         raise UserError(f"{path} holds no run settings: restore it or delete the run.")

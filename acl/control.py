@@ -50,12 +50,13 @@ class Control:
 class Status:
     """A heartbeat. completed: the last phase done; seq: the control request the worker has seen; error: why
     it failed, or what it could not do, in a sentence; details: the line of a plug-in that raised; rounds: query
-    rounds the task will have; worked_s: seconds of work so far, pauses left out."""
+    rounds the task will have; worked_s: seconds of work so far, pauses left out; born: when the process began
+    (acl.processes)."""
 
     state: State
     seq: int = 0
     pid: int = 0
-    create_time: float = 0.0
+    born: float = 0.0
     device: str = ""
     task: int = 0
     round: int = 0
@@ -93,7 +94,7 @@ def _target(value: Any) -> Target | None:
 def read_control(run: Path) -> Control | None:
     """None where nobody ever asked anything of this run, or what stands there cannot be read."""
     raw = read_json(run / "control.json")
-    if raw is None or raw.get("mode") not in {"play", "pause", "stop"}:
+    if raw is None or raw.get("mode") not in ("play", "pause", "stop"):
         return None
     try:
         pace = min(max(float(raw.get("pace", 0)), 0.0), MAX_PACE)

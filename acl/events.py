@@ -176,15 +176,15 @@ def to_line(event: Event, seq: int, t: float) -> str:
 
 def from_line(line: str) -> tuple[int, float, Event | None]:
     """seq, t and the event; None for a kind of a later version. ValueError if the line is no event."""
-    raw = json.loads(line)
     try:
+        raw = json.loads(line)
         seq, t, cls = int(raw["seq"]), float(raw["t"]), KINDS.get(raw["kind"])
         if cls is None:
             return seq, t, None
         # pydantic's ValidationError is a ValueError: a value of the wrong type is no event either.
         values = {f.name: raw[f.name] for f in fields(cls) if f.name in raw}
         return seq, t, _ADAPTERS[raw["kind"]].validate_python(values)
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, OverflowError, RecursionError) as error:
         raise ValueError(f"not an event: {error}") from None
 
 

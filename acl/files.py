@@ -36,7 +36,7 @@ def read_json(path: Path) -> dict[str, Any] | None:
     """The JSON object in `path`; None if it is missing or holds no object."""
     try:
         value = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 

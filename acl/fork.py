@@ -82,7 +82,11 @@ def settings_after(config: RunConfig, rows: Iterable[Row]) -> RunConfig:
     """What holds after these events, of which some may have steered the run."""
     for row in rows:
         if isinstance(row.event, Steered):
-            config = config.changed(**row.event.changes)
+            try:
+                config = config.changed(**row.event.changes)
+            except UserError:
+                # No worker wrote this; acl.damage says so. The run can still be looked at.
+                continue
     return config
 
 

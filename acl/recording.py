@@ -44,11 +44,16 @@ def score_table(context: QueryContext, selection: Selection, dims_per_class: int
     )
 
 
+def is_kept(config: RunConfig, last: bool) -> bool:
+    """Whether the run's snapshot policy wants a query; last: of its task."""
+    return config.snapshots != "off" and (config.snapshots != "last_round" or last)
+
+
 def save_query(run: Run, query: Query, config: RunConfig, last: bool) -> None:
     """Snapshot and scores of `query`, as far as the run's snapshot policy wants them. last: of its task."""
     context, selection = query.context, query.selection
     assert context is not None and selection is not None
-    if config.snapshots == "off" or (config.snapshots == "last_round" and not last):
+    if not is_kept(config, last):
         return
     path = run.snapshot(context.task, context.round)
     path.parent.mkdir(exist_ok=True)

@@ -13,18 +13,30 @@ import secrets
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from acl.config import FORMAT, RunConfig, UserError, read_config
 from acl.device import cuda_devices
-from acl.events import Event, History, Row, from_line, to_line
+from acl.events import Event, History, Row, Started, from_line, to_line
 from acl.files import disk_trouble, read_json, write_json
+from acl.sound import is_sound, is_summary
 
 ID = re.compile(r"[a-z0-9][a-z0-9_-]{3,95}")
 AUTO_SNAPSHOT_BYTES = 200_000_000
+
+
+@dataclass(frozen=True)
+class Parent:
+    run: str
+    task: int
+    round: int
+    changes: dict[str, str | float | int | bool | None] = field(default_factory=dict)
+    ghost: bool = False
 
 
 @dataclass(frozen=True)
@@ -43,9 +55,13 @@ class Run:
 
     @cached_property
     def parent(self) -> dict[str, Any] | None:
-        """Of a fork: run, task and round it left, changes, and whether it is a ghost (runs along to compare)."""
-        parent = read_config(self.path / "config.json")[1].get("parent")
-        return parent if isinstance(parent, dict) else None
+        """Of a fork: run, task and round it left, changes, and whether it is a ghost (runs along to compare). None too
+        where what stands there makes no sense: a run may come from anywhere."""
+        try:
+            parent = TypeAdapter(Parent).validate_python(read_config(self.path / "config.json")[1].get("parent"))
+        except ValidationError:
+            return None
+        return asdict(parent) if ID.fullmatch(parent.run) else None
 
     @property
     def events(self) -> Path:
@@ -53,7 +69,8 @@ class Run:
 
     @property
     def summary(self) -> dict[str, Any] | None:
-        return read_json(self.path / "summary.json")
+        summary = read_json(self.path / "summary.json")
+        return summary if is_summary(summary) else None
 
     @property
     def recorded(self) -> bool:
@@ -177,12 +194,13 @@ def resolved(config: RunConfig, stream: Any) -> RunConfig:
 class EventReader:
     """Reads what was appended to an events.jsonl since the last `poll`; a half last line waits.
 
-    A line that cannot be read, and a gap where lines are missing, is counted in `damaged` and passed over.
+    A line that cannot be read or be true, and a gap where lines are missing, is counted in `damaged` and passed over.
     """
 
     def __init__(self, path: Path) -> None:
         self.path, self.offset, self.damaged = path, 0, 0
         self._next = 0
+        self._began: Started | None = None
 
     def poll(self) -> list[Row]:
         try:
@@ -208,8 +226,13 @@ class EventReader:
                 continue
             self.damaged += seq != self._next
             self._next = seq + 1
-            if event is not None:
-                rows.append(Row(seq, t, event))
+            if event is None:
+                continue
+            if not is_sound(event, self._began):
+                self.damaged += 1
+                continue
+            self._began = event if isinstance(event, Started) else self._began
+            rows.append(Row(seq, t, event))
         return rows
 
 

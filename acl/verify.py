@@ -17,6 +17,7 @@ from acl.device import cuda_devices
 from acl.events import TIMING, Bought, Epoch, Event, History, Resumed, Scored, Started, Steered, TaskStarted
 from acl.loop import Loop
 from acl.query import load_snapshot
+from acl.recording import is_kept
 from acl.registry import prepare
 from acl.runs import EventReader, Run
 from acl.steering import Choice
@@ -105,9 +106,9 @@ def _short(value: Any) -> str:
 
 
 def _compare_files(run: Run, loop: Loop, event: Event) -> None:
-    if isinstance(event, TaskStarted) and run.base(event.task).exists():
+    if isinstance(event, TaskStarted):
         _compare_tensors(event, run.base(event.task), loop.base_state())
-    if isinstance(event, Scored) and run.snapshot(event.task, event.round).exists() and loop.query:
+    if isinstance(event, Scored) and loop.query and is_kept(loop.config, loop.last_round):
         path, context = run.snapshot(event.task, event.round), loop.query.context
         assert context is not None
         tensors = {f"{role}.{n}": getattr(s, n) for role, s in context.roles().items() for n in ("ids", "h", "p")}
@@ -122,6 +123,8 @@ def _compare_files(run: Run, loop: Loop, event: Event) -> None:
 
 
 def _compare_tensors(event: Event, path: Path, again: dict[str, Tensor]) -> None:
+    if not path.exists():
+        raise _Differs(f"{_place(event)}: {path.parent.name}/{path.name} is gone")
     try:
         kept = load_file(path)
     except (OSError, SafetensorError) as error:

@@ -19,7 +19,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO, TypeVar
 
-import psutil
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -33,6 +32,7 @@ from acl.datasets.base import TaskStream
 from acl.events import Bought, Evaluated, Event, Finished, History, Resumed, Scored, TaskStarted, Trained
 from acl.files import disk_trouble, is_full, replace_file, try_lock, write_json
 from acl.loop import Loop
+from acl.processes import OUT_OF_MEMORY, born, memory_sentence
 from acl.recording import save_labels, save_query
 from acl.registry import prepare
 from acl.runs import EventReader, EventWriter, Run
@@ -42,7 +42,6 @@ POLL_S, BEAT_S, HELD_BEAT_S = 0.03, 0.25, 1.0
 # Room for the status on a disk that is full, so that it can be said.
 RESERVE_BYTES = 2**16
 DISK_FULL = "The disk is full: free some space, and the run goes on by itself."
-OUT_OF_MEMORY = 3
 ENDS_PHASE = {Scored: "score", Bought: "buy", Trained: "train", Evaluated: "evaluate"}
 
 
@@ -59,7 +58,7 @@ class Worker:
 
     def __init__(self, run: Run, on_event: Callable[[Loop, Event], None] | None = None, epoch: int = 0) -> None:
         self.run, self.on_event, self.epoch = run, on_event, epoch
-        self.process = psutil.Process()
+        self.pid, self.born = os.getpid(), born(os.getpid())
         self._lock: IO[str] | None = None
         if epoch == 0:
             self._take_lock()
@@ -83,7 +82,7 @@ class Worker:
             raise UserError(f"Run {self.run.id} is being worked on by another process: pause or stop it there.")
         self._lock.seek(0)
         self._lock.truncate()
-        self._lock.write(f"{self.process.pid} {self.process.create_time()}\n")
+        self._lock.write(f"{self.pid} {self.born}\n")
         self._lock.flush()
 
     def _check_lease(self) -> None:
@@ -354,8 +353,8 @@ class Worker:
             status,
             worked_s=round(self._worked, 3),
             seq=self.control.seq,
-            pid=self.process.pid,
-            create_time=self.process.create_time(),
+            pid=self.pid,
+            born=self.born,
             device=self._device,
             completed=self.completed,
             beat=self._beat,
@@ -417,20 +416,21 @@ def main(path: str, epoch: int = 0) -> int:
         traceback.print_exc()
         if not is_out_of_memory(error):
             return 1
-        print(memory_sentence(error), file=sys.stderr)
+        print(memory_sentence(_asked(error), _gpu_memory()), file=sys.stderr)
         return OUT_OF_MEMORY
     return 0
 
 
-def memory_sentence(error: BaseException) -> str:
-    """What was asked for, as the error says it, and what there is, in GiB."""
-    asked = (str(error).strip().splitlines() or ["no number given"])[0][:200].rstrip(".")
-    host = psutil.virtual_memory()
-    have = f"{host.available / 2**30:.1f} of {host.total / 2**30:.1f} GiB of host memory are free"
-    if torch.cuda.is_available():
-        free, total = torch.cuda.mem_get_info()
-        have += f", {free / 2**30:.1f} of {total / 2**30:.1f} GiB of the GPU's"
-    return f"Out of memory ({asked}); {have}: lower eval_batch, memory or the pool, or end other programs, then Play."
+def _asked(error: BaseException) -> str:
+    """What was asked for, as the error says it."""
+    return (str(error).strip().splitlines() or ["no number given"])[0][:200].rstrip(".")
+
+
+def _gpu_memory() -> str:
+    if not torch.cuda.is_available():
+        return ""
+    free, total = torch.cuda.mem_get_info()
+    return f", {free / 2**30:.1f} of {total / 2**30:.1f} GiB of the GPU's"
 
 
 if __name__ == "__main__":

@@ -15,7 +15,6 @@ from app.state import PAGES
 
 WIDTH, HEIGHT = 370, 230
 MAX_CARDS = 60
-COMMON_COLUMNS = {"id", "predicted", "rank", "picked", "label", "magnitude", "distribution"}
 
 
 def newest_query(run: Run, config: RunConfig, history: History) -> None:
@@ -47,7 +46,7 @@ def _nothing_yet(query: Scored | None) -> None:
         if query is None:
             st.caption("No query yet: the first one follows the training on the first labels.")
         else:
-            st.caption("This run keeps no snapshot of this query (see the setting Snapshots).")
+            st.caption("No snapshot of this query is here that can be read (see the setting Snapshots).")
 
 
 def _plane(query: Scored | None, scores: pd.DataFrame | None, config: RunConfig) -> None:
@@ -126,7 +125,7 @@ def cards(ids: list[int], titles: list[str], by: str, scores: pd.DataFrame | Non
         return [Card(title, (), colour, f"sample {id_}") for id_, title in zip(ids, titles, strict=False)]
     rows = scores.set_index("id")
     ranks = rows[["magnitude", "distribution"]].rank(ascending=False, method="first").astype(int)
-    own = [name for name in scores.columns if name not in COMMON_COLUMNS]
+    own = [name for name in scores.columns if name not in data.SCORED]
     found = []
     for id_, title in zip(ids, titles, strict=False):
         lines = [f"{words.SCORES.get(name, name)} {rows.at[id_, name]:.2g}" for name in own]

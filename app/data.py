@@ -14,8 +14,9 @@ import streamlit as st
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from acl.config import RunConfig, UserError, read_config
+from acl.config import RunConfig, UserError
 from acl.control import Control, Status, read_control, read_status
+from acl.damage import damage
 from acl.datasets.base import TaskStream
 from acl.events import Bought, Evaluated, History, Remembered, Scored, Started, Steered
 from acl.fork import settings_after
@@ -57,6 +58,18 @@ def silent_s(run: Run) -> float:
         return 0.0
 
 
+def damage_of(run: Run, config: RunConfig, history: History) -> list[str]:
+    """What of the run's files is gone or broken, in sentences."""
+    files = [path for folder in ("tasks", "queries") for path in sorted((run.path / folder).rglob("*.*"))]
+    marks = tuple((path.name, (s := path.stat()).st_size, s.st_mtime_ns) for path in files if path.exists())
+    return _damage(str(run.path), (len(history.rows), *marks), _config=config, _history=history)
+
+
+@st.cache_data(max_entries=200, show_spinner=False)
+def _damage(path: str, marks: tuple[Any, ...], _config: RunConfig, _history: History) -> list[str]:
+    return damage(Run(Path(path)), _config, _history)
+
+
 def control_of(run: Run) -> Control:
     return read_control(run.path) or Control()
 
@@ -64,10 +77,9 @@ def control_of(run: Run) -> Control:
 @st.cache_data(max_entries=1000, show_spinner=False)
 def _parent(path: str, changed_ns: int) -> dict[str, Any] | None:
     try:
-        parent = read_config(Path(path))[1].get("parent")
+        return Run(Path(path).parent).parent
     except UserError:
         return None
-    return parent if isinstance(parent, dict) else None
 
 
 def parent_of(run: Run) -> dict[str, Any] | None:
@@ -81,6 +93,9 @@ def ghosts_of(run: Run, runs: Path) -> list[Run]:
     return [other for other in list_runs(runs) if (p := parent_of(other)) and p.get("ghost") and p.get("run") == run.id]
 
 
+SCORED = {"id", "predicted", "rank", "picked", "label", "magnitude", "distribution"}
+
+
 @st.cache_data(max_entries=32)
 def score_table(path: str, changed_ns: int) -> pd.DataFrame:
     """The scores of one query; `changed_ns` is the file's time, so that new labels are seen."""
@@ -91,18 +106,30 @@ def scores_of(run: Run, query: Scored) -> pd.DataFrame | None:
     """One row for each pool sample of `query`; None where the run kept none, or the file is damaged."""
     path = run.scores(query.task, query.round)
     try:
-        return score_table(str(path), path.stat().st_mtime_ns)
+        table = score_table(str(path), path.stat().st_mtime_ns)
     except (OSError, ValueError):
         return None
+    return table if _is_of(table, query) else None
+
+
+def _is_of(table: pd.DataFrame, query: Scored) -> bool:
+    """A run from elsewhere may hold any table."""
+    named = SCORED <= set(table.columns) and table["id"].is_unique and set(query.ids) <= set(table["id"])
+    numbers = all(pd.api.types.is_numeric_dtype(table[name]) for name in table.columns if name not in {"rank", "label"})
+    return named and numbers and bool(np.isfinite(table[["magnitude", "distribution"]].astype(float)).all(axis=None))
 
 
 @st.cache_data(max_entries=32)
 def feature_map(path: str, changed_ns: int) -> pd.DataFrame | None:
     """The first two principal components of pool, labelled and memory: columns id, role, x, y."""
     try:
-        tensors = load_file(path)
-    except (OSError, SafetensorError):
+        return _plane(load_file(path))
+    except (OSError, SafetensorError, KeyError, ValueError):
+        # Damaged, or of a run from elsewhere, which may hold any tensors.
         return None
+
+
+def _plane(tensors: dict[str, np.ndarray]) -> pd.DataFrame:
     roles = [role for role in ("pool", "labelled", "memory") if len(tensors[f"{role}.ids"])]
     h = np.concatenate([tensors[f"{role}.h"] for role in roles]).astype(np.float64)
     _, _, axes = np.linalg.svd(h - h.mean(0), full_matrices=False)
@@ -134,7 +161,10 @@ def stream_of(config_json: str) -> TaskStream:
 @st.cache_resource(max_entries=8)
 def _thumbs(path: str) -> dict[str, Any]:
     tensors = load_file(path)
-    return {"row": {int(id_): i for i, id_ in enumerate(tensors["ids"])}, **tensors}
+    ids, images, labels = (tensors[name] for name in ("ids", "images", "labels"))
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in {1, 3} or not images.size:
+        raise UserError(f"{path} holds no pictures.")
+    return {"row": {int(id_): i for i, id_ in enumerate(ids)}, "images": images, "labels": labels.reshape(len(ids))}
 
 
 def pictures(run: Run, ids: list[int]) -> np.ndarray | None:
@@ -144,7 +174,7 @@ def pictures(run: Run, ids: list[int]) -> np.ndarray | None:
             thumbs = _thumbs(str(run.thumbs))
             return thumbs["images"][[thumbs["row"][id_] for id_ in ids]]
         return stream_of(run.config.to_json()).images[ids]
-    except (UserError, SafetensorError, KeyError, IndexError, OSError):
+    except (UserError, SafetensorError, KeyError, IndexError, ValueError, OSError):
         return None
 
 
@@ -155,7 +185,7 @@ def true_labels(run: Run, ids: list[int]) -> np.ndarray | None:
             thumbs = _thumbs(str(run.thumbs))
             return np.asarray(thumbs["labels"][[thumbs["row"][id_] for id_ in ids]])
         return np.asarray(stream_of(run.config.to_json()).labels[ids])
-    except (UserError, SafetensorError, KeyError, IndexError, OSError):
+    except (UserError, SafetensorError, KeyError, IndexError, ValueError, OSError):
         return None
 
 

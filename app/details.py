@@ -22,9 +22,12 @@ TABS = ("Matrix R", "Memory", "Loss", "What happened", "Settings")
 
 def tabs(run: Run, config: RunConfig, history: History, n_tasks: int) -> None:
     """Only the chosen one is worked out."""
+    # Kept apart from the widget, whose state goes when another page, or half a drawing of this one, comes between.
+    kept = st.session_state.get("details-tab", TABS[0])
     tab = st.segmented_control(
-        "Details", TABS, default=TABS[0], required=True, key="details", label_visibility="collapsed"
+        "Details", TABS, default=kept, required=True, key="details", label_visibility="collapsed"
     )
+    st.session_state["details-tab"] = tab
     if tab == "Matrix R":
         st.caption(words.HELP["R"])
         spec = charts.matrix_chart(data.matrix(history), n_tasks, st.context.theme.type == "dark")

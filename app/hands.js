@@ -28,6 +28,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
     const given = [...root.labels.keys()].filter((id) => root.chosen.has(id)).length;
     const gone = data.picks.filter((id) => !root.chosen.has(id)).length;
     said.textContent = `${root.chosen.size} of ${data.most} chosen · ${gone} of the strategy's picks replaced · ${given} labelled by hand`;
+    if (root.full) said.textContent += " · no room for more: take one away first";
+    root.full = false;
     buy.textContent = `Buy these ${root.chosen.size}`;
     buy.disabled = root.chosen.size < 1 || root.chosen.size > data.most;
     Object.assign(root.dataset, { chosen: root.chosen.size, given });
@@ -35,8 +37,16 @@ export default function ({ data, parentElement, setTriggerValue }) {
 
   function toggle(id, on = !root.chosen.has(id)) {
     if (!on) root.chosen.delete(id), root.labels.delete(id);
-    else if (root.chosen.size < data.most) root.chosen.add(id);
+    else choose(id);
     redraw();
+  }
+
+  // True if the sample is chosen now: there is room for as many as the query wants.
+  function choose(id) {
+    const room = root.chosen.has(id) || root.chosen.size < data.most;
+    if (room) root.chosen.add(id);
+    else root.full = true;
+    return room;
   }
 
   const keys = el("div", "keys");
@@ -76,7 +86,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     if (id === undefined || event.key === " " || Number.isNaN(key) || key > data.classes.length) return;
     event.preventDefault();
     if (key === 0) root.labels.delete(id);
-    else if (root.chosen.has(id) || root.chosen.size < data.most) root.chosen.add(id), root.labels.set(id, key - 1);
+    else if (choose(id)) root.labels.set(id, key - 1);
     redraw();
   };
   frame(grid, root, (id) => toggle(id, true), buttons);
@@ -96,6 +106,8 @@ function frame(grid, root, choose, buttons) {
   grid.onpointermove = (event) => {
     if (!start || Math.hypot(event.clientX - start[0], event.clientY - start[1]) < 6) return;
     root.dragged = true;
+    // Else the frame ends where the pointer leaves the cards for a moment.
+    grid.setPointerCapture(event.pointerId);
     box ??= root.appendChild(el("div", "frame"));
     const [x, y] = start, here = root.getBoundingClientRect();
     Object.assign(box.style, {
@@ -103,7 +115,7 @@ function frame(grid, root, choose, buttons) {
       width: `${Math.abs(event.clientX - x)}px`, height: `${Math.abs(event.clientY - y)}px`,
     });
   };
-  grid.onpointerup = grid.onpointerleave = () => {
+  grid.onpointerup = grid.onpointercancel = () => {
     if (box) {
       const a = box.getBoundingClientRect();
       for (const [id, button] of buttons) {

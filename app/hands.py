@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 
 from acl.config import UserError
-from acl.control import Status, request
+from acl.control import Control, Status, request
 from acl.events import Bought, History, Scored
 from acl.runs import Run
 from acl.steering import Choice
@@ -39,12 +39,23 @@ def waiting(history: History, status: Status | None) -> Scored | None:
     return None if done else last
 
 
-def offer(run: Run, query: Scored) -> None:
-    """A button that opens the dialog at the next drawing of the page."""
-    if st.button(
-        "Choose or label by hand", icon=":material/touch_app:", key=f"hands-{run.id}", type="primary",
-        help="The run waits: swap its picks for others, or give labels yourself, also wrong ones.",
-    ):  # fmt: skip
+def offer(run: Run, query: Scored, control: Control) -> None:
+    """A button that opens the dialog at the next drawing of the page, and what was chosen there by now."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        pressed = st.button(
+            "Choose or label by hand", icon=":material/touch_app:", key=f"hands-{run.id}", type="primary",
+            help="The run waits: swap its picks for others, or give labels yourself, also wrong ones.",
+        )  # fmt: skip
+        mine = control.choice
+        if mine and (mine.task, mine.round) == (query.task, query.round):
+            n_others = len(set(mine.ids) - set(query.ids))
+            n_labels = sum(label is not None for label in mine.labels)
+            st.caption(
+                f"Chosen by hand: {len(mine.ids)} samples, {n_others} not the strategy's, {n_labels} with a label."
+                " Bought at the next step: press Play or Step.",
+                width="content",
+            )
+    if pressed:
         st.session_state["hands"] = (run, query)
         st.rerun()
 
@@ -75,13 +86,12 @@ def _dialog(run: Run, query: Scored) -> None:
     except UserError as error:
         st.error(str(error), icon=":material/error:")
         return
-    st.toast("Your choice is taken at the next step: press Play or Step.", icon=":material/touch_app:")
     st.rerun()
 
 
 def cards(run: Run, query: Scored, history: History) -> dict[str, Any]:
     """What the browser gets: the picks, then the rest of the pool in the strategy's own order as far as it is known."""
-    ids = order(run, query)[:MOST_CARDS]
+    ids = order(run, query, history)[:MOST_CARDS]
     ranks = {i: f"pick {place}" for place, i in enumerate(query.ids, start=1)}
     names = words.class_names(history)
     seen = [c for task in (history.started.tasks[: query.task] if history.started else []) for c in task["classes"]]
@@ -102,14 +112,24 @@ def cards(run: Run, query: Scored, history: History) -> dict[str, Any]:
     }
 
 
-def order(run: Run, query: Scored) -> list[int]:
+def order(run: Run, query: Scored, history: History) -> list[int]:
     """Picks first, then the rest of the pool: by distribution score where it is known, so that near misses come
     early."""
     scores = data.scores_of(run, query)
     if scores is None:
-        return list(query.ids)
+        return [*query.ids, *_unlabelled(run, query, history)]
     rest = scores[~scores["picked"]].sort_values("distribution", ascending=False, kind="stable")
     return [*query.ids, *rest["id"].tolist()]
+
+
+def _unlabelled(run: Run, query: Scored, history: History) -> list[int]:
+    """What else is in the pool of a run that keeps no scores: the task's data say, if they are here."""
+    try:
+        task = data.stream_of(run.config.to_json()).tasks[query.task - 1]
+    except (UserError, IndexError):
+        return []
+    taken = {*query.ids, *(i for event in history.bought(query.task) for i in event.ids)}
+    return [i for i in task.train_ids.tolist() if i not in taken]
 
 
 def _nothing() -> None:

@@ -50,11 +50,11 @@ def _live(run: Run, config: RunConfig, rhythm: float | None) -> None:
             transport(run, config, history, control, status)
     shown = rewind.shown(run, history)
     with notes:
-        _notes(run, status, live.reader.damaged)
+        _notes(run, status, live.reader.damaged, data.damage_of(run, config, history))
         rewind.note(run, shown, history)
         query = hands.waiting(history, status)
         if query and shown is history:
-            hands.offer(run, query)
+            hands.offer(run, query, control)
     with body:
         if n_tasks:
             _curves(run, shown, config, n_tasks)
@@ -122,8 +122,8 @@ def _progress(run: Run, config: RunConfig, status: Status | None, n_tasks: int) 
     st.progress(min(max(status.progress, 0.0), 1.0))
 
 
-def _notes(run: Run, status: Status | None, damaged: int) -> None:
-    """Whatever needs to be said: a silent worker, an error, damaged events."""
+def _notes(run: Run, status: Status | None, damaged: int, damage: list[str]) -> None:
+    """Whatever needs to be said: a silent worker, an error, damaged events and files."""
     silent = data.silent_s(run)
     if not run.recorded and status and status.state in {"starting", "playing", "queued"} and silent > SILENCE_S:
         ensure_backend()
@@ -134,6 +134,8 @@ def _notes(run: Run, status: Status | None, damaged: int) -> None:
             f"{damaged} damaged places in the events of this run: what is drawn here may be wrong.",
             icon=":material/warning:",
         )
+    for sentence in damage:
+        st.warning(sentence, icon=":material/warning:")
 
 
 def _trouble(status: Status | None) -> None:

@@ -12,6 +12,7 @@ import streamlit as st
 from acl.archive import as_bytes, import_run
 from acl.config import RunConfig, UserError
 from acl.control import ACTIVE, request
+from acl.fork import led_by_hand
 from acl.registry import Kind, choices
 from acl.runs import Run, delete, list_runs
 from app import data, forking, words
@@ -103,7 +104,9 @@ def as_tree(runs: list[Run]) -> list[Run]:
     def below(id_: str) -> list[Run]:
         return [found for run in children.get(id_, []) for found in (run, *below(run.id))]
 
-    return below("")
+    tree = below("")
+    # Runs that name each other as parents, as only a forged archive can, hang from nowhere.
+    return tree + [run for run in runs if run not in tree]
 
 
 def _fork(run: Run) -> str:
@@ -163,13 +166,17 @@ def _lambda(config: RunConfig) -> str:
 def _actions(run: Run, row: dict[str, Any]) -> None:
     if row["trouble"]:
         st.error(row["trouble"], icon=":material/error:")
-    live = data.live_run(run.path)
-    live.history()
-    if live.reader.damaged:
-        st.warning(f"Its events are damaged in {live.reader.damaged} places.", icon=":material/warning:")
     status = data.status_of(run)
     active = status is not None and status.state in ACTIVE
     damaged = row["state"] == "damaged"
+    live = data.live_run(run.path)
+    history = live.history()
+    if live.reader.damaged:
+        st.warning(f"Its events are damaged in {live.reader.damaged} places.", icon=":material/warning:")
+    for sentence in [] if damaged else data.damage_of(run, run.config, history):
+        st.warning(sentence, icon=":material/warning:")
+    if hand := led_by_hand(history):
+        st.caption(f":material/tune: This run was {hand}: its row shows the settings it began with.")
     over = run.recorded or damaged or (status is not None and status.state == "finished")
     with st.container(horizontal=True, key="actions"):
         if st.button("Open", icon=":material/open_in_new:", type="primary", disabled=damaged):

@@ -64,8 +64,8 @@ def _card(run: Run) -> None:
         title = words.run_title(run.config)
     except UserError:
         return
-    summary = run.summary
-    result = f"learned {100 * summary['LA']:.0f} %, kept {100 * summary['A']:.0f} %" if summary else _state(run)
+    found = run.summary or {}
+    result = f"learned {100 * found['LA']:.0f} %, kept {100 * found['A']:.0f} %" if "LA" in found else _state(run)
     if st.button(
         f"**{title}**  \n{result}",
         key=f"open-{run.id}",

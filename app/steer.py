@@ -67,8 +67,8 @@ def popover(run: Run, config: RunConfig, history: History, control: Control) -> 
         return
     with st.popover("Change", icon=":material/tune:", help="λ, strategy and budgets, from the next query on."):
         st.markdown("**From the next query on**")
-        # Fresh widgets once a change was asked for: they begin at what holds then.
-        chosen = settings(f"steer-{run.id}-{control.seq}", now)
+        # Fresh widgets once a change was asked for, here or in another tab: they begin at what holds then.
+        chosen = settings(f"steer-{run.id}-{sorted(control.changes.items())}", now)
         changes = differences(now, chosen)
         said = f"Change: {words.changes(changes)}" if changes else "Nothing is changed yet"
         st.button(said, key=f"steer-{run.id}", type="primary", disabled=not changes, on_click=_ask, args=(run, changes))
@@ -91,7 +91,8 @@ def notes(run: Run, history: History, ghosts: list[Run]) -> None:
     haunted = {(p["task"], p["round"]) for ghost in ghosts if (p := data.parent_of(ghost))}
     with st.container(horizontal=True, vertical_alignment="center", key="steered"):
         st.caption(
-            f":material/tune: From task {last.task}, round {last.round} on: {words.changes(last.changes)}.",
+            f":material/tune: From task {last.task}{f', round {last.round}' if last.round else ''} on: "
+            f"{words.changes(last.changes)}.",
             width="content",
         )
         if (last.task, last.round) in haunted:

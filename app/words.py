@@ -140,7 +140,7 @@ SHORT = {
 
 def _value(name: str, value: Any) -> str:
     if name == "strategy":
-        return strategy(value)
+        return strategy(str(value))
     if value is None:
         return "auto"
     return f"{value:g}" if isinstance(value, float) else option(str(value))

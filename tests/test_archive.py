@@ -56,9 +56,10 @@ def test_a_run_comes_back_as_it_was(run, packed, runs):
     assert history_facts(came) == history_facts(run)
     mine, theirs = files(came), files(run)
     assert {n for n in theirs if n.endswith(("safetensors", "parquet", "jsonl"))} == mine.keys() - {
-        "thumbs.safetensors", "config.json", "summary.json",
+        "thumbs.safetensors", "config.json", "summary.json", "status.json",
     }  # fmt: skip
-    assert all(mine[name] == theirs[name] for name in mine if name in theirs)
+    assert all(mine[name] == theirs[name] for name in mine.keys() & theirs.keys() - {"status.json"})
+    assert (read_status(came.path).state, read_status(came.path).progress) == ("finished", 1.0)
     assert not verify(came).difference
 
 
@@ -107,7 +108,7 @@ def test_an_unfinished_run_goes_on_elsewhere_to_the_same_end(runs, tmp_path):
     with run.events.open("a") as file:
         file.write('{"half a li')
     came = import_run(io.BytesIO(as_bytes(run)), runs)
-    assert not (came.path / "control.json").exists() and read_status(came.path) is None
+    assert not (came.path / "control.json").exists() and read_status(came.path).state == "stopped"
     execute(came)
     assert history_facts(came) == facts(run_config(small_config()))
 
@@ -221,6 +222,8 @@ HOSTILE: dict[str, tuple[Callable[[bytes, str], bytes], str]] = {
     "bomb": (lambda p, i: bomb(p, i), "from almost nothing"),
     "lying bomb": (lying_bomb, "larger than the archive says|not a zip"),
     "pickle by name": (lambda p, i: changed(p, {f"{i}/model.pt": b"x"}), "may be a pickle"),
+    "packed pickle by name": (lambda p, i: changed(p, {f"{i}/model.pth.tar": b"x"}), "may be a pickle"),
+    "folder of a pickle": (lambda p, i: changed(p, {f"{i}/model.PKL/data.json": b"x"}), "may be a pickle"),
     "numpy by name": (lambda p, i: changed(p, {f"{i}/x/y.NPY": b"x"}), "may be a pickle"),
     "pickle as tensors": (
         lambda p, i: changed(p, edit={"01/base.safetensors": PICKLE}), "holds a pickle",

@@ -11,6 +11,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 from safetensors.torch import save_file
 
@@ -125,6 +126,33 @@ def test_a_worker_that_hangs_is_replaced(served, runs, reference, monkeypatch):
     wait_for(lambda: (s := read_status(run.path)) and s.pid not in {0, pid})
     wait_for(lambda: state_of(run.path) == "finished")
     assert history_facts(run) == reference
+
+
+def test_a_worker_that_hangs_before_its_first_word_is_replaced(served, runs, monkeypatch):
+    monkeypatch.setattr(backend, "PATIENCE_S", {"starting": 2.0})
+    spare = wait_for(lambda: served.engine.spare).popen.pid
+    os.kill(spare, signal.SIGSTOP)
+    run = create(demo_config(), runs)
+    request(run.path, mode="play")
+    wait_for(lambda: gone(spare))
+    monkeypatch.setattr(backend, "PATIENCE_S", {"starting": 300.0})
+    wait_for(lambda: state_of(run.path) == "finished")
+
+
+def gone(pid: int) -> bool:
+    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+
+def test_a_paused_worker_that_no_longer_listens_is_replaced(served, runs, monkeypatch):
+    monkeypatch.setattr(backend, "DEFAULT_PATIENCE_S", 1.5)
+    run = create(demo_config(), runs)
+    request(run.path, mode="play", until=(1, 1, "evaluate"))
+    wait_for(lambda: state_of(run.path) == "paused")
+    pid = read_status(run.path).pid
+    os.kill(pid, signal.SIGSTOP)
+    request(run.path, mode="play", until=None)
+    wait_for(lambda: state_of(run.path) == "finished")
+    assert read_status(run.path).pid != pid
 
 
 def test_a_run_that_cannot_work_fails_with_the_reason_and_can_be_tried_again(served, runs):

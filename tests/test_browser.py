@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from acl.control import read_status, request
+from acl.control import read_control, read_status, request
 from acl.events import Bought, Scored, Steered
 from acl.presets import preset_config
 from acl.registry import prepare
@@ -264,18 +264,20 @@ def test_a_human_swaps_and_labels_then_rewinds_and_plays_on_from_there(app, widt
         page.get_by_role("button", name="Choose or label by hand").click()
         cards = page.locator(".hands .card")
         expect(cards).to_have_count(run_pool(run))
-        picks = [cards.nth(i).get_attribute("data-id") for i in range(12)]
+        picks = [cards.nth(i).get_attribute("data-id") for i in range(22)]
         cards.nth(0).click()
-        # A frame over two of the strangers; one of them finds room.
-        first, last = cards.nth(10).bounding_box(), cards.nth(11).bounding_box()
+        cards.nth(1).click()
+        # A frame over three of the strangers; two of them find room.
+        first, last = cards.nth(20).bounding_box(), cards.nth(22).bounding_box()
         page.mouse.move(first["x"] + 8, first["y"] + 4)
         page.mouse.down()
         page.mouse.move(last["x"] + 20, last["y"] + 30, steps=6)
         page.mouse.up()
+        expect(page.locator(".hands .said")).to_contain_text("no room for more")
         cards.nth(3).hover()
         page.keyboard.press("2")
         expect(page.locator(".hands .said")).to_have_text(
-            "10 of 10 chosen · 1 of the strategy's picks replaced · 1 labelled by hand"
+            "10 of 10 chosen · 2 of the strategy's picks replaced · 1 labelled by hand"
         )
         page.get_by_role("button", name="Buy these 10").click()
         expect(page.get_by_role("dialog")).to_have_count(0)
@@ -293,8 +295,31 @@ def test_a_human_swaps_and_labels_then_rewinds_and_plays_on_from_there(app, widt
         expect(header(page)).to_contain_text("fork from")
         no_trouble(page)
     bought = next(e for e in run.history().of(Bought) if e.by == "human")
-    assert [str(i) for i in bought.ids] == [*picks[1:11]] and [str(i) for i in bought.by_hand] == [picks[3]]
-    assert [str(i) for i in bought.replaced] == [picks[0]]
+    assert [str(i) for i in bought.ids] == [*picks[2:10], *picks[20:22]] and [str(i) for i in bought.by_hand] == [
+        picks[3]
+    ]
+    assert [str(i) for i in bought.replaced] == picks[:2]
+
+
+def test_of_two_tabs_with_opposite_commands_the_last_wins_and_both_show_it(app):
+    run = held_run(app, (1, 1, "evaluate"))
+    with browser_page() as page:
+        tabs = page, page.context.new_page()
+        for tab in tabs:
+            tab.goto(f"{app.url}/run?run={run.id}")
+            wait_for(lambda: state_of(run.path) == "paused", 120)
+            expect(header(tab)).to_contain_text("paused")
+        request(run.path, pace=2.0)
+        for wishes, said in ((("Play", "Pause"), "paused"), (("Step task", "Play"), "playing")):
+            for tab, wish in zip(tabs, wishes, strict=True):
+                seq = read_control(run.path).seq
+                tab.get_by_role("button", name=wish, exact=True).click()
+                wait_for(lambda seq=seq: read_control(run.path).seq > seq)
+            assert read_control(run.path).until is None
+            for tab in tabs:
+                expect(header(tab)).to_contain_text(said)
+        request(run.path, mode="stop")
+        no_trouble(page)
 
 
 def run_pool(run: Run) -> int:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
+from safetensors.numpy import save_file
 from streamlit.testing.v1 import AppTest
 
 from acl import backend, cli, worker
@@ -23,11 +27,13 @@ from acl.backend import Backend
 from acl.blame import is_out_of_memory
 from acl.config import UserError
 from acl.control import read_control, read_status, request, write_status
+from acl.damage import damage
 from acl.engines.local import LocalEngine, LocalJob, Process
 from acl.events import Resumed
 from acl.files import is_full
 from acl.loop import Loop
 from acl.presets import preset_config
+from acl.processes import born, lives
 from acl.registry import prepare
 from acl.runs import EventWriter, Run, create, resolved
 from acl.worker import execute
@@ -263,6 +269,20 @@ def test_a_worker_out_of_memory_says_the_numbers_and_ends_with_its_own_code(runs
     assert last.startswith("Out of memory (DefaultCPUAllocator") and "99 bytes" in last and "GiB of host memory" in last
 
 
+def test_a_worker_that_the_system_ended_for_want_of_memory_is_one_out_of_memory(tmp_path, monkeypatch):
+    kills = 4
+    monkeypatch.setattr("acl.engines.local.killed_for_memory", lambda: kills)
+    for rises, code in ((False, -signal.SIGKILL), (True, backend.OUT_OF_MEMORY)):
+        process = subprocess.Popen(["sleep", "600"], stdout=subprocess.PIPE, start_new_session=True)
+        job = LocalJob(Process(process), [], tmp_path / "worker.log", kills)
+        process.kill()
+        process.wait()
+        kills += rises
+        assert job.poll() == code
+    said = (tmp_path / "worker.log").read_text()
+    assert said.startswith("Out of memory (the system ended the worker)") and "GiB of host memory" in said
+
+
 def test_a_run_out_of_memory_is_tried_once_more_alone_and_then_failed_with_the_numbers(runs, monkeypatch):
     """The backend's own decisions, with processes that only end."""
     runs.mkdir()
@@ -275,7 +295,7 @@ def test_a_run_out_of_memory_is_tried_once_more_alone_and_then_failed_with_the_n
         code = "import sys; sys.exit(3)" if run.id == greedy.id else "import time; time.sleep(600)"
         process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, start_new_session=True)
         os.set_blocking(process.stdout.fileno(), False)
-        return LocalJob(Process(process), self.done)
+        return LocalJob(Process(process), self.done, run.path / "worker.log")
 
     monkeypatch.setattr(LocalEngine, "start", start)
     monkeypatch.setattr(LocalEngine, "tick", lambda self, waiting: None)
@@ -330,6 +350,32 @@ def middle_garbage(run: Run) -> None:
     run.events.write_bytes(b"".join([*lines[:20], b"\xff\xfe garbage\n", *lines[20:]]))
 
 
+def forged(first: str, **values: object) -> Callable[[Run], None]:
+    """The first event of that kind says something else."""
+
+    def change(run: Run) -> None:
+        lines = run.events.read_text().splitlines()
+        place = next(i for i, line in enumerate(lines) if json.loads(line)["kind"] == first)
+        lines[place] = json.dumps({**json.loads(lines[place]), **values})
+        run.events.write_text("\n".join(lines) + "\n")
+
+    return change
+
+
+def of_parent(**values: object) -> Callable[[Run], None]:
+    """As an archive may say: the parent of a run, which is no run or itself."""
+
+    def change(run: Run) -> None:
+        raw = json.loads((run.path / "config.json").read_text())
+        parent = {"run": run.id, "task": 1, "round": 1, "changes": {}, "ghost": True, **values}
+        (run.path / "config.json").write_text(json.dumps({**raw, "parent": parent}))
+
+    return change
+
+
+ZEROS = np.zeros(3, dtype=np.int64)
+
+
 def truncated(path: Path) -> None:
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
@@ -351,6 +397,37 @@ DAMAGE = {
     "verdict garbage": lambda run: (run.path / "verified.json").write_text('{"compared": "x"}'),
     "empty folder": lambda run: [shutil.rmtree(run.path), run.path.mkdir()],
     "events is a folder": lambda run: [run.events.unlink(), run.events.mkdir()],
+    "a task that is none": forged("scored", task=99),
+    "a sequence that is infinite": forged("scored", seq=float("inf")),
+    "fewer labels than samples": forged("bought", labels=[]),
+    "accuracies of tasks to come": forged("evaluated", accuracy=[0.5] * 9),
+    "classes without a name": forged("started", class_names=[]),
+    "an end without figures": forged("finished", summary={"A": "x"}),
+    "steered to what is none": forged("trained", kind="steered", changes={"strategy": ["x"], "n_end": -1}),
+    "control of no kind": lambda run: (run.path / "control.json").write_text('{"mode": {}}'),
+    "nested without end": lambda run: (run.path / "status.json").write_text("[" * 100_000),
+    "summary of words": lambda run: (run.path / "summary.json").write_text('{"A": "x", "F": []}'),
+    "scores of another query": lambda run: shutil.copy(run.scores(1, 1), run.scores(2, 3)),
+    "no features in a snapshot": lambda run: save_file({"pool.ids": ZEROS}, run.snapshot(2, 3)),
+    "no pictures in the thumbs": lambda run: save_file(dict.fromkeys(("ids", "images", "labels"), ZEROS), run.thumbs),
+    "parent is itself": of_parent(),
+    "parent is elsewhere": of_parent(run="../../etc"),
+    "parent is no record": of_parent(task=[1], changes=7),
+}
+
+
+# What the Run page says of it.
+SAID = {
+    "garbage in the events": "damaged places",
+    "events gone": "events.jsonl is gone or holds nothing",
+    "snapshots gone": r"queries/01-01.safetensors, .* more are gone",
+    "one snapshot gone": r"queries/02-03.safetensors is gone",
+    "snapshot cut": r"queries/02-03.safetensors is damaged",
+    "table cut": r"queries/02-03.parquet is damaged",
+    "base cut": r"tasks/02/base.safetensors is damaged",
+    "base gone": r"tasks/02/base.safetensors is gone",
+    "a task that is none": "1 damaged places",
+    "steered to what is none": "steered at 1.0, which cannot be",
 }
 
 
@@ -367,6 +444,8 @@ def test_a_damaged_run_is_listed_and_nothing_raises(name, runs, pages, capsys):
         assert not test.exception, page
         if page == "library":
             assert {run.id, healthy.id} <= set(test.dataframe[0].value["id"])
+        if page == "run" and name in SAID:
+            assert re.search(SAID[name], " ".join(w.value for w in test.warning)), [w.value for w in test.warning]
     for command in (["table"], ["resume", run.id, "--quiet"], ["fork", run.id, "--at", "2.1", "--quiet"],
                     ["verify", run.id, "--quiet"], ["export", run.id, "-o", str(runs / f"{name}.zip")]):  # fmt: skip
         capsys.readouterr()
@@ -407,6 +486,12 @@ def test_a_run_in_a_read_only_folder_can_be_looked_at_and_says_why_it_cannot_go_
             request(half.path, mode="play")
 
 
+@pytest.mark.parametrize("recording", sorted(p.name for p in state.RECORDED.iterdir()))
+def test_a_recording_lacks_nothing(recording):
+    run = Run(state.RECORDED / recording)
+    assert not damage(run, run.config, run.history())
+
+
 # -- clocks and tabs ---------------------------------------------------------------------------------
 
 
@@ -422,6 +507,15 @@ def test_a_clock_that_jumps_back_changes_nothing(runs, small_reference, monkeypa
     execute(run)
     assert len(calls) > 40 and history_facts(run) == small_reference
     assert data.silent_s(run) == 0.0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="psutil asks the wall clock on Linux only")
+def test_after_the_clock_was_set_a_process_is_still_the_one_it_was(monkeypatch):
+    birth, told = born(os.getpid()), psutil.Process().create_time()
+    earlier = psutil.boot_time() - 3600
+    monkeypatch.setattr("psutil._pslinux.boot_time", lambda: earlier)
+    assert abs(psutil.Process().create_time() - told) > 3000
+    assert lives(os.getpid(), birth) and not lives(os.getpid(), birth + 1)
 
 
 def test_of_two_tabs_the_last_wish_wins_and_no_number_is_given_twice(runs):

@@ -438,6 +438,16 @@ def test_verify_looks_into_the_files(runs, name):
         assert "Task 1, round 2 (scored): pool.h differs" in verify(run).difference
 
 
+@pytest.mark.parametrize("name", ["tasks/02/base.safetensors", "queries/01-02.safetensors"])
+def test_verify_misses_what_is_gone(runs, name):
+    run = finished_run(runs)
+    (run.path / name).unlink()
+    assert f"{name.partition('/')[2]} is gone" in verify(run).difference
+    # What the settings never kept is no difference.
+    for snapshots in ("off", "last_round"):
+        assert not verify(finished_run(runs, snapshots=snapshots)).difference
+
+
 def test_verify_of_garbage_in_the_middle_says_so(runs):
     run = finished_run(runs)
     lines = run.events.read_text().splitlines(keepends=True)

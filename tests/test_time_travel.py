@@ -271,6 +271,15 @@ def test_a_query_that_waits_can_be_decided_by_hand(runs):
     assert cards["numbers"] == [0, 1, 2, 3, 4] and cards["url"].startswith("data:image/webp")
 
 
+def test_without_scores_the_rest_of_the_pool_can_still_be_chosen(runs):
+    run = paused_at(runs, (1, 2, "score"))
+    query = run.history().of(Scored)[-1]
+    with_scores = hands.order(run, query, run.history())
+    run.scores(1, 2).unlink()
+    without = hands.order(run, query, run.history())
+    assert without[:4] == query.ids and sorted(without) == sorted(with_scores) and len(without) == query.pool
+
+
 def test_between_other_phases_nothing_waits_for_a_hand(runs):
     run = paused_at(runs, (1, 2, "buy"))
     assert hands.waiting(run.history(), read_status(run.path)) is None
@@ -353,7 +362,6 @@ def test_verify_on_the_page_works_the_run_out_again_and_says_so(runs):
     wait_for(lambda: not checking.busy(run))
     test.run()
     assert "Bit for bit the same" in text(test)
-    run.base(2).unlink()
     run.snapshot(2, 2).write_bytes(b"x")
     button(test, "Verify").click().run()
     wait_for(lambda: not checking.busy(run))

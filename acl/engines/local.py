@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-import psutil
-
 from acl.control import Status
+from acl.engines import Job
 from acl.files import try_lock
+from acl.processes import OUT_OF_MEMORY, kill_group, killed_for_memory, memory_sentence
 from acl.runs import Run
 
 HERE = Path(__file__).resolve().parent
@@ -39,7 +39,7 @@ class Process:
 
     def give(self, run: Run, code: int) -> None:
         assert self.popen.stdin
-        line = json.dumps({"run": str(run.path), "log": str(run.path / "worker.log")})
+        line = json.dumps({"run": str(run.path), "log": str(_log(run))})
         self.popen.stdin.write(line.encode() + b"\n")
         self.popen.stdin.flush()
         self.code = code
@@ -56,20 +56,33 @@ class Process:
 
 @dataclass
 class LocalJob:
+    """kills: what the kernel had ended for want of memory when the job began."""
+
     process: Process
     done: list[Process]
+    log: Path
+    kills: int = field(default_factory=killed_for_memory)
 
     def poll(self) -> int | None:
         code = self.process.popen.poll()
         if code is not None:
             end(self.process.popen)
+            if code == -signal.SIGKILL and killed_for_memory() > self.kills:
+                return self._out_of_memory()
         elif self.process.waits:
             self.done.append(self.process)
             return 0
         return code
 
+    def _out_of_memory(self) -> int:
+        """The kernel lets a worker say no last word: it is said here."""
+        with self.log.open("a", encoding="utf-8") as log:
+            log.write(f"{memory_sentence('the system ended the worker')}\n")
+        return OUT_OF_MEMORY
+
     def kill(self) -> None:
-        self.process.popen.kill()
+        if self.process.popen.poll() is None:
+            os.killpg(self.process.popen.pid, signal.SIGKILL)
         end(self.process.popen)
 
 
@@ -84,7 +97,7 @@ class LocalEngine:
         code = _state_of_code()
         process = self._used(code) or self._warm() or _new()
         process.give(run, code)
-        return LocalJob(process, self.done)
+        return LocalJob(process, self.done, _log(run))
 
     def _used(self, code: int) -> Process | None:
         """One that has worked before, on this code."""
@@ -112,8 +125,12 @@ class LocalEngine:
         lock.close()
         return False
 
-    def kill(self, job: object, status: Status) -> None:
-        kill_group(status.pid, status.create_time)
+    def kill(self, job: Job | None, status: Status) -> None:
+        # One that hangs before its first word has said no pid.
+        if job:
+            job.kill()
+        else:
+            kill_group(status.pid, status.born)
 
     def tick(self, waiting: bool) -> None:
         if not waiting:
@@ -128,6 +145,10 @@ class LocalEngine:
         self._dismiss()
         if self.spare:
             end(self.spare.popen)
+
+
+def _log(run: Run) -> Path:
+    return run.path / "worker.log"
 
 
 def _new() -> Process:
@@ -170,12 +191,3 @@ def end(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-
-
-def kill_group(pid: int, create_time: float, how: int = signal.SIGKILL) -> None:
-    """Signal the worker's process group, if that pid is still the process we mean."""
-    try:
-        if pid and abs(psutil.Process(pid).create_time() - create_time) < 0.01:
-            os.killpg(pid, how)
-    except (psutil.NoSuchProcess, ProcessLookupError):
-        return

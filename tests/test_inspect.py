@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -127,6 +128,14 @@ def test_a_damaged_snapshot_is_a_sentence(runs):
     execute(run)
     run.snapshot(2, 3).write_bytes(b"not a snapshot")
     assert "cannot be shown" in text(page(run=run.id))
+
+
+def test_no_two_runs_are_called_alike(runs):
+    made = {run.id: run for run in (create(small_config(), runs) for _ in range(3))}
+    for id_ in ("copy-of-a-run-7912", "copy-of-b-run-7912"):
+        shutil.copytree(next(iter(made.values())).path, runs / id_)
+        made[id_] = Run(runs / id_)
+    assert len(set(choose_query.run_names(made).values())) == len(made)
 
 
 @pytest.mark.parametrize("panel", panels.TABS)

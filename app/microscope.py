@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,8 @@ def page() -> None:
             _page(sight, history)
     except UserError as error:
         st.error(str(error), icon=":material/error:")
+    except OSError as error:
+        st.error(f"The files of this query went away meanwhile ({error.strerror}).", icon=":material/error:")
 
 
 # -- the page of one query -----------------------------------------------------------------------------
@@ -73,11 +76,12 @@ def _page(sight: Sight, history: History | None) -> None:
 def _what_if(sight: Sight) -> tuple[Settings, str]:
     """One row of controls: the settings the strategy is asked again with, at first the recorded ones."""
     recorded, context = sight.recorded, sight.context
-    names = [name for name in choices("strategies") if name != FULL]
+    own = sight.strategy or HERO
+    # The run's own may be a plug-in that is not installed here: its recorded picks can be shown all the same.
+    names = list(dict.fromkeys([*(name for name in choices("strategies") if name != FULL), own]))
     key = f"{sight.name}-{st.session_state.get('what-if-again', 0)}"
     url = st.query_params if _url_is_here(sight) and not st.session_state.get("what-if-again") else {}
     with st.container(horizontal=True, vertical_alignment="bottom", key="what-if"):
-        own = sight.strategy or HERO
         first = url.get("strategy", own)
         strategy = st.selectbox(
             "Strategy shown", names, names.index(first) if first in names else names.index(own), width=150,
@@ -143,8 +147,8 @@ def _row_of_changes(sight: Sight, frame: pd.DataFrame, settings: Settings, strat
     changed = settings != sight.recorded or strategy != (sight.strategy or HERO)
     with st.container(horizontal=True, vertical_alignment="center", key="changes"):
         if not changed:
-            what = "The recorded settings" if sight.picks else "The settings of the file"
-            note = ": the recorded picks." if sight.picks and not enters and not leaves else "."
+            what = "The recorded settings" if sight.run else "The settings of the file"
+            note = ": the recorded picks." if sight.run and not enters and not leaves else "."
             st.caption(what + note, width="content")
         else:
             name = words.strategy(strategy)
@@ -236,6 +240,7 @@ def _linked(
     meanings: list[tuple[str, str]], lasso: list[int], opened: int | None,
 ) -> tuple[pd.DataFrame, tuple[View, View]]:  # fmt: skip
     """The two pictures; the samples they show, and where."""
+    whole = frame
     frame, left_out = maps.thinned(frame, sight)
     sheet = _sheet(sight, frame)
     if sheet:
@@ -251,13 +256,14 @@ def _linked(
         (left, right.view),
         frame,
         scores,
+        pool.ranks(whole, list(scores)),
         Look(frame["colour"].tolist(), shades, meanings),
         sight.class_name,
         lasso,
         opened,
         _sheet_name(sight, frame),
     )
-    event = lens(data_, key="lens")
+    lens(data_, "lens", partial(_keep, f"lasso-{sight.name}"), partial(_keep, f"opened-{sight.name}"))
     if right.waits_for:
         st.caption(
             ":material/hourglass_top: The right picture is PCA until UMAP is ready: the first takes about half a "
@@ -271,12 +277,6 @@ def _linked(
             f"{left_out:,} pool samples are not drawn: {MOST_POINTS:,} points are, with every pick, label and "
             "memory sample, the others a random subset, the same in every round."
         )
-    if event.lasso is not None:
-        st.session_state[f"lasso-{sight.name}"] = event.lasso
-        st.rerun()
-    if event.opened is not None:
-        st.session_state[f"opened-{sight.name}"] = event.opened
-        st.rerun()
     return frame, (left, right.view)
 
 
@@ -320,22 +320,19 @@ def _below(
     opened: int | None,
 ) -> None:  # fmt: skip
     """The gallery, and beside it the card of the sample that was opened."""
-    if opened is None:
-        clicked = sample_card.gallery(sight, frame, choice, lasso, opened)
-    else:
-        left, right = st.columns([3, 2], gap="large")
-        with left:
-            clicked = sample_card.gallery(sight, frame, choice, lasso, opened)
+    key = f"opened-{sight.name}"
+    left, right = (st.container(), None) if opened is None else st.columns([3, 2], gap="large")
+    with left:
+        sample_card.gallery(sight, frame, choice, lasso, opened, partial(_keep, key))
+    if opened is not None and right:
         with right, st.container(key="sample-card"):
-            st.button("Close", icon=":material/close:", key="close-card", on_click=_close, args=(sight.name,))
+            st.button("Close", icon=":material/close:", key="close-card", on_click=_keep, args=(key, None))
             sample_card.sample_card(sight, frame, choice, _why(sight, choice, settings, opened), opened)
-    if clicked is not None:
-        st.session_state[f"opened-{sight.name}"] = clicked
-        st.rerun()
 
 
-def _close(name: str) -> None:
-    st.session_state[f"opened-{name}"] = None
+def _keep(key: str, value: object) -> None:
+    """What the user did in a picture or the gallery, for the redraw that follows."""
+    st.session_state[key] = value
 
 
 def _why(sight: Sight, choice: Choice, settings: Settings, opened: int) -> str:

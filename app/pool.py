@@ -126,10 +126,16 @@ def table(sight: Sight, choice: Choice) -> pd.DataFrame:
     known = common_scores(*sight.mark) | choice.scores
     for name, values in known.items():
         frame[name] = np.concatenate([values, np.full(len(ids) - len(values), np.nan)])
-    was = in_pool & np.isin(ids, sight.picks) if sight.picks else now
+    was = in_pool & np.isin(ids, sight.picks)
     change = np.where(now & ~was, "enters", np.where(was & ~now, "leaves", ""))
     frame["change"] = pd.Categorical(change, categories=CHANGES)
     return frame
+
+
+def ranks(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """The rank of each pool sample by each of these scores, 1 = largest; by id. Ties go to the lower id."""
+    pool = frame[frame["role"].isin(["pool", "picks"])]
+    return pool.set_index("id")[list(names)].rank(ascending=False, method="first")
 
 
 def score_names(frame: pd.DataFrame) -> list[str]:

@@ -29,7 +29,7 @@ DEFAULTS = RunConfig()
 
 @dataclass(frozen=True)
 class Sight:
-    """One query. `picks` are the recorded ones, best first; none in a file that was dropped in.
+    """One query. `picks` are the recorded ones, best first; of a file that was dropped in AccuACL's at its settings.
 
     series: task and snapshot of every query of the run that has one, in order.
     """
@@ -145,7 +145,23 @@ def sight_of_file(name: str) -> Sight:
     labels = dict(zip(tables["ids"].tolist(), tables["labels"].tolist(), strict=True)) if "labels" in tables else {}
     names = {c: f"class {c}" for c in context.classes}
     config = DEFAULTS.changed(**{"lambda": context.lambda_})
-    return Sight(path, "", (), names, tuple((c,) for c in context.classes), labels, config)
+    return Sight(
+        path,
+        "",
+        _usual_picks(str(path), path.stat().st_mtime_ns),
+        names,
+        tuple((c,) for c in context.classes),
+        labels,
+        config,
+    )
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def _usual_picks(path: str, changed_ns: int) -> tuple[int, ...]:
+    scope = microscope(path, changed_ns)
+    context = scope.context
+    usual = Settings(context.lambda_, context.n, DEFAULTS.dims_per_class, DEFAULTS.oversample)
+    return tuple(context.pool.ids[scope.rank(usual).picked].tolist())
 
 
 def _pictures_path(snapshot: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 from dataclasses import replace
@@ -16,6 +17,7 @@ from streamlit.testing.v1 import AppTest
 from acl import layout
 from acl.config import UserError
 from acl.runs import Run, create
+from acl.strategies.accuacl import AccuACL
 from acl.whatif import Settings
 from acl.worker import execute
 from app import choose_query, export, figures, gallery, lens, maps, microscope, panels, pool, sample_card, sight, state
@@ -121,6 +123,17 @@ def test_a_run_without_queries_says_why(runs, values, said):
 
 def test_a_run_that_has_not_begun_says_so(runs):
     assert "No query yet" in text(page(run=create(small_config(), runs).id))
+
+
+def test_a_strategy_that_is_not_installed_here_shows_what_it_picked(runs):
+    run = create(small_config(strategy="entropy"), runs)
+    execute(run)
+    for path in (run.path / "config.json", run.events):
+        path.write_text(path.read_text("utf-8").replace('"entropy"', '"gone"'), "utf-8")
+    test = page(run=run.id)
+    assert keyed(test, "strategy-").value == "gone" and "the recorded picks" in text(test)
+    keyed(test, "n-").set_value(keyed(test, "n-").value + 1).run()
+    assert not test.exception and "gone" in " ".join(error.value for error in test.error)
 
 
 def test_a_damaged_snapshot_is_a_sentence(runs):
@@ -229,8 +242,30 @@ def test_ids_travel_to_the_browser_whole():
     frame.loc[0, "id"] = 2**62 + 1
     view = lens.View("v", np.zeros(len(frame)), np.zeros(len(frame)), "x", "y")
     blank = [""] * len(frame)
-    data = lens.payload((view, view), frame, {"magnitude": "M"}, lens.Look(blank), str, [], None, "s")
+    ranks = pool.ranks(frame, ["magnitude"])
+    data = lens.payload((view, view), frame, {"magnitude": "M"}, ranks, lens.Look(blank), str, [], None, "s")
     assert data["ids"][0] == str(2**62 + 1) and json.dumps(data)
+
+
+def test_ranks_are_those_in_the_whole_pool_and_ties_go_to_the_lower_id(monkeypatch):
+    here = recorded_sight()
+    frame = pool.table(here, pool.choose(here, "accuacl", here.recorded))
+    inside = frame["role"].isin(["pool", "picks"])
+    # Differences that single precision, in which the browser has the scores, cannot hold.
+    frame.loc[inside, "magnitude"] = 1 + 1e-12 * np.arange(inside.sum())
+    frame.loc[frame.index[:2], "magnitude"] = 2.0
+    ranks = pool.ranks(frame, ["magnitude"])
+    monkeypatch.setattr(layout, "MOST_POINTS", 60)
+    shown, _ = maps.thinned(frame, here)
+    view = lens.View("v", np.zeros(len(shown)), np.zeros(len(shown)), "x", "y")
+    look = lens.Look([""] * len(shown))
+    data = lens.payload((view, view), shown, {"magnitude": "M"}, ranks, look, str, [], None, "s")
+    found = np.frombuffer(base64.b64decode(data["ranks"]["M"]), "<f4")
+    size, at = len(here.context.pool), {int(i): place for place, i in enumerate(here.context.pool.ids)}
+    wanted = {i: place + 1 if place < 2 else size - place + 2 for i, place in at.items()}
+    drawn = [(i, rank) for i, rank in zip(shown["id"].tolist(), found.tolist(), strict=True) if i in wanted]
+    assert data["n_pool"] == size and len(drawn) < size
+    assert all(rank == wanted[i] for i, rank in drawn)
 
 
 def test_the_shared_sheet_holds_each_picture_at_its_place():
@@ -264,7 +299,7 @@ def test_exported_scores_name_every_pick():
 
 def snapshot_bytes(tmp_path: Path, **values: object) -> bytes:
     path = tmp_path / "theirs.safetensors"
-    make_context(3, pool=40, **values).save(path)
+    make_context(3, **{"pool": 40, **values}).save(path)
     return path.read_bytes()
 
 
@@ -272,6 +307,34 @@ def test_somebody_elses_snapshot_can_be_looked_at(tmp_path):
     name = sight.keep_dropped(snapshot_bytes(tmp_path), None)
     test = page(snapshot=name)
     assert "Why these 5?" in text(test) and test.query_params["snapshot"] == name
+
+
+def test_a_dropped_file_says_who_enters_and_leaves_against_its_own_settings(tmp_path):
+    name = sight.keep_dropped(snapshot_bytes(tmp_path), None)
+    test = page(snapshot=name)
+    assert "The settings of the file." in text(test)
+    keyed(test, "n-").set_value(7).run()
+    context = sight.sight_of_file(name).context
+    five, seven = (set(AccuACL().select(replace(context, n=n)).ids.tolist()) for n in (5, 7))
+    assert f"{len(five - seven)} leave, {len(seven - five)} enter" in text(test)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"pool": 1, "n": 1},
+        {"n": 40},
+        {"n_classes": 1},
+        {"dim": 1, "n": 1},
+        {"labelled": 0, "memory": 0},
+        {"n_classes": 100, "scale": 16.0},
+    ],
+)
+@pytest.mark.parametrize("panel", panels.TABS[:3])
+def test_a_file_at_the_edge_of_what_is_allowed_can_be_looked_at(tmp_path, values, panel):
+    test = page(snapshot=sight.keep_dropped(snapshot_bytes(tmp_path, **values), None))
+    test.segmented_control(key="panel").set_value(panel).run()
+    assert not test.exception and not test.error and "Why these" in text(test)
 
 
 def test_pictures_and_labels_of_a_dropped_file_are_found(tmp_path):

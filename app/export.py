@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from acl.whatif import Settings
-from app import figures, panels
+from app import figures, panels, sample_card
 from app.lens import View
 from app.pool import Choice
 from app.sight import Sight
@@ -18,9 +18,10 @@ from app.sight import Sight
 
 @st.dialog("Take it with you", width="large")
 def dialog(
-    sight: Sight, frame: pd.DataFrame, choice: Choice, settings: Settings, shown: pd.DataFrame, views: Sequence[View]
-) -> None:
-    """`frame` is every sample; `shown` the rows that the two `views` place."""
+    sight: Sight, frame: pd.DataFrame, choice: Choice, settings: Settings, shown: pd.DataFrame,
+    views: Sequence[View], opened: int | None,
+) -> None:  # fmt: skip
+    """`frame` is every sample; `shown` the rows that the two `views` place; `opened` the sample whose card is open."""
     st.markdown("**Scores of every sample**")
     table = scores(frame, choice)
     with st.container(horizontal=True):
@@ -35,6 +36,8 @@ def dialog(
     drawn["Target"] = lambda: panels.target_figure(sight, choice, settings)
     if len(sight.context.memory):
         drawn["λ ribbon"] = lambda: panels.ribbon_figure(sight, settings)
+    if opened in set(sight.context.pool.ids.tolist()):
+        drawn[f"Sample {opened}"] = partial(sample_card.against_target, sight, choice.ranking, opened)
     every = panels.strategies_figures(sight, settings)
     with st.container(horizontal=True):
         for name, draw in (drawn | every).items():

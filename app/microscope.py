@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from acl import comparison
 from acl.config import FULL, UserError
 from acl.events import History
 from acl.layout import MOST_POINTS
@@ -57,6 +58,8 @@ def page() -> None:
 
 def _page(sight: Sight, history: History | None) -> None:
     settings, strategy = _what_if(sight)
+    if _waits_for_a_yes(sight, strategy, settings):
+        return
     with st.spinner("Asking the strategy…", show_time=True):
         choice = pool.choose(sight, strategy, settings)
     frame = pool.table(sight, choice)
@@ -69,8 +72,22 @@ def _page(sight: Sight, history: History | None) -> None:
     _remember(sight, frame, settings, strategy, view, opened)
     _below(sight, frame, choice, settings, lasso, opened)
     if st.session_state.pop("inspect-dialog", None) == "export":
-        export.dialog(sight, frame, choice, settings, drawn, views)
+        export.dialog(sight, frame, choice, settings, drawn, views, opened)
     panels.tabs(sight, choice, settings, history)
+
+
+def _waits_for_a_yes(sight: Sight, strategy: str, settings: Settings) -> bool:
+    """A strategy that takes long is asked only after a word of warning: the page shows nothing else meanwhile."""
+    if strategy == HERO or (strategy == sight.strategy and settings.n == sight.recorded.n):
+        return False
+    context = replace(sight.context, n=settings.n)
+    yes = f"yes-{strategy}-{settings.n}-{sight.name}"
+    if not comparison.is_slow(strategy, context, sight.config) or st.session_state.get(yes):
+        return False
+    name, time = words.strategy(strategy), words.duration(comparison.seconds(strategy, context, sight.config))
+    st.info(f"{name} takes about {time} on this pool, and the page waits for it.", icon=":material/hourglass_top:")
+    st.button(f"Ask {name}", key="ask-slow", on_click=_keep, args=(yes, True))
+    return True
 
 
 def _what_if(sight: Sight) -> tuple[Settings, str]:

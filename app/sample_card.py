@@ -12,7 +12,7 @@ import torch
 
 from acl.fisher import factors
 from acl.whatif import Ranking
-from app import cards, figures, palette, pool, words
+from app import cards, figures, palette, panels, pool, words
 from app.gallery import Card, cards_html
 from app.pool import AXES, HERO, Choice
 from app.sight import Sight
@@ -108,11 +108,7 @@ def sample_card(sight: Sight, frame: pd.DataFrame, choice: Choice, why: str, ope
     st.html(_probabilities(sight, str(row["role"]), opened))
     if row["role"] in {"pool", "picks"}:
         st.markdown("**Its Fisher information against the target**", help=words.HELP["D"])
-        spread, target = profiles(sight, choice.ranking, opened)
-        kept = choice.ranking.kept
-        names = [sight.class_name(sight.context.classes[int(k)]) for k in kept.rows]
-        figure = figures.sample_against_target(spread, target, names)
-        st.plotly_chart(figure, key="against-target", height=190, config={"displayModeBar": False})
+        panels.draw(against_target(sight, choice.ranking, opened), f"sample-{opened}")
     _nearest(sight, opened)
 
 
@@ -133,6 +129,11 @@ def _probabilities(sight: Sight, role: str, opened: int) -> str:
             f'<span style="text-align:right">{100 * value:.1f} %</span></div>'
         )
     return "".join(bars)
+
+
+def against_target(sight: Sight, ranking: Ranking, opened: int) -> figures.go.Figure:
+    names = [sight.class_name(sight.context.classes[int(k)]) for k in ranking.kept.rows]
+    return figures.sample_against_target(*profiles(sight, ranking, opened), names)
 
 
 def profiles(sight: Sight, ranking: Ranking, opened: int) -> tuple[np.ndarray, np.ndarray]:

@@ -166,6 +166,17 @@ def test_any_strategy_can_be_shown(strategy):
     assert keyed(test, "lambda-").disabled
 
 
+def test_a_strategy_that_takes_long_is_asked_only_after_a_yes(monkeypatch):
+    monkeypatch.setattr("acl.comparison.SLOW_S", 0.0)
+    test = page(run=RECORDED)
+    keyed(test, "strategy-").set_value("bait").run()
+    assert "the page waits for it" in text(test) and "strategy" not in test.query_params
+    test.button(key="ask-slow").click().run()
+    assert test.query_params["strategy"] == "bait" and not test.exception
+    test.segmented_control(key="panel").set_value(panels.TABS[1]).run()
+    assert not test.exception and "Also BAIT: about" in test.toggle(key="slow-strategies").label
+
+
 # -- parts -------------------------------------------------------------------------------------------
 
 
@@ -390,7 +401,9 @@ def test_the_objective_bars_keep_past_and_new_apart():
     )
     band, greedy = panels.yardsticks(*here.mark, settings.lambda_, settings.n, settings.dims_per_class)
     figure = panels.objective_figure(found, band, greedy)
-    total = {name: sum(float(t.x[list(t.y).index(name)]) for t in figure.data) for name in ("AccuACL", "Entropy")}
+    bars, (sums,) = figure.data[:2], figure.data[2:]
+    total = {name: sum(float(t.x[list(t.y).index(name)]) for t in bars) for name in ("AccuACL", "Entropy")}
+    assert dict(zip(sums.y, sums.x, strict=True)) == pytest.approx(total)
     assert total["AccuACL"] == pytest.approx(found["accuacl"].objective.total)
     assert total["Entropy"] == pytest.approx(found["entropy"].objective.total)
 
@@ -410,6 +423,14 @@ def test_the_ribbon_figure_has_a_row_for_everyone_ever_picked():
     picked = np.array([[1, 0, 1, 0], [0, 0, 1, 1]], dtype=bool)
     figure = figures.ribbon(np.array([0.0, 1.0]), picked, list("abcd"), 0.5, 0.5)
     assert list(figure.data[0].y) == ["a", "c", "d"]
+
+
+def test_the_ribbon_shows_pictures_where_its_rows_have_room():
+    picked, names = np.eye(2, 70, dtype=bool), [str(i) for i in range(70)]
+    figure = figures.ribbon(np.array([0.0, 1.0]), picked, names, 0.5, 0.5, lambda places: [f"p{i}" for i in places])
+    assert [(image.source, image.y) for image in figure.layout.images] == [("p0", "0"), ("p1", "1")]
+    full = np.ones((2, 70), dtype=bool)
+    assert not figures.ribbon(np.array([0.0, 1.0]), full, names, 0.5, 0.5, lambda places: ["p"] * 70).layout.images
 
 
 def test_nearest_query():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Sequence
 from functools import partial
+from urllib.parse import urlencode
 
 import pandas as pd
 import streamlit as st
@@ -46,7 +47,8 @@ def dialog(
             )  # fmt: skip
     st.caption("For PNG and SVG, the two pictures of the page have buttons of their own, the panels below a camera.")
     st.markdown("**Link to this view**")
-    st.code(st.context.url or "", language=None)
+    # What Streamlit calls the URL ends before the question mark.
+    st.code(f"{st.context.url or ''}?{urlencode(st.query_params.to_dict())}", language=None)
 
 
 def _html(draw: Callable[[], figures.go.Figure]) -> Callable[[], str]:

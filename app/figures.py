@@ -18,6 +18,7 @@ DECADES = 4
 CLIP = 3.0
 WIDE = 20
 MOST_NAMED_ROWS = 60
+MOST_NAMED_CLASSES = 20
 FAINT = "rgba(128,138,150,0.35)"
 STYLE: dict[str, Any] = {
     "margin": {"l": 10, "r": 10, "t": 30, "b": 10},
@@ -161,7 +162,8 @@ def sample_against_target(spread: np.ndarray, target: np.ndarray, names: Sequenc
     )  # fmt: skip
     starts = [i for i in range(len(names)) if i == 0 or names[i] != names[i - 1]]
     middle = [(a + b - 1) / 2 for a, b in zip(starts, [*starts[1:], len(names)], strict=True)]
-    figure.update_xaxes(tickvals=middle, ticktext=[names[i] for i in starts], showgrid=False)
+    every = -(-len(starts) // MOST_NAMED_CLASSES)
+    figure.update_xaxes(tickvals=middle[::every], ticktext=[names[i] for i in starts[::every]], showgrid=False)
     figure.update_yaxes(ticksuffix=" %", nticks=4, rangemode="tozero")
     return figure
 
@@ -231,7 +233,8 @@ def overlap(labels: Sequence[str], matrix: np.ndarray) -> go.Figure:
 def class_balance(rows: pd.DataFrame, names: dict[int, str], colours: dict[int, str]) -> go.Figure:
     """How many picks of each class each strategy takes (columns label, class, count)."""
     order = list(dict.fromkeys(rows["label"]))
-    figure = _figure(80 + 34 * len(order), barmode="stack", bargap=0.35, legend={"orientation": "h", "y": 1.15, "x": 0})
+    figure = _figure(80 + 34 * len(order), barmode="stack", bargap=0.35, showlegend=len(names) <= MOST_NAMED_CLASSES,
+                     legend={"orientation": "h", "y": 1.15, "x": 0})  # fmt: skip
     for label, group in rows.groupby("class"):
         figure.add_trace(
             go.Bar(

@@ -359,7 +359,8 @@ def _why(sight: Sight, choice: Choice, settings: Settings, opened: int) -> str:
     if choice.strategy != HERO or not len(found):
         return ""
     position = int(found[0, 0])
-    return sentence(why(position, choice.ranking, panels.picked_between_here(sight, settings, position)))
+    reason = why(position, choice.ranking, panels.picked_between_here(sight, settings, position))
+    return sentence(reason, panels.steps(sight, settings) if len(sight.context.memory) else 0)
 
 
 def _remember(

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from safetensors.numpy import save
@@ -423,6 +424,17 @@ def test_the_ribbon_figure_has_a_row_for_everyone_ever_picked():
     picked = np.array([[1, 0, 1, 0], [0, 0, 1, 1]], dtype=bool)
     figure = figures.ribbon(np.array([0.0, 1.0]), picked, list("abcd"), 0.5, 0.5)
     assert list(figure.data[0].y) == ["a", "c", "d"]
+
+
+def test_a_hundred_classes_are_not_all_named_in_legends_and_axes():
+    legend = [(f"class {c}", f"#{c:06x}") for c in range(100)]
+    assert [name for name, _ in pool._some(legend)] == [f"class {c}" for c in (0, 20, 40, 59, 79, 99)]
+    assert pool._some(legend[:20]) == legend[:20]
+    figure = figures.sample_against_target(np.ones(200) / 200, np.ones(200) / 200, [f"c{i // 2}" for i in range(200)])
+    assert len(figure.layout.xaxis.ticktext) == 20
+    names = {c: f"c{c}" for c in range(100)}
+    rows = pd.DataFrame({"label": "AccuACL", "class": list(names), "count": 1})
+    assert figures.class_balance(rows, names, {}).layout.showlegend is False
 
 
 def test_the_ribbon_shows_pictures_where_its_rows_have_room():

@@ -138,6 +138,20 @@ def test_a_picture_can_be_taken_away(app):
         assert "Plotly.newPlot" in html and 'src="http' not in html
 
 
+def test_the_link_in_the_export_dialog_shows_the_same_view(app):
+    view = "task=3&round=3&lambda=0.25&n=4&colour=entropy&map=pca"
+    with browser_page() as page:
+        page.goto(f"{app.url}/inspect?run={NAME}&{view}")
+        expect(page.locator(".cards button")).to_have_count(4)
+        picked = gallery_ids(page)
+        page.get_by_role("button", name="Export").click()
+        link = page.get_by_role("dialog").locator("code").inner_text()
+        assert link == f"{app.url}/inspect?run={NAME}&{view}"
+        page.goto(link)
+        expect(page.locator(".lens")).to_contain_text("high entropy")
+        assert gallery_ids(page) == picked and page.url == link
+
+
 MAP = "root => [root.lens.plots[1].view.x_name, Object.fromEntries(root.lens.ids.map((id, i) =>\
   [id, [root.lens.plots[1].x[i], root.lens.plots[1].y[i]]]))]"
 

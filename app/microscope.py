@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -247,7 +248,7 @@ def _opened(sight: Sight, frame: pd.DataFrame) -> int | None:
     key = f"opened-{sight.name}"
     if key not in st.session_state and _url_is_here(sight):
         wanted = st.query_params.get("sample", "")
-        st.session_state[key] = int(wanted) if wanted.lstrip("-").isdecimal() else None
+        st.session_state[key] = int(wanted) if re.fullmatch("-?[0-9]+", wanted) else None
     opened = st.session_state.get(key)
     return opened if opened is not None and bool((frame["id"] == opened).any()) else None
 
@@ -286,7 +287,7 @@ def _linked(
             ":material/hourglass_top: The right picture is PCA until UMAP is ready: the first takes about half a "
             "minute, the next ones a second or a few."
         )
-        maps.wait(right.waits_for)
+        maps.wait(sight, right.waits_for)
     if right.trouble:
         st.caption(f":material/warning: UMAP could not be worked out, PCA is shown: {right.trouble}")
     if left_out:

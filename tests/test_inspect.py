@@ -15,7 +15,7 @@ import torch
 from safetensors.numpy import save
 from streamlit.testing.v1 import AppTest
 
-from acl import layout
+from acl import layout, projector
 from acl.config import UserError
 from acl.runs import Run, create
 from acl.strategies.accuacl import AccuACL
@@ -150,6 +150,11 @@ def test_no_two_runs_are_called_alike(runs):
         shutil.copytree(next(iter(made.values())).path, runs / id_)
         made[id_] = Run(runs / id_)
     assert len(set(choose_query.run_names(made).values())) == len(made)
+
+
+@pytest.mark.parametrize("wanted", ["--5", "", "²", "9" * 30])
+def test_a_sample_in_the_link_that_is_none_is_not_opened(wanted):
+    assert "sample" not in page(run=RECORDED, task="5", round="3", sample=wanted).query_params
 
 
 @pytest.mark.parametrize("panel", panels.TABS)
@@ -347,6 +352,17 @@ def test_a_file_at_the_edge_of_what_is_allowed_can_be_looked_at(tmp_path, values
     test = page(snapshot=sight.keep_dropped(snapshot_bytes(tmp_path, **values), None))
     test.segmented_control(key="panel").set_value(panel).run()
     assert not test.exception and not test.error and "Why these" in text(test)
+
+
+def test_a_damaged_layout_is_waited_for_as_if_it_were_none(tmp_path, monkeypatch):
+    here = sight.sight_of_file(sight.keep_dropped(snapshot_bytes(tmp_path), None))
+    wish = maps._wish(here, "features")
+    path = projector.places(maps.RUNS, wish)[1]
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"no layout")
+    monkeypatch.setattr(maps.st, "rerun", lambda scope: pytest.fail("drawn anew, though nothing came"))
+    assert projector.found(maps.RUNS, wish)
+    maps._look(here, wish)
 
 
 def test_pictures_and_labels_of_a_dropped_file_are_found(tmp_path):

@@ -345,7 +345,7 @@ def _below(
     if opened is not None and right:
         with right, st.container(key="sample-card"):
             st.button("Close", icon=":material/close:", key="close-card", on_click=_keep, args=(key, None))
-            sample_card.sample_card(sight, frame, choice, _why(sight, choice, settings, opened), opened)
+            sample_card.sample_card(sight, frame, choice, _why(sight, frame, choice, settings, opened), opened)
 
 
 def _keep(key: str, value: object) -> None:
@@ -353,12 +353,16 @@ def _keep(key: str, value: object) -> None:
     st.session_state[key] = value
 
 
-def _why(sight: Sight, choice: Choice, settings: Settings, opened: int) -> str:
-    """Why AccuACL takes or leaves this sample; which λ would take it."""
-    ids = sight.context.pool.ids
+def _why(sight: Sight, frame: pd.DataFrame, choice: Choice, settings: Settings, opened: int) -> str:
+    """Why the strategy takes or leaves this sample; for AccuACL also which λ would take it."""
+    ids, name = sight.context.pool.ids, choice.strategy
     found = (ids == opened).nonzero()
-    if choice.strategy != HERO or not len(found):
+    if not len(found):
         return ""
+    if name != HERO:
+        # A strategy whose score is called like itself picks the largest; the others choose step by step.
+        rank = f"{pool.ranks(frame, [name]).at[opened, name]:,.0f}" if name in choice.scores else ""
+        return f"Rank {rank} of {len(ids):,} by {words.score(name)}; {settings.n} are picked." if rank else ""
     position = int(found[0, 0])
     reason = why(position, choice.ranking, panels.picked_between_here(sight, settings, position))
     return sentence(reason, panels.steps(sight, settings) if len(sight.context.memory) else 0)

@@ -215,6 +215,16 @@ def test_common_scores_are_what_the_strategies_say():
         np.testing.assert_allclose(ours[name], theirs, rtol=1e-9, atol=1e-12)
 
 
+def test_a_sample_of_another_strategy_says_its_rank_by_that_score():
+    here = recorded_sight()
+    choice = pool.choose(here, "entropy", here.recorded)
+    frame = pool.table(here, choice)
+    third = choice.picked[2]
+    assert microscope._why(here, frame, choice, here.recorded, third).startswith("Rank 3 of 238 by entropy")
+    choice = pool.choose(here, "kcenter", here.recorded)
+    assert microscope._why(here, pool.table(here, choice), choice, here.recorded, third) == ""
+
+
 def test_nearest_memory_is_nearest():
     here = recorded_sight()
     opened = here.picks[0]

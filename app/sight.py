@@ -15,8 +15,9 @@ from safetensors import SafetensorError
 from safetensors.numpy import load
 
 from acl.config import FULL, RunConfig, UserError
-from acl.events import Bought, History, Remembered, Scored, Started
+from acl.events import Bought, History, Remembered, Scored, Started, Steered
 from acl.files import replace_file
+from acl.fork import settings_after
 from acl.query import QueryContext, load_snapshot
 from acl.runs import Run
 from acl.whatif import Microscope, Settings
@@ -105,10 +106,15 @@ def sight_of_run(run: Run, config: RunConfig, history: History, query: Scored) -
     bought = {i: label for e in history.of(Bought) for i, label in zip(e.ids, e.labels, strict=True)}
     held = {i: label for e in history.of(Remembered) for i, label in zip(e.ids, e.labels, strict=True)}
     series = tuple((q.task, run.snapshot(q.task, q.round)) for q in queries_of(run, history))
+    steered = [row for row in history.rows if isinstance(row.event, Steered) and _at(row.event) <= _at(query)]
     return Sight(
         run.snapshot(query.task, query.round), query.strategy, tuple(query.ids), words.class_names(history), tasks,
-        held | bought, config, run, query, series,
+        held | bought, settings_after(config, steered), run, query, series,
     )  # fmt: skip
+
+
+def _at(event: Scored | Steered) -> tuple[int, int]:
+    return event.task, event.round
 
 
 # -- files that were dropped in ------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from streamlit.testing.v1 import AppTest
 
 from acl import layout, projector
 from acl.config import UserError
+from acl.fork import fork
 from acl.runs import Run, create
 from acl.strategies.accuacl import AccuACL
 from acl.whatif import Settings
@@ -135,6 +136,19 @@ def test_a_strategy_that_is_not_installed_here_shows_what_it_picked(runs):
     assert keyed(test, "strategy-").value == "gone" and "the recorded picks" in text(test)
     keyed(test, "n-").set_value(keyed(test, "n-").value + 1).run()
     assert not test.exception and "gone" in " ".join(error.value for error in test.error)
+
+
+def test_the_settings_of_a_fork_are_those_in_force_at_its_queries(runs):
+    parent = create(small_config(), runs)
+    execute(parent)
+    child = fork(parent, (2, 2), {"dims_per_class": 1, "oversample": 1.0}, runs)
+    execute(child)
+    for round_, dims in ((1, 5), (2, 1), (3, 1)):
+        test = page(run=child.id, task="2", round=str(round_))
+        assert keyed(test, "dims-").value == dims and "the recorded picks" in text(test)
+    keyed(test, "dims-").set_value(2).run()
+    test.button(key="fork-here").click().run()
+    assert not test.exception and "2" in next(m.value for m in test.markdown if m.value.startswith("Changed from"))
 
 
 def test_a_damaged_snapshot_is_a_sentence(runs):

@@ -70,13 +70,13 @@ def _choose_run() -> Run | None:
         return None
     runs.setdefault(current.id, current)
     key = "inspect-run"
-    if st.session_state.get(key) != current.id:
-        st.session_state[key] = current.id
-    chosen = st.selectbox(
+    # Said anew each time: a menu that has lost its state answers with its first run, which nobody chose.
+    st.session_state[key] = current.id
+    st.selectbox(
         "Run", list(runs), format_func=run_names(runs).__getitem__, key=key, width=310,
         label_visibility="collapsed", on_change=_change_run,
     )  # fmt: skip
-    return runs[chosen]
+    return current
 
 
 def _change_run() -> None:

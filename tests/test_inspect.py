@@ -166,6 +166,18 @@ def test_no_two_runs_are_called_alike(runs):
     assert len(set(choose_query.run_names(made).values())) == len(made)
 
 
+def test_the_menu_changes_the_run_and_nothing_else_does(runs):
+    test = page(run=RECORDED)
+    create(small_config(), runs)
+    test.run()
+    assert test.query_params["run"] == RECORDED
+    test.selectbox(key="inspect-run").set_value("recorded-er-uniform-digits-s0").run()
+    assert test.query_params["run"] == "recorded-er-uniform-digits-s0"
+    assert keyed(test, "strategy-").value == "uniform"
+    test.run()
+    assert test.query_params["run"] == "recorded-er-uniform-digits-s0"
+
+
 @pytest.mark.parametrize("wanted", ["--5", "", "²", "9" * 30])
 def test_a_sample_in_the_link_that_is_none_is_not_opened(wanted):
     assert "sample" not in page(run=RECORDED, task="5", round="3", sample=wanted).query_params

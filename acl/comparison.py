@@ -20,12 +20,14 @@ from acl.fisher import Information, Kept, Objective, TraceObjective, keep_larges
 from acl.query import QueryContext
 from acl.registry import build
 from acl.seeds import key, uniforms
+from acl.strategies.bait import estimate
 
 RANDOM_SUBSETS = 200
 MOST_ENTRIES = 200_000_000
 """Fisher entries (pool × kept) that may be held at once: 1.6 GB."""
-SLOW_BAIT = 2e9
-"""Multiplications of exact BAIT's set-up, pool · (classes · dimensions)², from which it takes more than seconds."""
+SLOW_S = 5.0
+FLOPS = 4e10
+"""Floating-point operations a second: two cores in float64."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,11 @@ def jaccard(a: Int64[Tensor, " n"], b: Int64[Tensor, " m"]) -> float:
     return len(first & second) / len(first | second)
 
 
-def is_slow(name: str, context: QueryContext) -> bool:
-    """Exact BAIT takes minutes on large pools; every other strategy here takes seconds."""
-    work = len(context.pool) * float(len(context.classes) * context.pool.h.shape[1]) ** 2
-    return name == "bait" and work > SLOW_BAIT
+def seconds(name: str, context: QueryContext, config: RunConfig) -> float:
+    """About how long a strategy takes here: BAIT up to hours, every other one so little that it counts as 0."""
+    return estimate(context, config.top_classes).flops / FLOPS if name == "bait" else 0.0
+
+
+def is_slow(name: str, context: QueryContext, config: RunConfig) -> bool:
+    """Whether somebody should be asked before it begins."""
+    return seconds(name, context, config) > SLOW_S

@@ -138,8 +138,8 @@ def _before(scores: Float64[Tensor, " n"], place: int) -> int:
     return better + int((scores[:place] == scores[place]).sum())
 
 
-def sentence(reason: Reason) -> str:
-    """The reason in plain words."""
+def sentence(reason: Reason, tried: int) -> str:
+    """The reason in plain words; `tried`: at how many λ the ranges were sought, 0 where λ changes nothing."""
     if reason.by_magnitude is None:
         said = f"Rank {reason.by_distribution} by distribution, the cut is {reason.candidates}"
     elif reason.by_magnitude > reason.n:
@@ -152,12 +152,13 @@ def sentence(reason: Reason) -> str:
             f"Picked: rank {reason.by_distribution} by distribution (the cut is {reason.candidates}), rank "
             f"{reason.by_magnitude} by magnitude among those that passed."
         )
-    return f"{said}; {_enters(reason.ranges)}."
+    return f"{said}; {_enters(reason.ranges, tried)}."
 
 
-def _enters(between: Ranges) -> str:
+def _enters(between: Ranges, tried: int) -> str:
     if not between:
-        return "no λ would pick it"
+        # A range may lie between two values that were tried.
+        return f"none of the {tried} values of λ tried would pick it" if tried else "no λ would pick it"
     return "it enters at " + " or ".join(map(_range, between))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +21,10 @@ _component = st.components.v2.component(
 
 
 def gallery(
-    ids: list[int], cards: list[Card], images: np.ndarray | None, opened: int | None, key: str, size: int = 56
-) -> int | None:
-    """The cards of these samples; the id of the one just clicked."""
+    ids: list[int], cards: list[Card], images: np.ndarray | None, opened: int | None, key: str,
+    on_opened: Callable[[int], None], size: int = 56,
+) -> None:  # fmt: skip
+    """The cards of these samples; `on_opened` hears which one is clicked, before the page is redrawn."""
     data = {
         "cards": [
             {"id": str(i), "title": card.title, "lines": card.lines, "colour": card.colour, "hint": card.hint}
@@ -33,9 +35,8 @@ def gallery(
         "opened": None if opened is None else str(opened),
         "size": size,
     }
-    clicked = _component(key=key, data=data, on_opened_change=_nothing).opened
-    return None if clicked is None else int(clicked)
 
+    def clicked() -> None:
+        on_opened(int(st.session_state[key]["opened"]))
 
-def _nothing() -> None:
-    """Streamlit delivers a trigger only to those who registered for it."""
+    _component(key=key, data=data, on_opened_change=clicked)

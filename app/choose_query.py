@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
+from collections.abc import Mapping
 
 import streamlit as st
 
@@ -68,13 +70,13 @@ def _choose_run() -> Run | None:
         return None
     runs.setdefault(current.id, current)
     key = "inspect-run"
-    if st.session_state.get(key) != current.id:
-        st.session_state[key] = current.id
-    chosen = st.selectbox(
-        "Run", list(runs), format_func=lambda id_: _run_name(runs[id_]), key=key, width=310,
+    # Said anew each time: a menu that has lost its state answers with its first run, which nobody chose.
+    st.session_state[key] = current.id
+    st.selectbox(
+        "Run", list(runs), format_func=run_names(runs).__getitem__, key=key, width=310,
         label_visibility="collapsed", on_change=_change_run,
     )  # fmt: skip
-    return runs[chosen]
+    return current
 
 
 def _change_run() -> None:
@@ -83,12 +85,19 @@ def _change_run() -> None:
     st.query_params["run"] = st.session_state["inspect-run"]
 
 
+def run_names(runs: Mapping[str, Run]) -> dict[str, str]:
+    """What each run is called in the menu, which answers with that text: no two may be called alike."""
+    names = {id_: _run_name(run) for id_, run in runs.items()}
+    often = Counter(names.values())
+    return {id_: name if often[name] == 1 else f"{name} · {id_}" for id_, name in names.items()}
+
+
 def _run_name(run: Run) -> str:
     try:
         name = words.run_title(run.config)
     except UserError:
         return f"{run.id} (damaged)"
-    return f"{name} · recorded" if run.recorded else f"{name} · {run.id[4:8]} {run.id[9:13]}"
+    return f"{name} · recorded" if run.recorded else f"{name} · {run.id[4:8]} {run.id[9:15]} {run.id[-4:]}"
 
 
 def _choose_query(run: Run, queries: list[Scored]) -> Scored:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Sequence
 from functools import partial
+from urllib.parse import urlencode
 
 import pandas as pd
 import streamlit as st
 
 from acl.whatif import Settings
-from app import figures, panels
+from app import figures, panels, sample_card
 from app.lens import View
 from app.pool import Choice
 from app.sight import Sight
@@ -18,9 +19,10 @@ from app.sight import Sight
 
 @st.dialog("Take it with you", width="large")
 def dialog(
-    sight: Sight, frame: pd.DataFrame, choice: Choice, settings: Settings, shown: pd.DataFrame, views: Sequence[View]
-) -> None:
-    """`frame` is every sample; `shown` the rows that the two `views` place."""
+    sight: Sight, frame: pd.DataFrame, choice: Choice, settings: Settings, shown: pd.DataFrame,
+    views: Sequence[View], opened: int | None,
+) -> None:  # fmt: skip
+    """`frame` is every sample; `shown` the rows that the two `views` place; `opened` the sample whose card is open."""
     st.markdown("**Scores of every sample**")
     table = scores(frame, choice)
     with st.container(horizontal=True):
@@ -35,6 +37,8 @@ def dialog(
     drawn["Target"] = lambda: panels.target_figure(sight, choice, settings)
     if len(sight.context.memory):
         drawn["λ ribbon"] = lambda: panels.ribbon_figure(sight, settings)
+    if opened in set(sight.context.pool.ids.tolist()):
+        drawn[f"Sample {opened}"] = partial(sample_card.against_target, sight, choice.ranking, opened)
     every = panels.strategies_figures(sight, settings)
     with st.container(horizontal=True):
         for name, draw in (drawn | every).items():
@@ -43,7 +47,8 @@ def dialog(
             )  # fmt: skip
     st.caption("For PNG and SVG, the two pictures of the page have buttons of their own, the panels below a camera.")
     st.markdown("**Link to this view**")
-    st.code(st.context.url or "", language=None)
+    # What Streamlit calls the URL ends before the question mark.
+    st.code(f"{st.context.url or ''}?{urlencode(st.query_params.to_dict())}", language=None)
 
 
 def _html(draw: Callable[[], figures.go.Figure]) -> Callable[[], str]:

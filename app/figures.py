@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,8 @@ AMOUNT = [[0, "rgba(11,127,194,0.03)"], [1, "#0B6FB0"]]
 DECADES = 4
 CLIP = 3.0
 WIDE = 20
+MOST_NAMED_ROWS = 60
+MOST_NAMED_CLASSES = 20
 FAINT = "rgba(128,138,150,0.35)"
 STYLE: dict[str, Any] = {
     "margin": {"l": 10, "r": 10, "t": 30, "b": 10},
@@ -51,7 +53,7 @@ def target_map(
     """The target class × feature dimension: its past part, its new part, their sum, and F(picks) against the sum."""
     total = past + new
     order = np.argsort(-total.sum(0), kind="stable")[:MOST_DIMS]
-    kept = kept[:, order]
+    n_kept, kept = int(kept.sum()), kept[:, order]
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.clip(np.log2(picks / total), -CLIP, CLIP)[:, order]
     # Where the target asks for nothing there is nothing to compare.
@@ -73,8 +75,9 @@ def target_map(
     for place, trace in enumerate(traces):
         trace |= {"type": "heatmap", "x": dims, "y": list(names), **_cell(place)}
     rows, columns = np.nonzero(kept)
+    rest = f" of {n_kept}, the others in features not shown" if len(rows) < n_kept else ""
     marks = {
-        "type": "scatter", "mode": "markers", "hoverinfo": "skip", "name": f"kept entries {len(rows)}",
+        "type": "scatter", "mode": "markers", "hoverinfo": "skip", "name": f"kept entries {len(rows)}{rest}",
         "x": [dims[c] for c in columns], "y": [names[r] for r in rows],
         "marker": {"size": 4, "color": "#D55E00", "line": {"width": 0}},
     }  # fmt: skip
@@ -159,7 +162,8 @@ def sample_against_target(spread: np.ndarray, target: np.ndarray, names: Sequenc
     )  # fmt: skip
     starts = [i for i in range(len(names)) if i == 0 or names[i] != names[i - 1]]
     middle = [(a + b - 1) / 2 for a, b in zip(starts, [*starts[1:], len(names)], strict=True)]
-    figure.update_xaxes(tickvals=middle, ticktext=[names[i] for i in starts], showgrid=False)
+    every = -(-len(starts) // MOST_NAMED_CLASSES)
+    figure.update_xaxes(tickvals=middle[::every], ticktext=[names[i] for i in starts[::every]], showgrid=False)
     figure.update_yaxes(ticksuffix=" %", nticks=4, rangemode="tozero")
     return figure
 
@@ -177,22 +181,28 @@ def objective_bars(rows: pd.DataFrame, band: np.ndarray, greedy: float) -> go.Fi
     low, high = np.quantile(band, [0.05, 0.95])
     figure.add_vrect(x0=low, x1=high, fillcolor=OTHER, opacity=0.22, line_width=0, layer="below")
     figure.add_vline(x=greedy, line={"color": "#2E9E6B", "width": 2, "dash": "dash"})
-    for x, y, side, text in (
-        (low, 1.0, "left", f"{len(band)} random subsets, 5–95 %"),
-        (greedy, 0.0, "left", "greedy J"),
-    ):
+    for x, side, text in ((low, "left", f"{len(band)} random subsets, 5–95 %"), (greedy, "right", "greedy J")):
         # Plotly wants places on a logarithmic axis as powers of ten, but only for what is written.
-        figure.add_annotation(x=np.log10(x) if wide else x, y=y, yref="paper", text=text, showarrow=False,
+        figure.add_annotation(x=np.log10(x) if wide else x, y=1, yref="paper", text=text, showarrow=False,
                               xanchor=side, yanchor="bottom", font={"size": 11})  # fmt: skip
-    for part, opacity in (("past", 0.95), ("new", 0.45)):
+    colours = [strategy_colour(name) for name in rows["name"]]
+    for part, look, opacity in (("past", "strong", 0.95), ("new", "pale", 0.45)):
         figure.add_trace(
             go.Bar(
-                y=rows["label"], x=rows[part], orientation="h", name=f"{part} term",
-                marker={"color": [strategy_colour(name) for name in rows["name"]], "opacity": opacity},
+                y=rows["label"], x=rows[part], orientation="h", name=f"{part} term ({look})",
+                marker={"color": colours, "opacity": opacity},
                 hovertemplate="%{y}: " + part + " term %{x:,.0f}<extra></extra>",
             )
         )  # fmt: skip
-    axis = {"type": "log"} if wide else {"rangemode": "tozero"}
+    # The band and greedy J are whole sums: so there must be a mark for the whole sum of each strategy too.
+    figure.add_trace(
+        go.Scatter(
+            x=rows["total"], y=rows["label"], mode="markers", name="J, their sum",
+            marker={"symbol": "diamond", "size": 11, "color": colours, "line": {"color": OTHER, "width": 1.5}},
+            hovertemplate="%{y}: J = %{x:,.0f}<extra></extra>",
+        )
+    )  # fmt: skip
+    axis = {"type": "log", "dtick": 1} if wide else {"rangemode": "tozero"}
     figure.update_xaxes(title={"text": "trace objective J" + (", logarithmic" if wide else "") + ", ↓ better"}, **axis)
     return figure
 
@@ -200,12 +210,20 @@ def objective_bars(rows: pd.DataFrame, band: np.ndarray, greedy: float) -> go.Fi
 def overlap(labels: Sequence[str], matrix: np.ndarray) -> go.Figure:
     """Jaccard overlap of the strategies' picks, in percent."""
     figure = _figure(80 + 34 * len(labels))
+    # That each shares all of its picks with itself says nothing.
+    shares = np.where(np.eye(len(labels), dtype=bool), np.nan, np.round(100 * matrix))
     figure.add_trace(
         go.Heatmap(
-            z=np.round(100 * matrix), x=list(labels), y=list(labels), zmin=0, zmax=160, showscale=False,
-            colorscale=AMOUNT, texttemplate="%{z:.0f} %", textfont={"color": OTHER},
-            hovertemplate="%{y} and %{x} share %{z:.0f} % of their picks<extra></extra>",
+            z=shares, x=list(labels), y=list(labels), zmin=0, zmax=250, showscale=False,
+            colorscale=AMOUNT, hovertemplate="%{y} and %{x} share %{z:.0f} % of their picks<extra></extra>",
         )
+    )  # fmt: skip
+    # A heat map guesses its letters' colour as if it were opaque; a trace of text takes the theme's.
+    across, down = np.meshgrid(labels, labels)
+    said = ["" if np.isnan(share) else f"{share:.0f} %" for share in shares.ravel()]
+    figure.add_trace(
+        go.Scatter(x=across.ravel(), y=down.ravel(), text=said,
+                   mode="text", showlegend=False, hoverinfo="skip")
     )  # fmt: skip
     figure.update_yaxes(autorange="reversed", showgrid=False)
     figure.update_xaxes(showgrid=False)
@@ -215,7 +233,8 @@ def overlap(labels: Sequence[str], matrix: np.ndarray) -> go.Figure:
 def class_balance(rows: pd.DataFrame, names: dict[int, str], colours: dict[int, str]) -> go.Figure:
     """How many picks of each class each strategy takes (columns label, class, count)."""
     order = list(dict.fromkeys(rows["label"]))
-    figure = _figure(80 + 34 * len(order), barmode="stack", bargap=0.35, legend={"orientation": "h", "y": 1.15, "x": 0})
+    figure = _figure(80 + 34 * len(order), barmode="stack", bargap=0.35, showlegend=len(names) <= MOST_NAMED_CLASSES,
+                     legend={"orientation": "h", "y": 1.15, "x": 0})  # fmt: skip
     for label, group in rows.groupby("class"):
         figure.add_trace(
             go.Bar(
@@ -229,14 +248,22 @@ def class_balance(rows: pd.DataFrame, names: dict[int, str], colours: dict[int, 
     return figure
 
 
-def ribbon(lambdas: np.ndarray, picked: np.ndarray, names: Sequence[str], recorded: float, shown: float) -> go.Figure:
-    """Who is picked at each λ (bool [λ, sample]): a row for each sample picked anywhere, ordered by where it enters."""
+def ribbon(
+    lambdas: np.ndarray, picked: np.ndarray, names: Sequence[str], recorded: float, shown: float,
+    pictures: Callable[[list[int]], list[str]] = lambda places: [],
+) -> go.Figure:  # fmt: skip
+    """Who is picked at each λ (bool [λ, sample]): a row for each sample picked anywhere, ordered by where it enters.
+
+    `pictures` gives the URLs of those samples' pictures; they are asked for only where the rows have room for them.
+    """
     ever = np.nonzero(picked.any(0))[0]
     first = picked[:, ever].argmax(0)
     last = len(lambdas) - picked[::-1, ever].argmax(0)
     ever = ever[np.lexsort((ever, last, first))]
     rows = [names[i] for i in ever]
-    figure = _figure(110 + 12 * min(len(rows), 60))
+    room = len(rows) <= MOST_NAMED_ROWS
+    images = pictures(ever.tolist()) if room else []
+    figure = _figure(110 + (18 if images else 12) * min(len(rows), MOST_NAMED_ROWS))
     figure.add_trace(
         go.Heatmap(
             z=picked[:, ever].T.astype(np.int8), x=np.round(lambdas, 4), y=rows, zmin=0, zmax=1, showscale=False,
@@ -248,8 +275,13 @@ def ribbon(lambdas: np.ndarray, picked: np.ndarray, names: Sequence[str], record
     for value, text, colour in lines:
         figure.add_vline(x=value, line={"color": colour, "width": 2}, annotation={"text": f"{text} λ = {value:.2f}"},
                          annotation_position="top")  # fmt: skip
-    figure.update_xaxes(title={"text": "λ, weight of the past"}, range=[-0.01, 1.01], showgrid=False)
-    figure.update_yaxes(autorange="reversed", type="category", showticklabels=len(rows) <= 60, showgrid=False)
+    for row, url in zip(rows, images, strict=bool(images)):
+        figure.add_layout_image(source=url, xref="x", yref="y", x=-0.012, y=row, sizex=0.05, sizey=0.9,
+                                xanchor="right", yanchor="middle")  # fmt: skip
+    figure.update_xaxes(
+        title={"text": "λ, weight of the past"}, range=[-0.045 if images else -0.01, 1.01], showgrid=False
+    )
+    figure.update_yaxes(autorange="reversed", type="category", showticklabels=room, dtick=1, showgrid=False)
     return figure
 
 

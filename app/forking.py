@@ -50,7 +50,7 @@ def form(run: Run, at: Place | None, suggested: Mapping[str, Any]) -> None:
     now = settings_after(run.config, past_of(history, place))
     changes = {}
     if now.strategy != FULL:
-        changes = differences(now, steer.settings(f"fork-{place}", now.changed(**suggested)))
+        changes = differences(now, {**suggested, **steer.settings(f"fork-{place}", now.changed(**suggested))})
     st.markdown(
         f"Changed from there on: **{words.changes(changes)}**" if changes else "Nothing changed: the same again."
     )

@@ -49,10 +49,10 @@ class Lens {
     if (!shared) this.hidden.clear();
     const places = this.ids && this.plots.map((plot) => new Map(this.ids.map((id, i) => [id, [plot.x[i], plot.y[i]]])));
     Object.assign(this, data);
-    this.values = Object.fromEntries(Object.entries(data.scores).map(([name, text]) => [name, floats(text)]));
+    const unpacked = (columns) => Object.fromEntries(Object.entries(columns).map(([name, text]) => [name, floats(text)]));
+    [this.values, this.ranks] = [unpacked(data.scores), unpacked(data.ranks)];
     this.selected = new Set(data.selected);
     this.plots.forEach((plot, side) => plot.take(data.views[side], places && !same ? places[side] : places?.[side], shared));
-    this.ranks = {};
     this.hover = -1;
     this.card.hidden = true;
     this.root.dataset.points = this.ids.length;
@@ -158,7 +158,7 @@ class Lens {
     const lines = [`predicted ${this.titles[this.predicted[i]]} (${(100 * this.p[i]).toFixed(0)} %)`, `${ROLES[this.role[i]]} · sample ${this.ids[i]}`];
     for (const [name, values] of Object.entries(this.values)) {
       if (Number.isNaN(values[i])) continue;
-      lines.push(`${name} ${three(values[i])} · rank ${this.rank(name, i)} of ${this.n_pool.toLocaleString("en")}`);
+      lines.push(`${name} ${three(values[i])} · rank ${this.ranks[name][i].toLocaleString("en")} of ${this.n_pool.toLocaleString("en")}`);
     }
     for (const line of lines) text.append(el("div", "", line));
     this.card.replaceChildren(...(this.picture(picture, i) ? [picture] : []), text);
@@ -167,18 +167,6 @@ class Lens {
     this.card.style.left = `${Math.max(0, right ? left - 16 - this.card.offsetWidth : left + 16)}px`;
     this.card.style.top = `${Math.max(0, at.y - frame.top - this.card.offsetHeight / 2)}px`;
     this.root.dataset.card = lines.join("\n");
-  }
-
-  rank(name, i) {
-    const values = this.values[name];
-    this.ranks[name] ??= Float32Array.from(values.filter((v) => !Number.isNaN(v))).sort();
-    const sorted = this.ranks[name];
-    let low = 0, high = sorted.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      sorted[middle] <= values[i] ? (low = middle + 1) : (high = middle);
-    }
-    return (sorted.length - low + 1).toLocaleString("en");
   }
 
   picture(canvas, i) {

@@ -62,25 +62,19 @@ _component = st.components.v2.component(
 )
 
 
-@dataclass(frozen=True)
-class Event:
-    """What the user just did: the ids in the lasso (empty: cleared), the sample that was clicked; None: nothing."""
-
-    lasso: list[int] | None
-    opened: int | None
-
-
 def payload(
     views: tuple[View, View],
     frame: pd.DataFrame,
     scores: dict[str, str],
+    ranks: pd.DataFrame,
     look: Look,
     class_name: Callable[[int], str],
     selected: Sequence[int],
     opened: int | None,
     sprite: str,
 ) -> dict[str, Any]:
-    """What the browser gets. `scores`: column of `frame` → its short name on the card."""
+    """What the browser gets. `scores`: column of `frame` → its short name on the card; `ranks`: by sample id, of the
+    whole pool, of which `frame` may hold a part."""
     label = frame["label"].fillna(NO_LABEL).to_numpy(np.int64)
     found, places = np.unique(np.concatenate([label, frame["predicted"]]), return_inverse=True)
     names = ["not labelled" if c == NO_LABEL else class_name(c) for c in found.tolist()]
@@ -91,7 +85,8 @@ def payload(
         "change": pd.Index(CHANGES).get_indexer(frame["change"]).tolist(),
         "views": [view.payload() for view in views],
         "scores": {short: _packed(frame[name].to_numpy(float)) for name, short in scores.items()},
-        "n_pool": int(frame["role"].isin(["pool", "picks"]).sum()),
+        "ranks": {short: _packed(ranks[name].reindex(frame["id"]).to_numpy(float)) for name, short in scores.items()},
+        "n_pool": len(ranks),
         "titles": names,
         "title": places[: len(frame)].tolist(),
         "predicted": places[len(frame) :].tolist(),
@@ -106,14 +101,18 @@ def payload(
     }
 
 
-def lens(data: dict[str, Any], key: str) -> Event:
-    result = _component(key=key, data=data, on_lasso_change=_nothing, on_opened_change=_nothing)
-    lasso, opened = result.lasso, result.opened
-    return Event(None if lasso is None else [int(i) for i in lasso], None if opened is None else int(opened))
+def lens(
+    data: dict[str, Any], key: str, on_lasso: Callable[[list[int]], None], on_opened: Callable[[int], None]
+) -> None:
+    """`on_lasso`: the ids inside (none: cleared); `on_opened`: the sample clicked. Both before the page is redrawn."""
 
+    def lassoed() -> None:
+        on_lasso([int(i) for i in st.session_state[key]["lasso"]])
 
-def _nothing() -> None:
-    """Streamlit delivers a trigger only to those who registered for it."""
+    def opened() -> None:
+        on_opened(int(st.session_state[key]["opened"]))
+
+    _component(key=key, data=data, on_lasso_change=lassoed, on_opened_change=opened)
 
 
 def _packed(values: np.ndarray) -> str:

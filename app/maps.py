@@ -65,13 +65,14 @@ def draw(sight: Sight, frame: pd.DataFrame, kind: str) -> Map:
     return Map(view, None if trouble else wish, trouble)
 
 
-def wait(wish: Wish) -> None:
+def wait(sight: Sight, wish: Wish) -> None:
     """Looks again and again whether the layout has come; then the page is drawn anew."""
-    st.fragment(_look, run_every=POLL_S)(wish)
+    st.fragment(_look, run_every=POLL_S)(sight, wish)
 
 
-def _look(wish: Wish) -> None:
-    if projector.found(RUNS, wish) or projector.trouble(RUNS, wish):
+def _look(sight: Sight, wish: Wish) -> None:
+    # A file that cannot be read is none: the projector makes it again.
+    if _umap(sight, wish) is not None or projector.trouble(RUNS, wish):
         st.rerun(scope="app")
 
 

@@ -17,7 +17,7 @@ from acl.fisher import mean_embedding
 from acl.registry import choices
 from acl.whatif import Ranges, Settings, ranges
 from app import data, figures, palette, words
-from app.gallery import Card, cards_html
+from app.gallery import Card, cards_html, picture_url
 from app.pool import Choice
 from app.sight import Sight, microscope
 
@@ -27,6 +27,7 @@ RIBBON_STEPS = 101
 RIBBON_STEPS_LARGE = 21
 LARGE_ENTRIES = 1_000_000
 WALL_CARDS = 24
+STRIP_CARDS = 20
 
 
 def tabs(sight: Sight, choice: Choice, settings: Settings, history: History | None) -> None:
@@ -51,9 +52,9 @@ def tabs(sight: Sight, choice: Choice, settings: Settings, history: History | No
         _wall(sight, history)
 
 
-def _draw(figure: figures.go.Figure, key: str) -> None:
+def draw(figure: figures.go.Figure, key: str) -> None:
     """With only the camera, which takes the figure as it stands."""
-    saves = {"format": st.session_state["camera"].lower(), "filename": key, "scale": 2}
+    saves = {"format": st.session_state.get("camera", SAVES[0]).lower(), "filename": key, "scale": 2}
     config = {"displaylogo": False, "modeBarButtons": [["toImage"]], "toImageButtonOptions": saves}
     st.plotly_chart(figure, key=key, config=config)
 
@@ -70,7 +71,7 @@ def target_figure(sight: Sight, choice: Choice, settings: Settings) -> figures.g
 
 def _target(sight: Sight, choice: Choice, settings: Settings) -> None:
     st.caption(words.HELP["target"])
-    _draw(target_figure(sight, choice, settings), "target")
+    draw(target_figure(sight, choice, settings), "target")
 
 
 # -- every strategy ------------------------------------------------------------------------------------
@@ -96,7 +97,7 @@ def _judged_here(sight: Sight, settings: Settings) -> tuple[dict[str, comparison
     """Every strategy's picks, judged (those that take minutes only if asked for), J of random subsets, greedy J."""
     names = [name for name in choices("strategies") if name != FULL]
     if not st.session_state.get("slow-strategies"):
-        names = [name for name in names if not comparison.is_slow(name, sight.context)]
+        names = [name for name in names if not comparison.is_slow(name, sight.context, sight.config)]
     config = sight.config.changed(oversample=settings.oversample).to_json()
     asked = (*sight.mark, settings.lambda_, settings.n, settings.dims_per_class)
     return judged(*asked, config, tuple(names)), *yardsticks(*asked)
@@ -107,10 +108,12 @@ def _every_strategy(sight: Sight, settings: Settings) -> None:
         f"What each strategy would pick here: the same {len(sight.context.pool):,} samples, {settings.n} picks. "
         + words.HELP["J"]
     )
-    slow = [name for name in choices("strategies") if name != FULL and comparison.is_slow(name, sight.context)]
+    asked = (sight.context, sight.config)
+    slow = [name for name in choices("strategies") if name != FULL and comparison.is_slow(name, *asked)]
     if slow:
         labels = ", ".join(words.strategy(name) for name in slow)
-        st.toggle(f"Also {labels}: takes minutes on a pool of this size", key="slow-strategies")
+        took = words.duration(sum(comparison.seconds(name, *asked) for name in slow))
+        st.toggle(f"Also {labels}: about {took} on a pool of this size, and the page waits", key="slow-strategies")
     with st.spinner("Asking every strategy…", show_time=True):
         found, band, greedy = _judged_here(sight, settings)
     for name, value in found.items():
@@ -119,17 +122,41 @@ def _every_strategy(sight: Sight, settings: Settings) -> None:
     fine = _fine(found)
     for sentence in verdicts(fine, band):
         st.markdown(sentence)
-    _draw(objective_figure(fine, band, greedy), "objective")
+    _strips(sight, fine)
+    draw(objective_figure(fine, band, greedy), "objective")
     left, right = st.columns(2, gap="medium")
     with left:
         st.markdown("**Picks in common**", help=words.HELP["overlap"])
-        _draw(overlap_figure(fine), "overlap")
+        draw(overlap_figure(fine), "overlap")
     with right:
         figure, known = balance_figure(sight, fine)
         note = "True classes, which no strategy sees." if known else "Predicted classes: the true ones are not known."
         st.markdown("**Classes of the picks**", help=note)
-        _draw(figure, "balance-here")
+        draw(figure, "balance-here")
     st.dataframe(_figures_table(fine, band), hide_index=True, column_config=_columns())
+
+
+def _strips(sight: Sight, found: dict[str, comparison.Judged]) -> None:
+    """A row for each strategy: what it would pick, best first, framed in the colour of its class."""
+    colours, ids, (classes, _) = palette.class_colours(sight.tasks), sight.context.pool.ids, _classes(sight)
+    for name, here in found.items():
+        places = here.picks[:STRIP_CARDS]
+        picks, labels = ids[places].tolist(), classes[places.numpy()].tolist()
+        made = [
+            Card("", (), colours.get(label, palette.OTHER), f"sample {i}: {sight.class_name(label)}")
+            for i, label in zip(picks, labels, strict=True)
+        ]
+        more = f"  \nthe first {len(picks)}" if len(picks) < len(here.picks) else ""
+        left, right = st.columns([1, 7], vertical_alignment="center")
+        left.markdown(f"**{words.strategy(name)}**{more}")
+        right.html(cards_html(sight.pictures(picks), made, size=30))
+
+
+def _classes(sight: Sight) -> tuple[np.ndarray, bool]:
+    """The class of each pool sample, and whether it is the true one (else the predicted one)."""
+    context = sight.context
+    truth = sight.truth(context.pool.ids.tolist())
+    return (np.asarray(context.classes)[context.pool.p.argmax(1).numpy()], False) if truth is None else (truth, True)
 
 
 def strategies_figures(sight: Sight, settings: Settings) -> dict[str, Callable[[], figures.go.Figure]]:
@@ -176,9 +203,7 @@ def overlap_figure(found: dict[str, comparison.Judged]) -> figures.go.Figure:
 
 def balance_figure(sight: Sight, found: dict[str, comparison.Judged]) -> tuple[figures.go.Figure, bool]:
     """Counts of the picks' classes for each strategy, and whether these are the true classes."""
-    context = sight.context
-    truth = sight.truth(context.pool.ids.tolist())
-    labels = truth if truth is not None else np.asarray(context.classes)[context.pool.p.argmax(1).numpy()]
+    labels, known = _classes(sight)
     rows = [
         {"label": words.strategy(name), "class": label, "count": int((labels[j.picks.numpy()] == label).sum())}
         for name, j in found.items()
@@ -186,7 +211,7 @@ def balance_figure(sight: Sight, found: dict[str, comparison.Judged]) -> tuple[f
     ]
     colours = palette.class_colours(sight.tasks)
     names = {label: sight.class_name(label) for label in set(labels.tolist())}
-    return figures.class_balance(pd.DataFrame(rows), names, colours), truth is not None
+    return figures.class_balance(pd.DataFrame(rows), names, colours), known
 
 
 def _figures_table(found: dict[str, comparison.Judged], band: np.ndarray) -> pd.DataFrame:
@@ -261,7 +286,12 @@ def picked_between_here(sight: Sight, settings: Settings, position: int) -> Rang
 def ribbon_figure(sight: Sight, settings: Settings) -> figures.go.Figure:
     lambdas, picked = ribbon_here(sight, settings)
     names = [f"sample {i}" for i in sight.context.pool.ids.tolist()]
-    return figures.ribbon(np.array(lambdas), picked, names, sight.recorded.lambda_, settings.lambda_)
+
+    def pictures(places: list[int]) -> list[str]:
+        images = sight.pictures([int(sight.context.pool.ids[place]) for place in places])
+        return [] if images is None else [picture_url(image) for image in images]
+
+    return figures.ribbon(np.array(lambdas), picked, names, sight.recorded.lambda_, settings.lambda_, pictures)
 
 
 def _ribbon(sight: Sight, settings: Settings) -> None:
@@ -269,7 +299,7 @@ def _ribbon(sight: Sight, settings: Settings) -> None:
         st.caption("The memory is empty in the first task: λ counts as 0 and changes nothing. See a later task.")
         return
     st.caption(f"Who AccuACL picks for each λ, tried at {steps(sight, settings)} values from 0 to 1. {words.HELP['λ']}")
-    _draw(ribbon_figure(sight, settings), "ribbon")
+    draw(ribbon_figure(sight, settings), "ribbon")
 
 
 # -- everything bought ---------------------------------------------------------------------------------

@@ -33,6 +33,7 @@ AXES = {
     "badge": ("distance", "gradient_norm"),
     "bait": ("entropy", "gain"),
 }
+MOST_NAMED, FEW_NAMED = 20, 6
 LOG_SCORES = {"magnitude", "gain", "gradient_norm"}
 
 
@@ -126,14 +127,27 @@ def table(sight: Sight, choice: Choice) -> pd.DataFrame:
     known = common_scores(*sight.mark) | choice.scores
     for name, values in known.items():
         frame[name] = np.concatenate([values, np.full(len(ids) - len(values), np.nan)])
-    was = in_pool & np.isin(ids, sight.picks) if sight.picks else now
+    was = in_pool & np.isin(ids, sight.picks)
     change = np.where(now & ~was, "enters", np.where(was & ~now, "leaves", ""))
     frame["change"] = pd.Categorical(change, categories=CHANGES)
     return frame
 
 
+def ranks(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """The rank of each pool sample by each of these scores, 1 = largest; by id. Ties go to the lower id."""
+    pool = frame[frame["role"].isin(["pool", "picks"])]
+    return pool.set_index("id")[list(names)].rank(ascending=False, method="first")
+
+
 def score_names(frame: pd.DataFrame) -> list[str]:
     return [name for name in frame.columns if name not in {"id", "role", "predicted", "p", "label", "change", "colour"}]
+
+
+def _some(legend: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Of very many classes a few, evenly over the ramp that their colours are; the hover card names each."""
+    if len(legend) <= MOST_NAMED:
+        return legend
+    return [legend[int(place)] for place in np.linspace(0, len(legend) - 1, FEW_NAMED).round()]
 
 
 def axes(strategy: str, names: Sequence[str]) -> tuple[str, str]:
@@ -155,7 +169,7 @@ def colours(frame: pd.DataFrame, by: str, sight: Sight, strategy: str) -> tuple[
         values = frame["label" if by == "class" else "predicted"]
         present = sorted({int(v) for v in values.dropna()})
         legend = [(sight.class_name(v), colour.get(v, palette.OTHER)) for v in present]
-        return [colour.get(int(v), palette.OTHER) if pd.notna(v) else "" for v in values], legend
+        return [colour.get(int(v), palette.OTHER) if pd.notna(v) else "" for v in values], _some(legend)
     values = frame[by]
     found = np.full(len(frame), "", dtype=object)
     inside = values.notna().to_numpy()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from html import escape
 
 import numpy as np
@@ -11,9 +12,9 @@ import torch
 
 from acl.fisher import factors
 from acl.whatif import Ranking
-from app import cards, figures, palette, words
+from app import cards, figures, palette, panels, pool, words
 from app.gallery import Card, cards_html
-from app.pool import Choice
+from app.pool import AXES, HERO, Choice
 from app.sight import Sight
 
 A_PAGE = 60
@@ -23,11 +24,11 @@ LIKELY = 5
 
 def groups(frame: pd.DataFrame, choice: Choice, lasso: list[int]) -> dict[str, list[int]]:
     """The gallery's groups by name, each a list of sample ids."""
-    pool = frame[frame["role"].isin(["pool", "picks"])]
-    rest = pool[pool["role"] == "pool"]["id"]
+    inside = frame[frame["role"].isin(["pool", "picks"])]
+    rest = inside[inside["role"] == "pool"]["id"]
     found = {"Picks": list(choice.picked)}
-    if choice.strategy == "accuacl":
-        passed = set(pool["id"].to_numpy()[choice.ranking.candidates.numpy()].tolist())
+    if choice.strategy == HERO:
+        passed = set(inside["id"].to_numpy()[choice.ranking.candidates.numpy()].tolist())
         found["Left out by the D cut"] = [i for i in rest.tolist() if i not in passed]
         found["Left out by the M cut"] = [i for i in rest.tolist() if i in passed]
     else:
@@ -57,8 +58,10 @@ def card_of(row: pd.Series, sight: Sight, colour: str, ranks: pd.DataFrame) -> C
     return Card(mark + title, lines, colour, hint)
 
 
-def gallery(sight: Sight, frame: pd.DataFrame, choice: Choice, lasso: list[int], opened: int | None) -> int | None:
-    """Draws the gallery; the sample whose card was clicked, if one was."""
+def gallery(
+    sight: Sight, frame: pd.DataFrame, choice: Choice, lasso: list[int], opened: int | None,
+    on_opened: Callable[[int], None],
+) -> None:  # fmt: skip
     found = groups(frame, choice, lasso)
     names = list(found)
     group_key = f"group-{sight.name}-{'lasso' if lasso else ''}-{choice.strategy}"
@@ -69,7 +72,7 @@ def gallery(sight: Sight, frame: pd.DataFrame, choice: Choice, lasso: list[int],
         )  # fmt: skip
         st.space("stretch")
         by = st.selectbox(
-            "Sort", ["rank", *[c for c in frame.columns if c in words.SCORE_NAMES]], key="gallery-sort", width=210,
+            "Sort", ["rank", *pool.score_names(frame)], key="gallery-sort", width=210,
             format_func=lambda name: "order of choice" if name == "rank" else words.score(name),
             label_visibility="collapsed",
         )  # fmt: skip
@@ -80,15 +83,14 @@ def gallery(sight: Sight, frame: pd.DataFrame, choice: Choice, lasso: list[int],
             "Left out by the M cut": "Every sample that passed the distribution cut was picked.",
         }
         st.caption(empty.get(group, "Nothing here."))
-        return None
+        return
     pages = -(-len(ids) // A_PAGE)
     page = st.pagination(pages, key=f"page-{group_key}-{group}") if pages > 1 else 1
     shown = ids[(page - 1) * A_PAGE : page * A_PAGE]
     rows = frame.set_index("id", drop=False)
-    ranks = frame[frame["role"].isin(["pool", "picks"])].set_index("id")[["magnitude", "distribution"]]
-    ranks = ranks.rank(ascending=False, method="first")
+    ranks = pool.ranks(frame, AXES[HERO])
     made = [card_of(rows.loc[i], sight, rows.at[i, "colour"] or "rgba(128,138,150,.45)", ranks) for i in shown]
-    return cards.gallery(shown, made, sight.pictures(shown), opened, key="gallery")
+    cards.gallery(shown, made, sight.pictures(shown), opened, "gallery", on_opened)
 
 
 def sample_card(sight: Sight, frame: pd.DataFrame, choice: Choice, why: str, opened: int) -> None:
@@ -106,11 +108,7 @@ def sample_card(sight: Sight, frame: pd.DataFrame, choice: Choice, why: str, ope
     st.html(_probabilities(sight, str(row["role"]), opened))
     if row["role"] in {"pool", "picks"}:
         st.markdown("**Its Fisher information against the target**", help=words.HELP["D"])
-        spread, target = profiles(sight, choice.ranking, opened)
-        kept = choice.ranking.kept
-        names = [sight.class_name(sight.context.classes[int(k)]) for k in kept.rows]
-        figure = figures.sample_against_target(spread, target, names)
-        st.plotly_chart(figure, key="against-target", height=190, config={"displayModeBar": False})
+        panels.draw(against_target(sight, choice.ranking, opened), f"sample-{opened}")
     _nearest(sight, opened)
 
 
@@ -133,11 +131,16 @@ def _probabilities(sight: Sight, role: str, opened: int) -> str:
     return "".join(bars)
 
 
+def against_target(sight: Sight, ranking: Ranking, opened: int) -> figures.go.Figure:
+    names = [sight.class_name(sight.context.classes[int(k)]) for k in ranking.kept.rows]
+    return figures.sample_against_target(*profiles(sight, ranking, opened), names)
+
+
 def profiles(sight: Sight, ranking: Ranking, opened: int) -> tuple[np.ndarray, np.ndarray]:
     """p_x and q over the kept entries: how the sample's and the target's Fisher information are spread."""
     kept = ranking.kept
-    pool = sight.context.pool
-    a, b = factors(pool.take(pool.ids == opened))
+    samples = sight.context.pool
+    a, b = factors(samples.take(samples.ids == opened))
     mu = kept.values.mean().clamp_min(torch.finfo(torch.float64).tiny)
     f = a[0, kept.rows] * b[0, kept.dims]
     return torch.softmax(f / mu, 0).numpy(), torch.softmax(kept.values / mu, 0).numpy()

@@ -15,8 +15,9 @@ from safetensors import SafetensorError
 from safetensors.numpy import load
 
 from acl.config import FULL, RunConfig, UserError
-from acl.events import Bought, History, Remembered, Scored, Started
+from acl.events import Bought, History, Remembered, Scored, Started, Steered
 from acl.files import replace_file
+from acl.fork import settings_after
 from acl.query import QueryContext, load_snapshot
 from acl.runs import Run
 from acl.whatif import Microscope, Settings
@@ -29,7 +30,7 @@ DEFAULTS = RunConfig()
 
 @dataclass(frozen=True)
 class Sight:
-    """One query. `picks` are the recorded ones, best first; none in a file that was dropped in.
+    """One query. `picks` are the recorded ones, best first; of a file that was dropped in AccuACL's at its settings.
 
     series: task and snapshot of every query of the run that has one, in order.
     """
@@ -105,10 +106,15 @@ def sight_of_run(run: Run, config: RunConfig, history: History, query: Scored) -
     bought = {i: label for e in history.of(Bought) for i, label in zip(e.ids, e.labels, strict=True)}
     held = {i: label for e in history.of(Remembered) for i, label in zip(e.ids, e.labels, strict=True)}
     series = tuple((q.task, run.snapshot(q.task, q.round)) for q in queries_of(run, history))
+    steered = [row for row in history.rows if isinstance(row.event, Steered) and _at(row.event) <= _at(query)]
     return Sight(
         run.snapshot(query.task, query.round), query.strategy, tuple(query.ids), words.class_names(history), tasks,
-        held | bought, config, run, query, series,
+        held | bought, settings_after(config, steered), run, query, series,
     )  # fmt: skip
+
+
+def _at(event: Scored | Steered) -> tuple[int, int]:
+    return event.task, event.round
 
 
 # -- files that were dropped in ------------------------------------------------------------------------
@@ -145,7 +151,23 @@ def sight_of_file(name: str) -> Sight:
     labels = dict(zip(tables["ids"].tolist(), tables["labels"].tolist(), strict=True)) if "labels" in tables else {}
     names = {c: f"class {c}" for c in context.classes}
     config = DEFAULTS.changed(**{"lambda": context.lambda_})
-    return Sight(path, "", (), names, tuple((c,) for c in context.classes), labels, config)
+    return Sight(
+        path,
+        "",
+        _usual_picks(str(path), path.stat().st_mtime_ns),
+        names,
+        tuple((c,) for c in context.classes),
+        labels,
+        config,
+    )
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def _usual_picks(path: str, changed_ns: int) -> tuple[int, ...]:
+    scope = microscope(path, changed_ns)
+    context = scope.context
+    usual = Settings(context.lambda_, context.n, DEFAULTS.dims_per_class, DEFAULTS.oversample)
+    return tuple(context.pool.ids[scope.rank(usual).picked].tolist())
 
 
 def _pictures_path(snapshot: Path) -> Path:

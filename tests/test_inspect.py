@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from safetensors.numpy import save
 from streamlit.testing.v1 import AppTest
 
-from acl import layout
+from acl import layout, projector
 from acl.config import UserError
+from acl.fork import fork
 from acl.runs import Run, create
+from acl.strategies.accuacl import AccuACL
 from acl.whatif import Settings
 from acl.worker import execute
 from app import choose_query, export, figures, gallery, lens, maps, microscope, panels, pool, sample_card, sight, state
@@ -122,11 +127,60 @@ def test_a_run_that_has_not_begun_says_so(runs):
     assert "No query yet" in text(page(run=create(small_config(), runs).id))
 
 
+def test_a_strategy_that_is_not_installed_here_shows_what_it_picked(runs):
+    run = create(small_config(strategy="entropy"), runs)
+    execute(run)
+    for path in (run.path / "config.json", run.events):
+        path.write_text(path.read_text("utf-8").replace('"entropy"', '"gone"'), "utf-8")
+    test = page(run=run.id)
+    assert keyed(test, "strategy-").value == "gone" and "the recorded picks" in text(test)
+    keyed(test, "n-").set_value(keyed(test, "n-").value + 1).run()
+    assert not test.exception and "gone" in " ".join(error.value for error in test.error)
+
+
+def test_the_settings_of_a_fork_are_those_in_force_at_its_queries(runs):
+    parent = create(small_config(), runs)
+    execute(parent)
+    child = fork(parent, (2, 2), {"dims_per_class": 1, "oversample": 1.0}, runs)
+    execute(child)
+    for round_, dims in ((1, 5), (2, 1), (3, 1)):
+        test = page(run=child.id, task="2", round=str(round_))
+        assert keyed(test, "dims-").value == dims and "the recorded picks" in text(test)
+    keyed(test, "dims-").set_value(2).run()
+    test.button(key="fork-here").click().run()
+    assert not test.exception and "2" in next(m.value for m in test.markdown if m.value.startswith("Changed from"))
+
+
 def test_a_damaged_snapshot_is_a_sentence(runs):
     run = create(small_config(), runs)
     execute(run)
     run.snapshot(2, 3).write_bytes(b"not a snapshot")
     assert "cannot be shown" in text(page(run=run.id))
+
+
+def test_no_two_runs_are_called_alike(runs):
+    made = {run.id: run for run in (create(small_config(), runs) for _ in range(3))}
+    for id_ in ("copy-of-a-run-7912", "copy-of-b-run-7912"):
+        shutil.copytree(next(iter(made.values())).path, runs / id_)
+        made[id_] = Run(runs / id_)
+    assert len(set(choose_query.run_names(made).values())) == len(made)
+
+
+def test_the_menu_changes_the_run_and_nothing_else_does(runs):
+    test = page(run=RECORDED)
+    create(small_config(), runs)
+    test.run()
+    assert test.query_params["run"] == RECORDED
+    test.selectbox(key="inspect-run").set_value("recorded-er-uniform-digits-s0").run()
+    assert test.query_params["run"] == "recorded-er-uniform-digits-s0"
+    assert keyed(test, "strategy-").value == "uniform"
+    test.run()
+    assert test.query_params["run"] == "recorded-er-uniform-digits-s0"
+
+
+@pytest.mark.parametrize("wanted", ["--5", "", "²", "9" * 30])
+def test_a_sample_in_the_link_that_is_none_is_not_opened(wanted):
+    assert "sample" not in page(run=RECORDED, task="5", round="3", sample=wanted).query_params
 
 
 @pytest.mark.parametrize("panel", panels.TABS)
@@ -142,6 +196,17 @@ def test_any_strategy_can_be_shown(strategy):
     keyed(test, "strategy-").set_value(strategy).run()
     assert not test.exception and test.query_params["strategy"] == strategy
     assert keyed(test, "lambda-").disabled
+
+
+def test_a_strategy_that_takes_long_is_asked_only_after_a_yes(monkeypatch):
+    monkeypatch.setattr("acl.comparison.SLOW_S", 0.0)
+    test = page(run=RECORDED)
+    keyed(test, "strategy-").set_value("bait").run()
+    assert "the page waits for it" in text(test) and "strategy" not in test.query_params
+    test.button(key="ask-slow").click().run()
+    assert test.query_params["strategy"] == "bait" and not test.exception
+    test.segmented_control(key="panel").set_value(panels.TABS[1]).run()
+    assert not test.exception and "Also BAIT: about" in test.toggle(key="slow-strategies").label
 
 
 # -- parts -------------------------------------------------------------------------------------------
@@ -174,6 +239,16 @@ def test_common_scores_are_what_the_strategies_say():
     for strategy, name in (("entropy", "entropy"), ("badge", "gradient_norm"), ("kcenter", "distance")):
         theirs = build("strategies", strategy, here.config).select(here.context).scores[name]
         np.testing.assert_allclose(ours[name], theirs, rtol=1e-9, atol=1e-12)
+
+
+def test_a_sample_of_another_strategy_says_its_rank_by_that_score():
+    here = recorded_sight()
+    choice = pool.choose(here, "entropy", here.recorded)
+    frame = pool.table(here, choice)
+    third = choice.picked[2]
+    assert microscope._why(here, frame, choice, here.recorded, third).startswith("Rank 3 of 238 by entropy")
+    choice = pool.choose(here, "kcenter", here.recorded)
+    assert microscope._why(here, pool.table(here, choice), choice, here.recorded, third) == ""
 
 
 def test_nearest_memory_is_nearest():
@@ -220,8 +295,30 @@ def test_ids_travel_to_the_browser_whole():
     frame.loc[0, "id"] = 2**62 + 1
     view = lens.View("v", np.zeros(len(frame)), np.zeros(len(frame)), "x", "y")
     blank = [""] * len(frame)
-    data = lens.payload((view, view), frame, {"magnitude": "M"}, lens.Look(blank), str, [], None, "s")
+    ranks = pool.ranks(frame, ["magnitude"])
+    data = lens.payload((view, view), frame, {"magnitude": "M"}, ranks, lens.Look(blank), str, [], None, "s")
     assert data["ids"][0] == str(2**62 + 1) and json.dumps(data)
+
+
+def test_ranks_are_those_in_the_whole_pool_and_ties_go_to_the_lower_id(monkeypatch):
+    here = recorded_sight()
+    frame = pool.table(here, pool.choose(here, "accuacl", here.recorded))
+    inside = frame["role"].isin(["pool", "picks"])
+    # Differences that single precision, in which the browser has the scores, cannot hold.
+    frame.loc[inside, "magnitude"] = 1 + 1e-12 * np.arange(inside.sum())
+    frame.loc[frame.index[:2], "magnitude"] = 2.0
+    ranks = pool.ranks(frame, ["magnitude"])
+    monkeypatch.setattr(layout, "MOST_POINTS", 60)
+    shown, _ = maps.thinned(frame, here)
+    view = lens.View("v", np.zeros(len(shown)), np.zeros(len(shown)), "x", "y")
+    look = lens.Look([""] * len(shown))
+    data = lens.payload((view, view), shown, {"magnitude": "M"}, ranks, look, str, [], None, "s")
+    found = np.frombuffer(base64.b64decode(data["ranks"]["M"]), "<f4")
+    size, at = len(here.context.pool), {int(i): place for place, i in enumerate(here.context.pool.ids)}
+    wanted = {i: place + 1 if place < 2 else size - place + 2 for i, place in at.items()}
+    drawn = [(i, rank) for i, rank in zip(shown["id"].tolist(), found.tolist(), strict=True) if i in wanted]
+    assert data["n_pool"] == size and len(drawn) < size
+    assert all(rank == wanted[i] for i, rank in drawn)
 
 
 def test_the_shared_sheet_holds_each_picture_at_its_place():
@@ -255,7 +352,7 @@ def test_exported_scores_name_every_pick():
 
 def snapshot_bytes(tmp_path: Path, **values: object) -> bytes:
     path = tmp_path / "theirs.safetensors"
-    make_context(3, pool=40, **values).save(path)
+    make_context(3, **{"pool": 40, **values}).save(path)
     return path.read_bytes()
 
 
@@ -263,6 +360,45 @@ def test_somebody_elses_snapshot_can_be_looked_at(tmp_path):
     name = sight.keep_dropped(snapshot_bytes(tmp_path), None)
     test = page(snapshot=name)
     assert "Why these 5?" in text(test) and test.query_params["snapshot"] == name
+
+
+def test_a_dropped_file_says_who_enters_and_leaves_against_its_own_settings(tmp_path):
+    name = sight.keep_dropped(snapshot_bytes(tmp_path), None)
+    test = page(snapshot=name)
+    assert "The settings of the file." in text(test)
+    keyed(test, "n-").set_value(7).run()
+    context = sight.sight_of_file(name).context
+    five, seven = (set(AccuACL().select(replace(context, n=n)).ids.tolist()) for n in (5, 7))
+    assert f"{len(five - seven)} leave, {len(seven - five)} enter" in text(test)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"pool": 1, "n": 1},
+        {"n": 40},
+        {"n_classes": 1},
+        {"dim": 1, "n": 1},
+        {"labelled": 0, "memory": 0},
+        {"n_classes": 100, "scale": 16.0},
+    ],
+)
+@pytest.mark.parametrize("panel", panels.TABS[:3])
+def test_a_file_at_the_edge_of_what_is_allowed_can_be_looked_at(tmp_path, values, panel):
+    test = page(snapshot=sight.keep_dropped(snapshot_bytes(tmp_path, **values), None))
+    test.segmented_control(key="panel").set_value(panel).run()
+    assert not test.exception and not test.error and "Why these" in text(test)
+
+
+def test_a_damaged_layout_is_waited_for_as_if_it_were_none(tmp_path, monkeypatch):
+    here = sight.sight_of_file(sight.keep_dropped(snapshot_bytes(tmp_path), None))
+    wish = maps._wish(here, "features")
+    path = projector.places(maps.RUNS, wish)[1]
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"no layout")
+    monkeypatch.setattr(maps.st, "rerun", lambda scope: pytest.fail("drawn anew, though nothing came"))
+    assert projector.found(maps.RUNS, wish)
+    maps._look(here, wish)
 
 
 def test_pictures_and_labels_of_a_dropped_file_are_found(tmp_path):
@@ -318,7 +454,9 @@ def test_the_objective_bars_keep_past_and_new_apart():
     )
     band, greedy = panels.yardsticks(*here.mark, settings.lambda_, settings.n, settings.dims_per_class)
     figure = panels.objective_figure(found, band, greedy)
-    total = {name: sum(float(t.x[list(t.y).index(name)]) for t in figure.data) for name in ("AccuACL", "Entropy")}
+    bars, (sums,) = figure.data[:2], figure.data[2:]
+    total = {name: sum(float(t.x[list(t.y).index(name)]) for t in bars) for name in ("AccuACL", "Entropy")}
+    assert dict(zip(sums.y, sums.x, strict=True)) == pytest.approx(total)
     assert total["AccuACL"] == pytest.approx(found["accuacl"].objective.total)
     assert total["Entropy"] == pytest.approx(found["entropy"].objective.total)
 
@@ -338,6 +476,25 @@ def test_the_ribbon_figure_has_a_row_for_everyone_ever_picked():
     picked = np.array([[1, 0, 1, 0], [0, 0, 1, 1]], dtype=bool)
     figure = figures.ribbon(np.array([0.0, 1.0]), picked, list("abcd"), 0.5, 0.5)
     assert list(figure.data[0].y) == ["a", "c", "d"]
+
+
+def test_a_hundred_classes_are_not_all_named_in_legends_and_axes():
+    legend = [(f"class {c}", f"#{c:06x}") for c in range(100)]
+    assert [name for name, _ in pool._some(legend)] == [f"class {c}" for c in (0, 20, 40, 59, 79, 99)]
+    assert pool._some(legend[:20]) == legend[:20]
+    figure = figures.sample_against_target(np.ones(200) / 200, np.ones(200) / 200, [f"c{i // 2}" for i in range(200)])
+    assert len(figure.layout.xaxis.ticktext) == 20
+    names = {c: f"c{c}" for c in range(100)}
+    rows = pd.DataFrame({"label": "AccuACL", "class": list(names), "count": 1})
+    assert figures.class_balance(rows, names, {}).layout.showlegend is False
+
+
+def test_the_ribbon_shows_pictures_where_its_rows_have_room():
+    picked, names = np.eye(2, 70, dtype=bool), [str(i) for i in range(70)]
+    figure = figures.ribbon(np.array([0.0, 1.0]), picked, names, 0.5, 0.5, lambda places: [f"p{i}" for i in places])
+    assert [(image.source, image.y) for image in figure.layout.images] == [("p0", "0"), ("p1", "1")]
+    full = np.ones((2, 70), dtype=bool)
+    assert not figures.ribbon(np.array([0.0, 1.0]), full, names, 0.5, 0.5, lambda places: ["p"] * 70).layout.images
 
 
 def test_nearest_query():

@@ -77,6 +77,27 @@ def test_a_lasso_fills_the_gallery_with_the_samples_inside_it(app, width, dark):
         assert page.locator('[data-testid="stException"]').count() == 0
 
 
+def test_a_box_in_the_map_marks_the_same_samples_memory_included(app):
+    with browser_page() as page:
+        opened(app, page)
+        box = page.locator(".lens .plot").nth(1).bounding_box()
+        frame = page.locator(".lens").evaluate("root => root.lens.ids.map(id => [id, root.positionOf(1, id)])")
+        middle, right = box["x"] + box["width"] / 2, box["x"] + box["width"] - 4
+        top, bottom = box["y"] + 4, box["y"] + box["height"] - 45
+        inside = {int(id_) for id_, at in frame if middle < at["x"] < right and top < at["y"] < bottom}
+        page.keyboard.down("Shift")
+        page.mouse.move(middle, top)
+        page.mouse.down()
+        page.mouse.move(right, bottom, steps=5)
+        page.mouse.up()
+        page.keyboard.up("Shift")
+        expect(page.locator(".st-key-gallery-controls")).to_contain_text(f"Lasso ({len(inside)})")
+        marked = page.locator(".lens").evaluate("root => [...root.lens.selected]")
+        assert {int(id_) for id_ in marked} == inside
+        wait_for(lambda: len(gallery_ids(page)) == min(len(inside), 60))
+        assert set(gallery_ids(page)) <= inside
+
+
 def test_the_hover_card_shows_the_picture_of_its_sample(app):
     run = Run(RECORDED / NAME)
     with browser_page() as page:
@@ -138,6 +159,20 @@ def test_a_picture_can_be_taken_away(app):
         assert "Plotly.newPlot" in html and 'src="http' not in html
 
 
+def test_the_link_in_the_export_dialog_shows_the_same_view(app):
+    view = "task=3&round=3&lambda=0.25&n=4&colour=entropy&map=pca"
+    with browser_page() as page:
+        page.goto(f"{app.url}/inspect?run={NAME}&{view}")
+        expect(page.locator(".cards button")).to_have_count(4)
+        picked = gallery_ids(page)
+        page.get_by_role("button", name="Export").click()
+        link = page.get_by_role("dialog").locator("code").inner_text()
+        assert link == f"{app.url}/inspect?run={NAME}&{view}"
+        page.goto(link)
+        expect(page.locator(".lens")).to_contain_text("high entropy")
+        assert gallery_ids(page) == picked and page.url == link
+
+
 MAP = "root => [root.lens.plots[1].view.x_name, Object.fromEntries(root.lens.ids.map((id, i) =>\
   [id, [root.lens.plots[1].x[i], root.lens.plots[1].y[i]]]))]"
 
@@ -182,7 +217,11 @@ def test_play_goes_through_the_queries(app):
 
 
 def test_follow_live_stays_on_the_newest_query(app):
-    run = create(preset_config("digits-demo", snapshots="all"), app.runs)
+    config = preset_config("digits-demo", snapshots="all")
+    # A run of the same minute and settings must not be taken for the one that is followed.
+    create(config, app.runs)
+    run = create(config, app.runs)
+    create(config, app.runs)
     request(run.path, mode="play", until=(1, 1, "evaluate"))
     with browser_page() as page:
         page.goto(f"{app.url}/inspect?run={run.id}")
@@ -192,6 +231,7 @@ def test_follow_live_stays_on_the_newest_query(app):
         request(run.path, mode="play", until=(2, 1, "evaluate"))
         expect(page).to_have_url(re.compile("task=2&round=1"))
         expect(page.locator(".st-key-inspect-header")).to_contain_text("task 2 · round 1")
+        assert run.id in page.url
     request(run.path, mode="stop")
 
 

@@ -59,7 +59,7 @@ def test_reasons_are_the_ranks_of_a_literal_sort(context):
         reason = why(position, ranking)
         assert reason.by_distribution == by_d.index(position) + 1
         assert reason.by_magnitude == (by_m.index(position) + 1 if position in passed else None)
-        assert sentence(reason).startswith("Picked") == (position in ranking.picked.tolist())
+        assert sentence(reason, 0).startswith("Picked") == (position in ranking.picked.tolist())
 
 
 def test_the_cuts_let_exactly_the_picks_through():
@@ -70,21 +70,22 @@ def test_the_cuts_let_exactly_the_picks_through():
 
 
 @pytest.mark.parametrize(
-    ("between", "expected"),
+    ("between", "tried", "expected"),
     [
-        (((0.0, 0.25),), "it enters at λ ≤ 0.25."),
-        (((0.75, 1.0),), "it enters at λ ≥ 0.75."),
-        (((0.25, 0.5),), "it enters at λ from 0.25 to 0.50."),
-        (((0.0, 0.0), (0.5, 0.5)), "it enters at λ ≤ 0.00 or λ = 0.50."),
-        (((0.0, 1.0),), "it enters at every λ."),
-        ((), "no λ would pick it."),
+        (((0.0, 0.25),), 21, "it enters at λ ≤ 0.25."),
+        (((0.75, 1.0),), 21, "it enters at λ ≥ 0.75."),
+        (((0.25, 0.5),), 21, "it enters at λ from 0.25 to 0.50."),
+        (((0.0, 0.0), (0.5, 0.5)), 21, "it enters at λ ≤ 0.00 or λ = 0.50."),
+        (((0.0, 1.0),), 21, "it enters at every λ."),
+        ((), 0, "no λ would pick it."),
+        ((), 21, "none of the 21 values of λ tried would pick it."),
     ],
 )
-def test_a_sentence_says_at_which_lambda_a_sample_enters(between, expected):
+def test_a_sentence_says_at_which_lambda_a_sample_enters(between, tried, expected):
     context = CASES[0]
     ranking = Microscope(context).rank(recorded(context))
     position = next(i for i in range(len(context.pool)) if i not in ranking.picked.tolist())
-    assert sentence(why(position, ranking, between)).endswith(expected)
+    assert sentence(why(position, ranking, between), tried).endswith(expected)
 
 
 def test_the_ends_of_a_range_are_sought_between_the_values_tried():

@@ -16,6 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
 
+from acl import sinks
 from acl.config import UserError
 
 Command = Callable[[argparse.Namespace], None]
@@ -121,6 +122,12 @@ def _parser() -> Parser:
     sub.add_argument("names", nargs="*", metavar="RUN", help="ids, runs or folders of runs (default: the runs folder)")
     sub.add_argument("--format", choices=("md", "csv", "latex"), default="md")
     sub.add_argument("-o", "--output", type=Path, metavar="FILE", help="write it here instead of on stdout")
+    runs_option(sub)
+
+    sub = add("convert", _convert, "write runs for other tools; the last line of stdout is JSON: to, runs, folder")
+    sub.add_argument("names", nargs="*", metavar="RUN", help="ids, runs or folders of runs (default: the runs folder)")
+    sub.add_argument("--to", required=True, choices=sinks.names(), help="which tool")
+    sub.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="what it has of a run is replaced")
     runs_option(sub)
 
     sub = add("select", _select, "choose samples of a query snapshot; the last line of stdout is JSON: ids")
@@ -373,6 +380,17 @@ def _table(arguments: argparse.Namespace) -> None:
         raise UserError(f"{output} cannot be written: it must be a file in a folder that exists.")
     with disk_trouble("The table", output):
         replace_file(output, lambda temporary: temporary.write_text(text, "utf-8"))
+
+
+def _convert(arguments: argparse.Namespace) -> None:
+    from acl.sinks.base import sources
+
+    found, remarks = sources(arguments.names, arguments.runs)
+    for line in remarks:
+        print(f"acl: {line}", file=sys.stderr)
+    sinks.write(arguments.to, found, arguments.output)
+    runs = [source.run.id for source in found]
+    print(json.dumps({"to": arguments.to, "runs": runs, "folder": str(arguments.output)}))
 
 
 # -- select --------------------------------------------------------------------------------------------

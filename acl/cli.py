@@ -81,6 +81,7 @@ def _parser() -> Parser:
     sub.add_argument("--title", default="", help="what it is called in the app")
     sub.add_argument("--engine", choices=("local", "ray"), default="local", help="where the runs are worked on")
     sub.add_argument("--address", help="of the Ray cluster (with --engine ray)")
+    sub.add_argument("--gpu-share", type=float, default=1.0, metavar="0.25", help="of a GPU for each run (Ray)")
     sub.add_argument("--slots", type=int, help="runs at once, if no backend serves the folder yet")
     sub.add_argument("--no-wait", action="store_true", help="leave it to the backend, and end")
     _data_dir_option(sub)
@@ -222,6 +223,10 @@ def _sweep(arguments: argparse.Namespace) -> None:
     }
     axes |= _changes(arguments.vary, "--vary")
     # What a sweep keeps of each query would fill the disk before anyone looked at it.
+    if arguments.engine == "ray":
+        from acl.engines import ray
+
+        ray.check(arguments.address, arguments.gpu_share)
     base = preset_config(arguments.preset, **{"snapshots": "off", **_changes(arguments.changes)})
     configs = sweep.grid(base, {name: sweep.values_of(name, text) for name, text in axes.items() if text})
     started = sweep.start(configs, arguments.runs, arguments.title or f"{arguments.preset}, {len(configs)} runs")
@@ -242,6 +247,9 @@ def _ensure_backend(arguments: argparse.Namespace) -> None:
     options = ["--engine", arguments.engine]
     options += ["--address", arguments.address] if arguments.address else []
     options += ["--slots", str(arguments.slots)] if arguments.slots else []
+    options += ["--gpu-share", str(arguments.gpu_share)]
+    if said := backend.refused(arguments.runs):
+        raise UserError(said)
     backend.ensure(arguments.runs, options)
 
 

@@ -292,20 +292,14 @@ _started: dict[Path, subprocess.Popen[bytes]] = {}
 
 def ensure(runs: Path, options: Sequence[str] = ()) -> None:
     """Start a backend for `runs` if none lives, with these options of `acl backend`. It outlives the caller."""
-    _reap()
-    ours = _started.get(runs)
+    starting = [folder for folder, process in _started.items() if process.poll() is None]
     # One that we started needs a while before it serves: a cluster takes seconds to connect to.
-    if running(runs) is None and (ours is None or ours.poll() is not None):
+    if running(runs) is None and runs not in starting:
         check_folder(runs)
         home(runs).mkdir(exist_ok=True)
         with open(home(runs) / "backend.log", "ab") as log:
             command = [sys.executable, "-m", "acl", "backend", "--runs", str(runs), *options]
             _started[runs] = popen(command, subprocess.DEVNULL, log)
-
-
-def _reap() -> None:
-    for process in _started.values():
-        process.poll()
 
 
 def refused(runs: Path) -> str:
@@ -327,7 +321,6 @@ def stop(runs: Path, timeout_s: float = 15.0) -> str:
         if time.monotonic() > patience:
             raise UserError(f"The backend (process {process.pid}) did not end in {timeout_s:.0f} s: end it by hand.")
         time.sleep(0.05)
-    _reap()
     left = active_runs(runs)
     return "The backend has ended." + (f" Still playing: {', '.join(left)}." if left else "")
 

@@ -77,6 +77,7 @@ def test_a_local_worker_and_one_of_a_cluster_give_way_to_each_other(runs):
         (["--address", "127.0.0.1:1", "--gpu-share", "2"], "--gpu-share must be"),
         (["--address", "nonsense"], "There is no Ray cluster at nonsense"),
         (["--address", "127.0.0.1:1"], "There is no Ray cluster at 127.0.0.1:1"),
+        (["--address", "127.0.0.1:99999"], "There is no Ray cluster at 127.0.0.1:99999"),
     ],
 )
 @pytest.mark.parametrize("command", ["backend", "sweep"])

@@ -48,7 +48,7 @@ def check(address: str | None, gpu_share: float) -> str:
     host, _, port = address.rpartition(":")
     try:
         socket.create_connection((host, int(port)), timeout=5).close()
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, OverflowError) as error:
         raise _no_cluster(address, error) from None
     return address
 
@@ -86,7 +86,7 @@ class RayJob:
             return int(ray.get(self.task))
         except ray.exceptions.RayError as error:
             # Its node is gone, its process was killed, or it could not begin: it left no last word, Ray has one.
-            self._note(_lines(error)[-1])
+            self._note(_lines(getattr(error, "cause", None) or error)[-1])
             return OUT_OF_MEMORY if isinstance(error, ray.exceptions.OutOfMemoryError) else 1
 
     def _note(self, words: str) -> None:

@@ -119,10 +119,11 @@ class Backend:
             busy = True
             # A run that had too little memory gets all there is, once.
             room = playing == 0 if seen.exit_code == OUT_OF_MEMORY else playing < self.engine.slots and not lonely
-            if room:
+            lack = self.engine.lacks(seen.run) if room else ""
+            if room and not lack:
                 playing += self._start(seen)
-            elif seen.status is None or seen.status.state != "queued":
-                self._say(seen, replace(seen.status or Status("queued"), state="queued"))
+            elif seen.status is None or (seen.status.state, seen.status.error) != ("queued", lack):
+                self._say(seen, replace(seen.status or Status("queued"), state="queued", error=lack))
         self.engine.tick(waiting=busy)
         return busy or playing > 0
 
@@ -289,18 +290,27 @@ def running(runs: Path) -> psutil.Process | None:
 
 
 # Kept so that a backend that ended is reaped, and not warned about while it lives.
-_started: list[subprocess.Popen[bytes]] = []
+_started: dict[Path, subprocess.Popen[bytes]] = {}
 
 
 def ensure(runs: Path, options: Sequence[str] = ()) -> None:
     """Start a backend for `runs` if none lives, with these options of `acl backend`. It outlives the caller."""
-    _started[:] = [process for process in _started if process.poll() is None]
-    if running(runs) is None:
+    starting = [folder for folder, process in _started.items() if process.poll() is None]
+    # One that we started needs a while before it serves: a cluster takes seconds to connect to.
+    if running(runs) is None and runs not in starting:
         check_folder(runs)
         home(runs).mkdir(exist_ok=True)
         with open(home(runs) / "backend.log", "ab") as log:
             command = [sys.executable, "-m", "acl", "backend", "--runs", str(runs), *options]
-            _started.append(popen(command, subprocess.DEVNULL, log))
+            _started[runs] = popen(command, subprocess.DEVNULL, log)
+
+
+def refused(runs: Path) -> str:
+    """The sentence with which the backend that we started for `runs` would not serve; "" if it did not refuse."""
+    ours = _started.get(runs)
+    if running(runs) is not None or ours is None or ours.poll() != 2:
+        return ""
+    return _last_line(home(runs) / "backend.log").removeprefix("acl: ")
 
 
 def stop(runs: Path, timeout_s: float = 15.0) -> str:
@@ -323,7 +333,8 @@ def active_runs(runs: Path) -> list[str]:
     found = []
     for run in list_runs(runs):
         status = read_status(run.path)
-        if status and status.state in ACTIVE - {"paused"} and psutil.pid_exists(status.pid):
+        # Those that a cluster worked on ended with the backend.
+        if status and status.state in ACTIVE - {"paused"} and LocalEngine().alive(run):
             found.append(run.id)
     return found
 

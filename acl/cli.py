@@ -16,6 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
 
+from acl import sinks
 from acl.config import UserError
 
 Command = Callable[[argparse.Namespace], None]
@@ -80,6 +81,7 @@ def _parser() -> Parser:
     sub.add_argument("--title", default="", help="what it is called in the app")
     sub.add_argument("--engine", choices=("local", "ray"), default="local", help="where the runs are worked on")
     sub.add_argument("--address", help="of the Ray cluster (with --engine ray)")
+    sub.add_argument("--gpu-share", type=float, default=1.0, metavar="0.25", help="of a GPU for each run (Ray)")
     sub.add_argument("--slots", type=int, help="runs at once, if no backend serves the folder yet")
     sub.add_argument("--no-wait", action="store_true", help="leave it to the backend, and end")
     _data_dir_option(sub)
@@ -121,6 +123,12 @@ def _parser() -> Parser:
     sub.add_argument("names", nargs="*", metavar="RUN", help="ids, runs or folders of runs (default: the runs folder)")
     sub.add_argument("--format", choices=("md", "csv", "latex"), default="md")
     sub.add_argument("-o", "--output", type=Path, metavar="FILE", help="write it here instead of on stdout")
+    runs_option(sub)
+
+    sub = add("convert", _convert, "write runs for other tools; the last line of stdout is JSON: to, runs, folder")
+    sub.add_argument("names", nargs="*", metavar="RUN", help="ids, runs or folders of runs (default: the runs folder)")
+    sub.add_argument("--to", required=True, choices=sinks.names(), help="which tool")
+    sub.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="what it has of a run is replaced")
     runs_option(sub)
 
     sub = add("select", _select, "choose samples of a query snapshot; the last line of stdout is JSON: ids")
@@ -215,6 +223,10 @@ def _sweep(arguments: argparse.Namespace) -> None:
     }
     axes |= _changes(arguments.vary, "--vary")
     # What a sweep keeps of each query would fill the disk before anyone looked at it.
+    if arguments.engine == "ray":
+        from acl.engines import ray
+
+        ray.check(arguments.address, arguments.gpu_share)
     base = preset_config(arguments.preset, **{"snapshots": "off", **_changes(arguments.changes)})
     configs = sweep.grid(base, {name: sweep.values_of(name, text) for name, text in axes.items() if text})
     started = sweep.start(configs, arguments.runs, arguments.title or f"{arguments.preset}, {len(configs)} runs")
@@ -235,6 +247,9 @@ def _ensure_backend(arguments: argparse.Namespace) -> None:
     options = ["--engine", arguments.engine]
     options += ["--address", arguments.address] if arguments.address else []
     options += ["--slots", str(arguments.slots)] if arguments.slots else []
+    options += ["--gpu-share", str(arguments.gpu_share)]
+    if said := backend.refused(arguments.runs):
+        raise UserError(said)
     backend.ensure(arguments.runs, options)
 
 
@@ -373,6 +388,17 @@ def _table(arguments: argparse.Namespace) -> None:
         raise UserError(f"{output} cannot be written: it must be a file in a folder that exists.")
     with disk_trouble("The table", output):
         replace_file(output, lambda temporary: temporary.write_text(text, "utf-8"))
+
+
+def _convert(arguments: argparse.Namespace) -> None:
+    from acl.sinks.base import sources
+
+    found, remarks = sources(arguments.names, arguments.runs)
+    for line in remarks:
+        print(f"acl: {line}", file=sys.stderr)
+    sinks.write(arguments.to, found, arguments.output)
+    runs = [source.run.id for source in found]
+    print(json.dumps({"to": arguments.to, "runs": runs, "folder": str(arguments.output)}))
 
 
 # -- select --------------------------------------------------------------------------------------------

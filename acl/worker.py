@@ -53,7 +53,7 @@ class Stopped(Exception):
 
 
 class Worker:
-    """Holds the run's lock from `__init__` to `close`, or where locks do not reach its lease (`epoch` not 0).
+    """Holds the run's lock from `__init__` to `close`, or where locks do not reach its lease alone (`epoch` not 0).
     `on_event` is told of every fact (a progress bar)."""
 
     def __init__(self, run: Run, on_event: Callable[[Loop, Event], None] | None = None, epoch: int = 0) -> None:
@@ -62,6 +62,8 @@ class Worker:
         self._lock: IO[str] | None = None
         if epoch == 0:
             self._take_lock()
+            self.epoch = lease.take_over(run.path)
+        self._check_lease()
         self.control = Control(mode="play")
         self._control_mark = (0, 0)
         self._last_poll = self._last_beat = 0.0
@@ -86,8 +88,7 @@ class Worker:
         self._lock.flush()
 
     def _check_lease(self) -> None:
-        if self.epoch:
-            lease.check(self.run.path, self.epoch)
+        lease.check(self.run.path, self.epoch)
 
     def close(self) -> None:
         self._reserve.unlink(missing_ok=True)
@@ -395,6 +396,8 @@ def execute(run: Run, on_event: Callable[[Loop, Event], None] | None = None, epo
     worker = Worker(run, on_event, epoch)
     try:
         return worker.work()
+    except lease.Superseded:
+        raise
     except UserError as error:
         worker.fail(error)
         raise
@@ -405,8 +408,8 @@ def execute(run: Run, on_event: Callable[[Loop, Event], None] | None = None, epo
 def main(path: str, epoch: int = 0) -> int:
     try:
         execute(Run(Path(path)), epoch=epoch)
-    except lease.Superseded:
-        print("Another worker has taken over.", file=sys.stderr)
+    except lease.Superseded as error:
+        print(error, file=sys.stderr)
     except UserError as error:
         if isinstance(error, PluginError):
             traceback.print_exception(error.__cause__)

@@ -28,6 +28,9 @@ class Engine(Protocol):
     def start(self, run: Run) -> Job:
         """A worker for `run`. OSError if none can be had."""
 
+    def lacks(self, run: Run) -> str:
+        """What is missing for a worker on `run` to start now, in a sentence; "" if nothing is."""
+
     def alive(self, run: Run) -> bool:
         """Does a worker that another backend started still work on `run`?"""
 

@@ -99,6 +99,9 @@ class LocalEngine:
         process.give(run, code)
         return LocalJob(process, self.done, _log(run))
 
+    def lacks(self, run: Run) -> str:
+        return ""
+
     def _used(self, code: int) -> Process | None:
         """One that has worked before, on this code."""
         while self.done:

@@ -27,7 +27,7 @@ from tests.tools import facts, run_config
 
 ROOT = Path(__file__).resolve().parent.parent
 # The worked example of the README, word for word.
-MARGIN = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.S).group(1)
+MARGIN = re.search(r'```python\n("""Margin.*?)```', (ROOT / "README.md").read_text("utf-8"), re.S).group(1)
 TROUBLE = '''"""Raises."""
 from acl.strategies.base import Base
 

@@ -153,6 +153,6 @@ def test_several_runs_of_the_library_are_tagged_and_compared(app):
         wait_for(lambda: all(tags_of(run) == ["pair"] for run in made))
         page.get_by_role("button", name="Compare", exact=True).click()
         expect(page).to_have_url(re.compile("runs="))
-        expect(page.get_by_text("2 chosen runs")).to_be_visible()
+        expect(page.get_by_role("combobox", name="Runs")).to_have_value("2 chosen runs")
         page.goto(f"{app.url}/compare?view=curves&from=tag:pair")
         expect(page.get_by_text("AccuACL ×1")).to_be_visible()

@@ -15,8 +15,9 @@ from acl.control import ACTIVE, request
 from acl.fork import led_by_hand
 from acl.registry import Kind, choices
 from acl.runs import Run, delete, list_runs
+from acl.tags import keep_tags, tags_of
 from app import data, forking, words
-from app.state import POLL_S, RECORDED, RUNS, ensure_backend, forget_run, new_run, open_run
+from app.state import PAGES, POLL_S, RECORDED, RUNS, ensure_backend, forget_run, new_run, open_run
 
 MOST_INDENT = 8
 MOST_MB = 2000
@@ -28,6 +29,7 @@ COLUMNS: dict[str, Any] = {
     "data": "Data",
     "learner": "CL method",
     "strategy": "Strategy",
+    "tags": st.column_config.ListColumn("Tags", width=110),
     "A": st.column_config.NumberColumn("A ↑", format="%.1f %%", help=words.HELP["A"], width=80),
     "F": st.column_config.NumberColumn("F ↓", format="%.1f %%", help=words.HELP["F"], width=80),
     "λ": st.column_config.TextColumn("λ", help=words.HELP["λ"], width=60),
@@ -83,14 +85,20 @@ def _table(search: str) -> None:
     with st.container(key="library"):
         event = st.dataframe(
             frame, hide_index=True, column_config=COLUMNS, column_order=list(COLUMNS), on_select="rerun",
-            selection_mode="single-row", key=f"runs-{zlib.crc32(ids.encode())}", height=min(38 + 35 * len(frame), 560),
+            selection_mode="multi-row", key=f"runs-{zlib.crc32(ids.encode())}", height=min(38 + 35 * len(frame), 560),
         )  # fmt: skip
     chosen = [i for i in event.selection.rows if i < len(rows)]
     if not chosen:
-        st.caption("Click the box at the left of a row to choose a run.")
+        st.caption("Click the box at the left of a row to choose a run, or of several to compare, tag or delete them.")
         return
-    row = rows[chosen[0]]
-    _actions(next(run for run in runs if run.id == row["id"]), row)
+    by_id = {run.id: run for run in runs}
+    marked = [by_id[rows[i]["id"]] for i in chosen]
+    if len(marked) == 1:
+        _actions(marked[0], rows[chosen[0]])
+    else:
+        several(marked)
+    if "delete" in st.session_state or "fork" in st.session_state:
+        st.rerun()
 
 
 def as_tree(runs: list[Run]) -> list[Run]:
@@ -128,7 +136,7 @@ def _row(run: Run) -> dict[str, Any]:
     """One row; a folder that cannot be read says so in its state and stays in the list."""
     started = f"{run.id[0:4]}-{run.id[4:6]}-{run.id[6:8]} {run.id[9:11]}:{run.id[11:13]}"
     row: dict[str, Any] = {"id": run.id, "started": started if run.id[:8].isdigit() else "", "trouble": ""}
-    row["fork"] = _fork(run)
+    row |= {"fork": _fork(run), "tags": tags_of(run)}
     status = data.status_of(run)
     row["state"] = "recorded" if run.recorded else words.STATE[status.state][0] if status else "new"
     row["progress"] = 1.0 if run.recorded else status.progress if status else 0.0
@@ -188,10 +196,9 @@ def _actions(run: Run, row: dict[str, Any]) -> None:
             "Export", lambda: as_bytes(run), f"{run.id}.zip", "application/zip", icon=":material/download:",
             on_click="ignore", disabled=damaged, key=f"export-{run.id}",
         )  # fmt: skip
-        st.button("Delete", icon=":material/delete:", disabled=run.recorded, on_click=_ask_to_delete, args=(run,))
+        st.button("Delete", icon=":material/delete:", disabled=run.recorded, on_click=_ask_to_delete, args=([run],))
+        _tags([run])
         st.markdown(f"{_title(run)}  \n:small[{run.id}]")
-    if "delete" in st.session_state or "fork" in st.session_state:
-        st.rerun()
 
 
 def _title(run: Run) -> str:
@@ -210,18 +217,59 @@ def _resume(run: Run) -> None:
         st.toast(str(error), icon=":material/error:", duration="long")
 
 
-def _ask_to_delete(run: Run) -> None:
-    st.session_state["delete"] = run
+def several(runs: list[Run]) -> None:
+    """What can be done with more than one."""
+    mine = [run for run in runs if not run.recorded]
+    with st.container(horizontal=True, vertical_alignment="center", key="actions"):
+        st.markdown(f"**{len(runs)} runs**", width="content")
+        if st.button("Compare", icon=":material/compare_arrows:", type="primary"):
+            where = {"view": "curves", "from": "named", "runs": ",".join(run.id for run in runs)}
+            st.switch_page(PAGES / "compare.py", query_params=where)
+        st.button("Delete", icon=":material/delete:", disabled=not mine, on_click=_ask_to_delete, args=(mine,))
+        _tags(mine)
 
 
-@st.dialog("Delete this run?")
-def _confirm(run: Run) -> None:
-    st.write(f"**{_title(run)}** ({run.id}) and everything in its folder will be gone for good.")
+def _tags(runs: list[Run]) -> None:
+    """The tags that all of these have; what is added or taken away is so in each of them."""
+    runs = [run for run in runs if not run.recorded]
+    if not runs:
+        return
+    common = sorted(set.intersection(*(set(tags_of(run)) for run in runs)))
+    every = sorted({tag for run in list_runs(RUNS) for tag in tags_of(run)})
+    key = f"tags-{zlib.crc32(' '.join(run.id for run in runs).encode())}"
+    if key not in st.session_state:
+        st.session_state[key] = common
+
+    def changed() -> None:
+        try:
+            for run in runs:
+                keep_tags(run, (set(tags_of(run)) - set(common)) | set(st.session_state[key]))
+        except UserError as error:
+            st.session_state[key] = common
+            st.toast(str(error), icon=":material/error:", duration="long")
+
+    st.multiselect(
+        "Tags", every, key=key, accept_new_options=True, placeholder="add a tag", label_visibility="collapsed",
+        on_change=changed, width=260,
+    )  # fmt: skip
+
+
+def _ask_to_delete(runs: list[Run]) -> None:
+    st.session_state["delete"] = runs
+
+
+@st.dialog("Delete for good?")
+def _confirm(runs: list[Run]) -> None:
+    if len(runs) == 1:
+        st.write(f"**{_title(runs[0])}** ({runs[0].id}) and everything in its folder will be gone for good.")
+    else:
+        st.write(f"**{len(runs)} runs** and everything in their folders will be gone for good.")
     with st.container(horizontal=True):
         if st.button("Delete for good", type="primary", icon=":material/delete_forever:"):
-            _delete(run)
+            for run in runs:
+                _delete(run)
             st.rerun()
-        if st.button("Keep it"):
+        if st.button("Keep it" if len(runs) == 1 else "Keep them"):
             st.rerun()
 
 

@@ -9,7 +9,7 @@ from app import shelf
 from app.state import ensure_backend
 
 st.markdown("### Library")
-st.caption("Every run in the runs folder and every recording. Choose one to open, resume or delete it.")
+st.caption("Every run in the runs folder and every recording. Choose one to open it, or several to compare them.")
 try:
     ensure_backend()
 except UserError as error:

@@ -13,7 +13,9 @@ from playwright.sync_api import Page, expect
 
 from acl import sweep
 from acl.control import read_control
-from acl.runs import list_runs
+from acl.runs import create, list_runs
+from acl.tags import tags_of
+from acl.worker import execute
 from tests.browser import App, browser_page, running_app
 from tests.conftest import small_config
 from tests.tools import wait_for
@@ -131,3 +133,26 @@ def test_a_sweep_from_its_form_to_its_curves(app):
         page.locator(".st-key-sweep-curves button").click()
         expect(page.get_by_text("LeastConf").first).to_be_visible()
         expect(page).to_have_url(re.compile("view=curves|from=sweep"))
+
+
+def test_several_runs_of_the_library_are_tagged_and_compared(app):
+    made = [create(small_config(strategy=name, seed=90), app.runs) for name in ("uniform", "accuacl")]
+    for run in made:
+        execute(run)
+    with browser_page() as page:
+        page.goto(f"{app.url}/library?q=-s90-")
+        expect(page.get_by_text("Click the box at the left")).to_be_visible()
+        frame = page.locator(".st-key-library canvas").first.bounding_box()
+        for row in (52, 87):
+            page.mouse.click(frame["x"] + 16, frame["y"] + row)
+        expect(page.get_by_text("2 runs", exact=True)).to_be_visible()
+        tags = page.get_by_role("combobox", name="Tags")
+        tags.fill("pair")
+        tags.press("Enter")
+        tags.press("Escape")
+        wait_for(lambda: all(tags_of(run) == ["pair"] for run in made))
+        page.get_by_role("button", name="Compare", exact=True).click()
+        expect(page).to_have_url(re.compile("runs="))
+        expect(page.get_by_role("combobox", name="Runs")).to_have_value("2 chosen runs")
+        page.goto(f"{app.url}/compare?view=curves&from=tag:pair")
+        expect(page.get_by_text("AccuACL ×1")).to_be_visible()

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from acl.backend import OUT_OF_MEMORY
 from acl.config import UserError
 from acl.control import Status
 from acl.lease import renew
+from acl.processes import OUT_OF_MEMORY
 from acl.runs import Run
 
 try:

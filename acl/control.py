@@ -76,9 +76,13 @@ class Status:
     beat: int = 0
 
 
+# Made once: making one takes many times as long as what it checks.
+_STATUS, _CHOICE = TypeAdapter(Status), TypeAdapter(Choice)
+
+
 def _choice(value: Any) -> Choice | None:
     try:
-        return TypeAdapter(Choice).validate_python(value) if value else None
+        return _CHOICE.validate_python(value) if value else None
     except ValidationError:
         return None
 
@@ -128,7 +132,7 @@ def read_status(run: Path) -> Status | None:
     known = {f.name for f in fields(Status)}
     values = {name: value for name, value in raw.items() if name in known}
     try:
-        return TypeAdapter(Status).validate_python({**values, "completed": _target(values.get("completed"))})
+        return _STATUS.validate_python({**values, "completed": _target(values.get("completed"))})
     except ValidationError:
         return None
 

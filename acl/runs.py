@@ -39,6 +39,9 @@ class Parent:
     ghost: bool = False
 
 
+_PARENT = TypeAdapter(Parent)
+
+
 @dataclass(frozen=True)
 class Run:
     """A run folder. Nothing is read before it is asked for."""
@@ -58,7 +61,7 @@ class Run:
         """Of a fork: run, task and round it left, changes, and whether it is a ghost (runs along to compare). None too
         where what stands there makes no sense: a run may come from anywhere."""
         try:
-            parent = TypeAdapter(Parent).validate_python(read_config(self.path / "config.json")[1].get("parent"))
+            parent = _PARENT.validate_python(read_config(self.path / "config.json")[1].get("parent"))
         except ValidationError:
             return None
         return asdict(parent) if ID.fullmatch(parent.run) else None

@@ -31,6 +31,7 @@ COLUMNS: dict[str, Any] = {
     "strategy": "Strategy",
     "tags": st.column_config.ListColumn("Tags", width=110),
     "A": st.column_config.NumberColumn("A ↑", format="%.1f %%", help=words.HELP["A"], width=80),
+    "LA": st.column_config.NumberColumn("LA ↑", format="%.1f %%", help=words.HELP["LA"], width=80),
     "F": st.column_config.NumberColumn("F ↓", format="%.1f %%", help=words.HELP["F"], width=80),
     "λ": st.column_config.TextColumn("λ", help=words.HELP["λ"], width=60),
     "labels": st.column_config.NumberColumn("Labels/task", width=90),
@@ -154,8 +155,7 @@ def _row(run: Run) -> dict[str, Any]:
         "labels": config.n_end,
         "memory": config.memory if "memory" in _settings("learners", config.learner) else None,
         "seed": config.seed,
-        "A": 100 * summary["A"] if "A" in summary else None,
-        "F": 100 * summary["F"] if "F" in summary else None,
+        **{name: 100 * summary[name] if name in summary else None for name in ("A", "LA", "F")},
         "trouble": status.error if status and status.state == "failed" else "",
     }
 

@@ -73,7 +73,7 @@ class Backend:
         lock = try_lock(home(self.runs) / "lock")
         if lock is None:
             raise UserError(f"Another backend already serves {self.runs}: nothing to do.")
-        record = {"pid": os.getpid(), "born": born(os.getpid()), "slots": self.engine.slots}
+        record = {"pid": os.getpid(), "born": born(os.getpid()), "slots": self.engine.slots, "engine": self.engine.name}
         write_json(home(self.runs) / "backend.json", record)
         signal.signal(signal.SIGTERM, lambda *_: setattr(self, "stopping", True))
         busy_at = time.monotonic()
@@ -287,6 +287,12 @@ def running(runs: Path) -> psutil.Process | None:
     except (psutil.NoSuchProcess, KeyError):
         return None
     return process if there else None
+
+
+def engine_of(runs: Path) -> str | None:
+    """The engine of the backend that serves this folder; None where none does."""
+    record = read_json(home(runs) / "backend.json") if running(runs) else None
+    return str(record.get("engine")) if record else None
 
 
 # Kept so that a backend that ended is reaped, and not warned about while it lives.

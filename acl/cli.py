@@ -79,7 +79,7 @@ def _parser() -> Parser:
     sub.add_argument("--budgets", metavar="N,N", help="label budgets per task")
     sub.add_argument("--vary", action="append", default=[], metavar="NAME=V,V", help="any other setting's values")
     sub.add_argument("--title", default="", help="what it is called in the app")
-    sub.add_argument("--engine", choices=("local", "ray"), default="local", help="where the runs are worked on")
+    sub.add_argument("--engine", choices=("local", "ray"), help="where the runs are worked on (default: local)")
     sub.add_argument("--address", help="of the Ray cluster (with --engine ray)")
     sub.add_argument("--gpu-share", type=float, default=1.0, metavar="0.25", help="of a GPU for each run (Ray)")
     sub.add_argument("--slots", type=int, help="runs at once, if no backend serves the folder yet")
@@ -222,11 +222,8 @@ def _sweep(arguments: argparse.Namespace) -> None:
         "n_end": arguments.budgets,
     }
     axes |= _changes(arguments.vary, "--vary")
+    _check_engine(arguments)
     # What a sweep keeps of each query would fill the disk before anyone looked at it.
-    if arguments.engine == "ray":
-        from acl.engines import ray
-
-        ray.check(arguments.address, arguments.gpu_share)
     base = preset_config(arguments.preset, **{"snapshots": "off", **_changes(arguments.changes)})
     configs = sweep.grid(base, {name: sweep.values_of(name, text) for name, text in axes.items() if text})
     started = sweep.start(configs, arguments.runs, arguments.title or f"{arguments.preset}, {len(configs)} runs")
@@ -240,11 +237,27 @@ def _sweep(arguments: argparse.Namespace) -> None:
         raise UserError(f"{counts['failed']} of {len(states)} runs failed: the Compare page says why, and tries again.")
 
 
+def _check_engine(arguments: argparse.Namespace) -> None:
+    """UserError, before any run is made, where the engine that is asked for cannot be had."""
+    from acl import backend
+
+    there = backend.engine_of(arguments.runs)
+    if there and arguments.engine not in {None, there}:
+        raise UserError(
+            f"A backend with the engine {there} serves {arguments.runs} already: end it first "
+            f"(acl backend --stop --runs {arguments.runs}), then ask again."
+        )
+    if arguments.engine == "ray" and there is None:
+        from acl.engines import ray
+
+        ray.check(arguments.address, arguments.gpu_share)
+
+
 def _ensure_backend(arguments: argparse.Namespace) -> None:
     """A backend serves the folder: the one that is there, or one with this engine."""
     from acl import backend
 
-    options = ["--engine", arguments.engine]
+    options = ["--engine", arguments.engine or "local"]
     options += ["--address", arguments.address] if arguments.address else []
     options += ["--slots", str(arguments.slots)] if arguments.slots else []
     options += ["--gpu-share", str(arguments.gpu_share)]

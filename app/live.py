@@ -142,7 +142,7 @@ def _trouble(status: Status | None) -> None:
     trouble = st.session_state.pop("trouble", "")
     if trouble:
         st.error(trouble, icon=":material/error:")
-    if status and status.state in {"playing", "paused"} and status.error:
+    if status and status.state in {"queued", "playing", "paused"} and status.error:
         st.warning(status.error, icon=":material/warning:")
     if status and status.state == "failed" and status.error:
         st.error(f"{status.error} Every finished round is kept.", icon=":material/error:")

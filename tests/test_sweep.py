@@ -136,6 +136,15 @@ def test_a_backend_works_a_sweep_off_and_goes_on_with_it_after_a_restart(runs):
     assert all(p.seconds > 0 for p in sweep.progress(started, runs))
 
 
+def test_another_engine_than_the_one_that_serves_the_folder_is_refused(runs, capsys):
+    with Served(runs, slots=1):
+        wait_for(lambda: backend.engine_of(runs))
+        assert backend.engine_of(runs) == "local"
+        assert main(["sweep", "--engine", "ray", "--address", "127.0.0.1:1", "--runs", str(runs)]) == 2
+    assert "engine local serves" in capsys.readouterr().err and list_runs(runs) == []
+    assert backend.engine_of(runs) is None
+
+
 def test_the_command_line(runs, capsys):
     settings = [f"--set={name}={value}" for name, value in SMALL.items()]
     command = ["sweep", "--strategies", "uniform,accuacl", "--seeds", "0-1", *settings, "--quiet", "--runs", str(runs)]

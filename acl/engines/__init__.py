@@ -21,6 +21,8 @@ class Job(Protocol):
 
 @runtime_checkable
 class Engine(Protocol):
+    name: str
+    """As on the command line."""
     slots: int
     """Runs that may play at once."""
     paused_takes_slot: bool

@@ -88,6 +88,7 @@ class LocalJob:
 
 @dataclass
 class LocalEngine:
+    name = "local"
     slots: int = field(default_factory=default_slots)
     paused_takes_slot: bool = False
     spare: Process | None = None

@@ -104,6 +104,7 @@ class RayJob:
 class RayEngine:
     """gpu_share: the part of a GPU a run on CUDA takes. slots: None for as many as the cluster has room for."""
 
+    name = "ray"
     # A paused worker keeps the CPU that Ray gave it.
     paused_takes_slot = True
 

@@ -72,7 +72,7 @@ def test_no_file_in_app_hides_a_module_of_the_standard_library():
 
 def test_the_app_starts_without_torch():
     code = (
-        "import sys, app.live, app.start, app.shelf, app.forms, app.launch\n"
+        "import sys, app.live, app.start, app.shelf, app.forms, app.launch, app.arena\n"
         "sys.exit(bool({'torch', 'umap', 'numba'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True).returncode == 0

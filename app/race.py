@@ -57,6 +57,7 @@ def _active(chosen: sweep.Sweep) -> bool:
 
 
 def _live(chosen: sweep.Sweep, often: float | None) -> None:
+    chosen = sweeps.current(chosen)
     lanes, active = lanes_of(chosen, RUNS), _active(chosen)
     if not lanes:
         st.info("The runs of this race were deleted.", icon=":material/info:")
@@ -67,22 +68,35 @@ def _live(chosen: sweep.Sweep, often: float | None) -> None:
         _controls(chosen, lanes, active)
         st.space("stretch")
         seed = _seed(seeds)
+    _failures(chosen)
     reached = {s: common([moment_of(lane.history) for lane in lanes if lane.config.seed == s]) for s in seeds}
     n_tasks = max(data.n_tasks(lane.history) for lane in lanes)
     if not n_tasks or not any(reached.values()):
-        st.skeleton(height=HEIGHT)
-        st.caption("The runs are starting; the curves appear with the first labels.")
+        _nothing_yet(active)
     else:
         with st.container(horizontal=True, vertical_alignment="center", key="race-scrub"):
             moment = _moment(lanes, reached[seed], seed, over=not active)
         _overlay(lanes, shown, reached, n_tasks, moment if not active else None)
         columns = st.columns(len(shown), gap="medium")
         for column, look in zip(columns, shown, strict=True):
-            lane = next(lane for lane in lanes if lane.cohort == look.name and lane.config.seed == seed)
+            lane = next((lane for lane in lanes if lane.cohort == look.name and lane.config.seed == seed), None)
             with column:
-                _column(lane, look, moment, n_tasks)
+                if lane is None:
+                    _head(look)
+                    st.caption(f"Its run of seed {seed} was deleted.")
+                else:
+                    _column(lane, look, moment, n_tasks)
     if _rhythm(chosen) != often:
         st.rerun()
+
+
+def _nothing_yet(active: bool) -> None:
+    if active:
+        st.skeleton(height=HEIGHT)
+        st.caption("The runs are starting; the curves appear with the first labels.")
+    else:
+        st.info("No seed has been tested in every column, so there is nothing to hold side by side: press Play.",
+                icon=":material/info:")  # fmt: skip
 
 
 # -- what is drawn -------------------------------------------------------------------------------------
@@ -102,11 +116,22 @@ def _controls(chosen: sweep.Sweep, lanes: list[Lane], active: bool) -> None:
             button("Step task", "fast_forward", "task", False)
         button("Pause", "pause", "hold", not active or set(states) <= {"paused", "finished"})
         button("Stop", "stop", "cancel", not active)
-    done = states.count("finished")
-    st.caption(f"{done} of {len(states)} runs finished" if not over else f"All {len(states)} runs finished",
-               width="content")  # fmt: skip
+    st.caption(f"All {len(states)} runs finished" if over else _count(states), width="content")
     if over and st.button("How sure is that?", icon=":material/query_stats:", key="race-sure", type="primary"):
         go(view="significance", **{"from": f"sweep:{chosen.id}"})
+
+
+def _count(states: list[str]) -> str:
+    """E.g. "15 of 20 runs finished · 4 failed · 1 deleted: Play runs them again"."""
+    lost = [f"{states.count(state)} {state}" for state in ("failed", "stopped", "deleted") if state in states]
+    again = ": Play runs them again" if lost else ""
+    return " · ".join([f"{states.count('finished')} of {len(states)} runs finished", *lost]) + again
+
+
+def _failures(chosen: sweep.Sweep) -> None:
+    """Why runs failed, each reason once."""
+    for error in dict.fromkeys(each.error for each in sweep.progress(chosen, RUNS) if each.error):
+        st.error(words.plain(error), icon=":material/error:")
 
 
 def _wish(chosen: sweep.Sweep, what: str) -> None:
@@ -115,7 +140,7 @@ def _wish(chosen: sweep.Sweep, what: str) -> None:
         if what in {"round", "task"}:
             _step(chosen, what)
         else:
-            {"play": sweep.play, "hold": sweep.hold, "cancel": sweep.cancel}[what](chosen, RUNS)
+            {"play": sweep.retry, "hold": sweep.hold, "cancel": sweep.cancel}[what](chosen, RUNS)
         ensure_backend()
     except UserError as error:
         st.toast(str(error), icon=":material/error:", duration="long")
@@ -123,11 +148,10 @@ def _wish(chosen: sweep.Sweep, what: str) -> None:
 
 def _step(chosen: sweep.Sweep, what: str) -> None:
     """All go to the end of the round (or task) that the last of them is in."""
-    open_ = [m for m in chosen.members if not data.live_run(RUNS / m.run).history().finished]
-    targets = [target(m.config, data.status_of(Run(RUNS / m.run)), what) for m in open_ if (RUNS / m.run).is_dir()]
+    open_ = [each.member for each in sweep.progress(chosen, RUNS) if each.state not in {"finished", "deleted"}]
+    targets = [target(m.config, data.status_of(Run(RUNS / m.run)), what) for m in open_]
     for member in open_:
-        if (RUNS / member.run).is_dir():
-            request(RUNS / member.run, mode="play", until=min(targets))
+        request(RUNS / member.run, mode="play", until=min(targets))
 
 
 def _seed(seeds: list[int]) -> int:
@@ -170,10 +194,14 @@ def _overlay(
     st.echarts_chart(spec, key="race-curves", height=HEIGHT, alt="Accuracy of each strategy on all tasks so far")
 
 
-def _column(lane: Lane, look: Look, moment: Moment | None, n_tasks: int) -> None:
-    """One strategy: its figures, each task's curve, what it just bought, what it remembers."""
+def _head(look: Look) -> None:
     swatch = f'<span style="border-left:5px solid {look.colour};padding-left:8px;font-weight:600">'
     st.html(f"{swatch}{html.escape(look.name)}</span>")
+
+
+def _column(lane: Lane, look: Look, moment: Moment | None, n_tasks: int) -> None:
+    """One strategy: its figures, each task's curve, what it just bought, what it remembers."""
+    _head(look)
     if moment is None:
         with st.container(height=COLUMN, border=False):
             st.caption(f"Seed {lane.config.seed} has not begun in every column.")

@@ -75,6 +75,14 @@ def choose(top: st.delta_generator.DeltaGenerator, kinds: set[str]) -> sweep.Swe
     return found[chosen]
 
 
+def current(chosen: sweep.Sweep) -> sweep.Sweep:
+    """As its record is now: a fragment goes on with what it was given, and what was deleted may have been made anew."""
+    try:
+        return sweep.load(chosen.id, RUNS)
+    except UserError:
+        return chosen
+
+
 def page(top: st.delta_generator.DeltaGenerator) -> None:
     chosen = choose(top, {"sweep", "race"})
     if chosen is None:
@@ -100,6 +108,7 @@ def slots() -> int:
 
 
 def _progress(chosen: sweep.Sweep, busy: bool) -> None:
+    chosen = current(chosen)
     here = sweep.progress(chosen, RUNS)
     st.markdown(f"**{words.plain(chosen.title)}**  {summary(here)}")
     st.progress(sum(1.0 if each.state == "finished" else each.done for each in here) / len(here))
@@ -107,7 +116,7 @@ def _progress(chosen: sweep.Sweep, busy: bool) -> None:
     table = pd.DataFrame([_row(each) for each in here])
     event = st.dataframe(
         table, hide_index=True, column_config=COLUMNS, column_order=list(COLUMNS), on_select="rerun",
-        selection_mode="single-row", key=f"sweep-{chosen.id}", height=min(38 + 35 * len(table), 560),
+        selection_mode="single-row", key=f"sweep-{chosen.id}", height=min(38 + 35 * len(table), 560), placeholder="–",
     )  # fmt: skip
     marked = [row for row in event.selection.rows if row < len(here)]
     if marked and here[marked[0]].state != "deleted":
@@ -128,7 +137,7 @@ def summary(here: list[sweep.Progress]) -> str:
     said += [f"{waiting} waiting"] if waiting else []
     left = sweep.eta_s(here, slots())
     if left and any(map(_open, here)):
-        said.append(f"about {words.duration(left)} left")
+        said.append(f"{'about ' if left >= 1 else ''}{words.duration(left)} left")
     return " · ".join([*said, f"{slots()} at once"])
 
 

@@ -122,7 +122,15 @@ def test_runs_named_in_the_link(full):
 def test_a_sweep_that_is_not_there_is_passed_over(full):
     test = page(view="curves", **{"from": "sweep:20200101-000000-abcd"})
     assert test.selectbox(key="compare-from").value.startswith("sweep:") and len(specs(test)) == 5
-    assert "sweep:20200101-000000-abcd” here" in test.toast[0].value
+    assert "There is no choice of runs “sweep\\:20200101" in test.toast[0].value
+
+
+def test_what_a_link_asks_for_and_is_not_there_is_said_in_words(full):
+    test = page(view="curves", band="wide", learner="none", strategies="*x*", task="9")
+    said = " ".join(toast.value for toast in test.toast)
+    assert "There is no kind of band “wide” here: “Bands\\: 95 % interval” is shown." in said
+    assert "CL method “none” here: “any” is shown" in said and "“after task 2 of 2” is shown" in said
+    assert "There is no strategy “\\*x\\*” here: it is passed over." in said
 
 
 def test_the_filter_keeps_what_it_names(full):
@@ -232,7 +240,7 @@ def test_budgets_join_to_lines(full):
 def test_what_differs_is_told_field_by_field(full):
     execute(create(small_config(strategy="accuacl", seed=5, **{"lambda": 0.5}), full))
     found = everything(full)
-    told = arena_details.what_differs(found.runs, found.looks).set_index("setting")
+    told = arena_details.what_differs(found.runs, found.looks).set_index("Setting")
     assert told.loc["Query strategy"].tolist()[0] == "Full labels"
     weights = told.loc["λ, weight of the past"]
     assert sorted(set(weights)) == ["0.5", "auto", "–"]
@@ -338,6 +346,37 @@ def test_a_finished_race_can_be_scrubbed(full):
     assert "task 1" in text(test).lower()
 
 
+def test_a_race_goes_on_without_a_run_that_was_deleted(full):
+    chosen = sweep.list_sweeps(full)[0]
+    gone = next(m for m in chosen.members if m.config.strategy == "uniform" and m.config.seed == 0)
+    shutil.rmtree(full / gone.run)
+    test = page(view="race")
+    assert "Its run of seed 0 was deleted." in text(test) and len(specs(test)) == 3
+    assert "8 of 9 runs finished · 1 deleted: Play runs them again" in text(test)
+    race._wish(chosen, "round")
+    test.button(key="race-play").click().run()
+    # Made anew, and seen by the page, which goes on with the sweep it was given.
+    assert "8 of 9 runs finished" in text(test) and "1 deleted" not in text(test) and not test.exception
+    assert len(list_runs(full)) == 9
+
+
+def test_a_race_whose_runs_failed_says_why(here):
+    chosen = sweep.start(sweep.grid(small_config(), {"strategy": ["uniform", "accuacl"]}), here, "two", "race")
+    for member in chosen.members:
+        write_status(here / member.run, Status("failed", error="The *disk* is on fire."))
+    test = page(view="race")
+    assert [error.value for error in test.error] == [r"The \*disk\* is on fire."]
+    assert "2 failed" in text(test) and "nothing to hold side by side" in text(test)
+
+
+def test_play_keeps_the_pace_of_a_race(here):
+    axes = {"strategy": ["uniform", "accuacl"]}
+    chosen = sweep.start(sweep.grid(small_config(), axes), here, "slow", "race", pace=1.0)
+    race._wish(chosen, "hold")
+    race._wish(chosen, "play")
+    assert {read_control(here / m.run).pace for m in chosen.members} == {1.0}
+
+
 def test_the_means_of_a_race_are_of_the_same_seeds_everywhere(full):
     chosen = sweep.list_sweeps(full)[0]
     all_lanes = lanes.lanes_of(chosen, full)
@@ -423,7 +462,8 @@ def test_a_sweep_of_any_setting():
     configs = new_sweep._grid("digits-demo", ["uniform", "accuacl"], ["er"], written, "lambda=0, 0.5\nepochs = 5\n")
     # λ means nothing to Uniform: two memories and two seeds of it, twice as many of AccuACL.
     assert len(configs) == 4 + 8 and {c.epochs for c in configs} == {5} and {c.snapshots for c in configs} == {"off"}
-    for bad, said in {"nonsense": "name=value", "epoch=3": "Did you mean", "epochs=x": "epochs"}.items():
+    for bad, said in {"nonsense": "name=value", "epoch=3": "Did you mean", "epochs=x": "epochs",
+                      "preset=x": "A preset is", "memory=5": "named twice", "learner=er": "named twice"}.items():
         with pytest.raises(UserError, match=said):
             new_sweep._grid("digits-demo", ["uniform"], ["er"], written, bad)
 

@@ -15,11 +15,12 @@ from app.charts import FAINT, FIXED, Spec, tasks_axis
 from app.palette import Look
 
 BAND = 0.13
-STEPS = (1, 2, 5, 10, 20)
+STEPS = (1, 2, 5, 10, 20, 50)
 
 
 def percent_axis(lows: Sequence[float], highs: Sequence[float], name: str = "") -> Spec:
-    """Whole tens around everything that is drawn at any time, so that nothing jumps while it is scrubbed."""
+    """Whole tens (twenties where there are many) around everything that is drawn at any time, so that nothing jumps
+    while it is scrubbed."""
     low, high = _tens(lows, highs)
     return {"type": "value", "min": low, "max": high, "name": name, "axisLabel": {"formatter": "{value} %"}}
 
@@ -28,7 +29,8 @@ def _tens(lows: Sequence[float], highs: Sequence[float]) -> tuple[float, float]:
     known = [value for value in (*lows, *highs) if not math.isnan(value)]
     if not known:
         return 0, 100
-    low, high = 10 * math.floor(min(known) / 10), 10 * math.ceil(max(known) / 10)
+    step = 20 if max(known) - min(known) > 60 else 10
+    low, high = step * math.floor(min(known) / step), step * math.ceil(max(known) / step)
     # A band may reach above 100 %; no accuracy does.
     high = min(high, 100)
     return min(low, high - 10), high
@@ -225,7 +227,7 @@ def forest(rows: Sequence[Mapping[str, Any]], looks: Mapping[str, Look]) -> Spec
             "color": colour, "tooltip": {"formatter": plain(row["said"])},
         })  # fmt: skip
     known = [abs(v) for row in rows for v in (row["mean"], row["low"], row["high"]) if not math.isnan(v)]
-    step = next((step for step in STEPS if 5 * step > max(known, default=1.0)), STEPS[-1])
+    step = next((step for step in STEPS if 4 * step > max(known, default=1.0)), STEPS[-1])
     reach = step * (int(max(known, default=1.0) / step) + 1)
     if series:
         series[-1]["markLine"] = {

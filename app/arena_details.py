@@ -134,7 +134,11 @@ def _labels(seen: Seen) -> None:
     sums["mean"] = sums["n"] / sums["cohort"].map(seeds)
     order = {look.name: place for place, look in enumerate(seen.found.looks)}
     sums = sums.sort_values("cohort", key=lambda names: names.map(order), kind="stable")
-    spec = arena_grids.labels(sums, classes, _ink())
+    # Full labels would take all of the scale, and leave the others in one shade.
+    runs = seen.found.runs
+    choosers = sums["cohort"].isin(runs.loc[runs["strategy"] != FULL, "cohort"])
+    most = float(sums.loc[choosers if choosers.any() else ~choosers, "mean"].max())
+    spec = arena_grids.labels(sums, classes, _ink(), most)
     st.echarts_chart(
         spec, key="compare-labels", height=70 + 30 * len(seen.found.looks), alt="Labels bought of each class"
     )
@@ -154,13 +158,13 @@ def _time(seen: Seen) -> None:
     rows["query_s"] *= 1000
     rows["images_per_s"] = rows["images_per_s"].round().astype("Int64")
     st.dataframe(
-        rows.reset_index(), hide_index=True, width="content",
+        rows.reset_index(), hide_index=True, width="content", placeholder="–",
         column_config={
             "cohort": st.column_config.TextColumn("Strategy", width=260),
             "query_s": st.column_config.NumberColumn("One query", format="%.1f ms", help="Forward pass and scores."),
             "train_s": st.column_config.NumberColumn("All training", format="%.2f s"),
-            "images_per_s": st.column_config.NumberColumn("Training", format="localized",
-                                                          help="Images a second, replayed ones included."),
+            "images_per_s": st.column_config.NumberColumn("Images a second", format="localized",
+                                                          help="In training, replayed ones included."),
             "peak_mb": st.column_config.NumberColumn("Extra memory of a query", format="%.1f MB", help="The most."),
         },
     )  # fmt: skip
@@ -185,7 +189,7 @@ def what_differs(runs: pd.DataFrame, shown: Sequence[Look]) -> pd.DataFrame:
     apart = differing(list(first))
     return pd.DataFrame(
         [
-            {"setting": names.get(name, name), **{look.name: _said(first[look.name], name) for look in shown}}
+            {"Setting": names.get(name, name), **{look.name: _said(first[look.name], name) for look in shown}}
             for name in apart
         ]
     )

@@ -84,12 +84,12 @@ def matrices(
     }  # fmt: skip
 
 
-def labels(table: pd.DataFrame, classes: Sequence[str], ink: str) -> Spec:
-    """How many labels of each class each cohort bought, as a mean over seeds (cohort, class, mean)."""
+def labels(table: pd.DataFrame, classes: Sequence[str], ink: str, most: float) -> Spec:
+    """How many labels of each class each cohort bought, as a mean over seeds (cohort, class, mean); from `most` on
+    the shade is the darkest."""
     cohorts = list(dict.fromkeys(table["cohort"]))
     row, column = {name: i for i, name in enumerate(cohorts)}, {name: i for i, name in enumerate(classes)}
     data = [[column[r["class"]], row[r["cohort"]], round(r["mean"], 1)] for r in table.to_dict("records")]
-    most = max((value for *_, value in data), default=1)
     bare = {"type": "category", "splitLine": {"show": False}, "axisLine": {"show": False}, "axisTick": {"show": False}}
     return {
         "animation": False,

@@ -96,16 +96,16 @@ def _errors(found: Chosen) -> None:
         }
     )
     st.dataframe(
-        table, hide_index=True, width="content",
+        table, hide_index=True, width="content", placeholder="–",
         column_config={
             "cohort": st.column_config.TextColumn("Strategy", width=260),
             "A": st.column_config.NumberColumn("A ↑", format="%.1f %%", help=words.HELP["A"]),
             "seeds": st.column_config.NumberColumn(
-                "± seeds", format="%.2f", help="Standard error of the mean over seeds, in points."
+                "± seeds", format="%.2f points", help="Standard error of the mean over seeds; – for one seed."
             ),
             "test": st.column_config.NumberColumn(
-                "± test set", format="%.2f",
-                help="Standard error of one run's A because its test set is finite, in points. All strategies share "
+                "± test set", format="%.2f points",
+                help="Standard error of one run's A because its test set is finite. All strategies share "
                 "the test set, so it weighs less on their differences.",
             ),
             "n": st.column_config.NumberColumn("Seeds"),

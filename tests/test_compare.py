@@ -462,8 +462,14 @@ def test_a_sweep_of_any_setting():
     configs = new_sweep._grid("digits-demo", ["uniform", "accuacl"], ["er"], written, "lambda=0, 0.5\nepochs = 5\n")
     # λ means nothing to Uniform: two memories and two seeds of it, twice as many of AccuACL.
     assert len(configs) == 4 + 8 and {c.epochs for c in configs} == {5} and {c.snapshots for c in configs} == {"off"}
-    for bad, said in {"nonsense": "name=value", "epoch=3": "Did you mean", "epochs=x": "epochs",
-                      "preset=x": "A preset is", "memory=5": "named twice", "learner=er": "named twice"}.items():
+    for bad, said in {
+        "nonsense": "name=value",
+        "epoch=3": "Did you mean",
+        "epochs=x": "epochs",
+        "preset=x": "A preset is",
+        "memory=5": "named twice",
+        "learner=er": "named twice",
+    }.items():
         with pytest.raises(UserError, match=said):
             new_sweep._grid("digits-demo", ["uniform"], ["er"], written, bad)
 

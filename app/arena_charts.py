@@ -18,21 +18,20 @@ BAND = 0.13
 STEPS = (1, 2, 5, 10, 20, 50)
 
 
-def percent_axis(lows: Sequence[float], highs: Sequence[float], name: str = "") -> Spec:
+def percent_axis(means: Sequence[float], ends: Sequence[float]) -> Spec:
     """Whole tens (twenties where there are many) around everything that is drawn at any time, so that nothing jumps
     while it is scrubbed."""
-    low, high = _tens(lows, highs)
-    return {"type": "value", "min": low, "max": high, "name": name, "axisLabel": {"formatter": "{value} %"}}
+    low, high = _tens(means, ends)
+    return {"type": "value", "min": low, "max": high, "axisLabel": {"formatter": "{value} %"}}
 
 
-def _tens(lows: Sequence[float], highs: Sequence[float]) -> tuple[float, float]:
-    known = [value for value in (*lows, *highs) if not math.isnan(value)]
+def _tens(means: Sequence[float], ends: Sequence[float]) -> tuple[float, float]:
+    # A band of two or three seeds may end far beyond 0 and 100 %: it is cut there, and leaves the means their room.
+    known = [value for value in (*means, *(min(max(end, 0.0), 100.0) for end in ends)) if not math.isnan(value)]
     if not known:
         return 0, 100
     step = 20 if max(known) - min(known) > 60 else 10
     low, high = step * math.floor(min(known) / step), step * math.ceil(max(known) / step)
-    # A band may reach above 100 %; no accuracy does.
-    high = min(high, 100)
     return min(low, high - 10), high
 
 
@@ -52,15 +51,15 @@ def wide(bands: pd.DataFrame, looks: Sequence[Look], x: str, spread: str) -> pd.
 def curves(table: pd.DataFrame, looks: Sequence[Look], n_tasks: int, until: int) -> Spec:
     """Mean and band of each cohort after each task (`wide` over column task), as far as task `until`."""
     ends = range(len(looks))
-    lows = [value for k in ends for value in table[f"l{k}"]]
-    highs = [value for k in ends for value in table[f"l{k}"] + table[f"w{k}"]]
+    means = [value for k in ends for value in table[f"m{k}"]]
+    bands = [value for k in ends for end in (table[f"l{k}"], table[f"l{k}"] + table[f"w{k}"]) for value in end]
     return {
         "animation": False,
         "grid": {"left": 50, "right": 14, "top": 12, "bottom": 42, **FIXED},
         "dataset": {"source": table[table["task"] <= until].reset_index(drop=True)},
         "tooltip": {"trigger": "axis", "valueFormatter": "%.1f %%", "confine": True},
         "xAxis": {**tasks_axis(n_tasks, "tasks learned"), "min": min(1, n_tasks - 1)},
-        "yAxis": percent_axis(lows, highs),
+        "yAxis": percent_axis(means, bands),
         "series": [one for k, look in enumerate(looks) for one in banded(k, look, "task")],
     }
 
@@ -89,10 +88,8 @@ def plane(points: pd.DataFrame, looks: Sequence[Look], t: int, window: pd.DataFr
     points: cohort, LA, F_diag, A and for LA and F_diag their std and half, as fractions, after task t. window: the
     same after every task; the axes hold all of it.
     """
-    x_ends = _ends(window, "F_diag", spread)
-    y_ends = _ends(window, "LA", spread)
-    x0, x1 = _tens(*x_ends)
-    y0, y1 = _tens(*y_ends)
+    x0, x1 = _tens(100 * window["F_diag"], _ends(window, "F_diag", spread))
+    y0, y1 = _tens(100 * window["LA"], _ends(window, "LA", spread))
     by_name = {row["cohort"]: row for row in points.to_dict("records")}
     series: list[Spec] = [_equal_a(a, t, (x0, x1), (y0, y1)) for a in range(0, 101, 10)]
     for look in looks:
@@ -114,9 +111,9 @@ def plane(points: pd.DataFrame, looks: Sequence[Look], t: int, window: pd.DataFr
     }  # fmt: skip
 
 
-def _ends(points: pd.DataFrame, name: str, spread: str) -> tuple[list[float], list[float]]:
+def _ends(points: pd.DataFrame, name: str, spread: str) -> list[float]:
     half = points[f"{name}_{spread}"].fillna(0) if spread else 0 * points[name]
-    return list(100 * (points[name] - half)), list(100 * (points[name] + half))
+    return [*100 * (points[name] - half), *100 * (points[name] + half)]
 
 
 def _equal_a(a: float, t: int, x: tuple[float, float], y: tuple[float, float]) -> Spec:
@@ -146,6 +143,7 @@ def _point(row: Mapping[str, Any], look: Look, spread: str) -> list[Spec]:
     hollow = look.dash != "solid"
     mark = {
         "type": "scatter", "name": look.name, "data": [[x, y]], "symbolSize": 13, "z": 5,
+        "symbol": "diamond" if look.dash == "dotted" else "circle",
         "itemStyle": {
             "color": "transparent" if hollow else look.colour, "borderColor": look.colour,
             "borderWidth": 2.5 if hollow else 0,
@@ -197,10 +195,15 @@ def against(points: pd.DataFrame, families: Sequence[Look], level: Mapping[str, 
         "xAxis": {"type": "log", "name": x, "nameLocation": "middle", "nameGap": 26, **_log_ends(points["x"]),
                   "splitLine": {"show": False}},
         "yAxis": percent_axis(
-            [*(points["mean"] - half), *level.values()], [*(points["mean"] + half), *level.values()]
+            [*points["mean"], *level.values()], [*(points["mean"] - half), *(points["mean"] + half)]
         ),
         "series": series,
     }  # fmt: skip
+
+
+def row_height(names: Sequence[str], low: int = 28) -> int:
+    """Pixels of a row with such names at its left: long ones are broken into lines of about 22 characters."""
+    return max(low, 16 * -(-max(map(len, names), default=0) // 22))
 
 
 def _log_ends(values: pd.Series) -> Spec:
@@ -241,7 +244,7 @@ def forest(rows: Sequence[Mapping[str, Any]], looks: Mapping[str, Look]) -> Spec
         "xAxis": {"type": "value", "min": -reach, "max": reach, "interval": step, "name": "points of difference",
                   "nameLocation": "middle", "nameGap": 26},
         "yAxis": {"type": "category", "data": names, "inverse": True, "axisTick": {"show": False},
-                  "axisLabel": {"width": 140, "overflow": "truncate"}},
+                  "axisLabel": {"width": 140, "overflow": "break"}},
         "series": series,
     }  # fmt: skip
 

@@ -11,10 +11,13 @@ import streamlit as st
 
 from acl.config import FULL, RunConfig
 from acl.frames import differing, with_cohorts
+from acl.registry import Kind
 from acl.spread import over_seeds
+from acl.sweep import PLUGINS
 from app import arena_charts, arena_grids, words
 from app.address import begin, keep
 from app.cohorts import Chosen
+from app.data import label_of
 from app.palette import Look, looks
 
 MOST_TASKS = 20
@@ -138,9 +141,10 @@ def _labels(seen: Seen) -> None:
     runs = seen.found.runs
     choosers = sums["cohort"].isin(runs.loc[runs["strategy"] != FULL, "cohort"])
     most = float(sums.loc[choosers if choosers.any() else ~choosers, "mean"].max())
+    tall = arena_charts.row_height([look.name for look in seen.found.looks], 30)
     spec = arena_grids.labels(sums, classes, _ink(), most)
     st.echarts_chart(
-        spec, key="compare-labels", height=70 + 30 * len(seen.found.looks), alt="Labels bought of each class"
+        spec, key="compare-labels", height=70 + tall * len(seen.found.looks), alt="Labels bought of each class"
     )
 
 
@@ -160,7 +164,7 @@ def _time(seen: Seen) -> None:
     st.dataframe(
         rows.reset_index(), hide_index=True, width="content", placeholder="–",
         column_config={
-            "cohort": st.column_config.TextColumn("Strategy", width=260),
+            "cohort": st.column_config.TextColumn("Strategy"),
             "query_s": st.column_config.NumberColumn("One query", format="%.1f ms", help="Forward pass and scores."),
             "train_s": st.column_config.NumberColumn("All training", format="%.2f s"),
             "images_per_s": st.column_config.NumberColumn("Images a second", format="localized",
@@ -199,7 +203,10 @@ def _said(settings: dict[str, object], name: str) -> str:
     if name not in settings:
         return "–"
     value = settings[name]
-    return "auto" if value is None else words.strategy(str(value)) if name == "strategy" else str(value)
+    if value is None:
+        return "auto"
+    kind: Kind | None = PLUGINS.get(name)
+    return label_of(kind, str(value)) if kind else words.option(value) if isinstance(value, str) else str(value)
 
 
 def seeds(found: Chosen) -> str:

@@ -4,6 +4,7 @@ arena_charts.py; no streamlit, no run folder here."""
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
@@ -13,6 +14,8 @@ from app.charts import FIXED, Spec
 from app.palette import Look
 
 BELOW, ABOVE = "rgba(213,87,43,.75)", "rgba(11,127,194,.75)"
+TITLE_WIDTH = 112
+"""Characters of titles that fit side by side on the narrowest page."""
 LITTLE, MUCH = "rgba(11,127,194,0.04)", "rgba(11,127,194,0.62)"
 
 
@@ -46,7 +49,8 @@ def _cell(place: int, columns: int, height: int, title: str, left: float, foot: 
     """Where small chart number `place` stands among `columns`, and its title; left in percent, the rest in pixels."""
     width = (99 - left) / columns
     x, y = f"{left + place % columns * width:.2f}%", place // columns * height
-    grid = {"left": x, "width": f"{width - 2:.2f}%", "top": y + 28, "height": height - 28 - foot, **FIXED}
+    head = 14 + 14 * (title.count("\n") + 1)
+    grid = {"left": x, "width": f"{width - 2:.2f}%", "top": y + head, "height": height - head - foot, **FIXED}
     text = {"fontSize": 12, "fontWeight": 600}
     return grid, {"text": title, "left": x, "top": y + 6, "textStyle": text, "padding": 0}
 
@@ -56,17 +60,18 @@ def matrices(
 ) -> Spec:  # fmt: skip
     """A heat map for each cohort (after, on, value in percent): R, or how far it lies from the baseline's."""
     names = [str(t) for t in range(1, n_tasks + 1)]
-    numbers = n_tasks <= 10
+    # In many small cells only whole numbers have room.
+    numbers, digits = n_tasks <= 10, 1 if n_tasks * columns <= 24 else 0
     grids, xs, ys, titles, series = [], [], [], [], []
     for k, (name, table) in enumerate(cells.items()):
-        grid, title = _cell(k, columns, height, name, 3, 26)
+        grid, title = _cell(k, columns, height, textwrap.fill(name, TITLE_WIDTH // columns), 3, 26)
         grids.append(grid)
         titles.append(title)
         bare = {"type": "category", "data": names, "gridIndex": k, "splitLine": {"show": False},
                 "axisLine": {"show": False}, "axisTick": {"show": False}, "axisLabel": {"fontSize": 10}}  # fmt: skip
         xs.append({**bare, "position": "bottom"})
         ys.append({**bare, "inverse": True})
-        data = [[int(r.on) - 1, int(r.after) - 1, round(float(r.value), 1)] for r in table.itertuples()]
+        data = [[int(r.on) - 1, int(r.after) - 1, round(float(r.value), digits)] for r in table.itertuples()]
         series.append({
             "type": "heatmap", "name": name, "data": data, "xAxisIndex": k, "yAxisIndex": k,
             "label": {"show": numbers, "formatter": "{@[2]}", "color": ink, "fontSize": 10},
@@ -96,7 +101,7 @@ def labels(table: pd.DataFrame, classes: Sequence[str], ink: str, most: float) -
         "grid": {"left": 150, "right": 12, "top": 8, "bottom": 44, **FIXED},
         "tooltip": {"trigger": "item", "formatter": "{c}", "confine": True},
         "xAxis": {**bare, "data": list(classes), "name": "class", "nameLocation": "middle", "nameGap": 26},
-        "yAxis": {**bare, "data": cohorts, "inverse": True, "axisLabel": {"width": 140, "overflow": "truncate"}},
+        "yAxis": {**bare, "data": cohorts, "inverse": True, "axisLabel": {"width": 140, "overflow": "break"}},
         "visualMap": {"show": False, "min": 0, "max": most, "dimension": 2,
                       "inRange": {"color": [LITTLE, MUCH]}},
         "series": [{"type": "heatmap", "data": data, "label": {

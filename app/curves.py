@@ -38,6 +38,9 @@ def view(found: Chosen) -> None:
         window = plane_points(tasks)
         spec = arena_charts.plane(window[window["task"] == until], found.looks, until, window, spread)
         st.echarts_chart(spec, key="compare-plane", height=HEIGHT, alt="Learning accuracy against forgetting")
+        ended = [look.name for look in found.looks if look.name not in set(window[window["task"] == until]["cohort"])]
+        if ended:
+            st.caption(f"Without those that have fewer than {until} tasks: {words.plain('; '.join(ended))}.")
     arena_details.tabs(arena_details.Seen(found, baseline, until, spread))
 
 

@@ -123,7 +123,7 @@ def plane(tasks: pd.DataFrame, looks: Sequence[Look]) -> go.Figure:
         })  # fmt: skip
     xs, ys = (100 * found[name]["mean"] for name in ("F_diag", "LA"))
     axes = [[float(v.min()) - 12, float(v.max()) + 12] for v in (xs, ys)]
-    figure = _drawn(traces, "Each strategy after the last task; dotted lines: equal A, ten points apart",
+    figure = _drawn(traces, f"Each strategy after task {t}; dotted lines: equal A, ten points apart",
                     "forgotten since learned, −BWT (%) ↓", "learned, LA (%) ↑", 440)  # fmt: skip
     figure.update_xaxes(range=axes[0])
     figure.update_yaxes(range=[axes[1][0], min(axes[1][1], 101.0)])

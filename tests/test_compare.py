@@ -199,6 +199,21 @@ def test_the_page_follows_the_scrubber(full):
     assert "after task 2" in text(test) and "task" not in test.query_params
 
 
+def test_bands_beyond_what_can_be_leave_the_curves_their_room():
+    bands = pd.DataFrame({"cohort": "A", "task": [1, 2], "mean": [0.5, 0.4], "std": 0.1, "half": 2.0})
+    drawn = arena_charts.wide(bands, looks([("A", "accuacl")]), "task", "half")
+    axis = arena_charts.curves(drawn, looks([("A", "accuacl")]), 2, 2)["yAxis"]
+    assert (axis["min"], axis["max"]) == (0, 100)
+    # Forgetting may lie below zero itself.
+    assert arena_charts._tens([-12.0, 5.0], [-80.0, 20.0]) == (-20, 20)
+
+
+def test_those_with_fewer_tasks_are_named_where_they_end(full):
+    execute(create(small_config(strategy="badge", seed=0, classes_per_task=5), full))
+    execute(create(small_config(strategy="badge", seed=0, classes_per_task=2), full))
+    assert "Without those that have fewer than 5 tasks: Full" in text(page(view="curves", **{"from": "all"}))
+
+
 def test_points_of_the_plane_lie_on_their_line_of_equal_accuracy(full):
     points = curves.plane_points(everything(full).rows("tasks"))
     t = points["task"]
@@ -244,7 +259,11 @@ def test_what_differs_is_told_field_by_field(full):
     assert told.loc["Query strategy"].tolist()[0] == "Full labels"
     weights = told.loc["λ, weight of the past"]
     assert sorted(set(weights)) == ["0.5", "auto", "–"]
-    assert arena_details.seeds(found).startswith("Full: 0, 1, 2")
+    execute(create(small_config(strategy="accuacl", learner="derpp", seed=5), full))
+    found = everything(full)
+    told = arena_details.what_differs(found.runs, found.looks).set_index("Setting")
+    assert set(told.loc["CL method"]) == {"ER", "DER++"}
+    assert arena_details.seeds(found).startswith("ER · Full: 0, 1, 2")
 
 
 def test_looks_tell_variants_of_a_strategy_apart():
@@ -305,7 +324,7 @@ def test_pairing_is_refused_where_more_than_the_strategy_differs(full):
     apart = significance.unpaired(found.runs, "ER · Uniform")
     assert list(apart) == ["Fine-tuning · Uniform"] and "CL method" in apart["Fine-tuning · Uniform"]
     test = page(view="significance", **{"from": "all"})
-    assert any("is not compared with" in warning.value for warning in test.warning)
+    assert [w.value for w in test.warning][0].endswith("- in CL method: Fine-tuning · Uniform")
 
 
 # -- races and sweeps ----------------------------------------------------------------------------------

@@ -15,14 +15,24 @@ from app.charts import FAINT, FIXED, Spec, tasks_axis
 from app.palette import Look
 
 BAND = 0.13
-STEPS = (1, 2, 5, 10, 20, 50)
+FEW = 8
+"""So many bands on top of each other are as dark as they may be together."""
+STEPS = (1, 2, 5, 10, 20, 50, 100)
+AFTER = {"axisPointer": {"label": {"formatter": "after task {value}", "precision": 0}}}
+"""What the head of a tooltip says."""
 
 
 def percent_axis(means: Sequence[float], ends: Sequence[float]) -> Spec:
     """Whole tens (twenties where there are many) around everything that is drawn at any time, so that nothing jumps
     while it is scrubbed."""
     low, high = _tens(means, ends)
-    return {"type": "value", "min": low, "max": high, "axisLabel": {"formatter": "{value} %"}}
+    return {"type": "value", "min": low, "max": high, "interval": _interval(low, high),
+            "axisLabel": {"formatter": "{value} %"}}  # fmt: skip
+
+
+def _interval(low: float, high: float) -> int:
+    """Between two ticks, so that the ends are ticks too."""
+    return next((step for step in (2, 5, 10) if high - low <= 6 * step), 20)
 
 
 def _tens(means: Sequence[float], ends: Sequence[float]) -> tuple[float, float]:
@@ -58,14 +68,15 @@ def curves(table: pd.DataFrame, looks: Sequence[Look], n_tasks: int, until: int)
         "grid": {"left": 50, "right": 14, "top": 12, "bottom": 42, **FIXED},
         "dataset": {"source": table[table["task"] <= until].reset_index(drop=True)},
         "tooltip": {"trigger": "axis", "valueFormatter": "%.1f %%", "confine": True},
-        "xAxis": {**tasks_axis(n_tasks, "tasks learned"), "min": min(1, n_tasks - 1)},
+        "xAxis": {**tasks_axis(n_tasks, "tasks learned"), "min": min(1, n_tasks - 1), **AFTER},
         "yAxis": percent_axis(means, bands),
-        "series": [one for k, look in enumerate(looks) for one in banded(k, look, "task")],
+        "series": [one for k, look in enumerate(looks) for one in banded(k, look, "task", len(looks))],
     }
 
 
-def banded(k: int, look: Look, x: str, **place: Any) -> list[Spec]:
-    """The line of cohort k, and its band: an invisible line below, and a filled one stacked on it."""
+def banded(k: int, look: Look, x: str, n: int, **place: Any) -> list[Spec]:
+    """The line of cohort k of n, and its band: an invisible line below, and a filled one stacked on it."""
+    opacity = BAND * min(1.0, FEW / n)
     hidden = {
         "type": "line", "stack": f"band {k}", "stackStrategy": "all", "symbol": "none", "silent": True,
         "lineStyle": {"opacity": 0}, "color": look.colour, "tooltip": {"show": False}, "z": 1, **place,
@@ -77,7 +88,7 @@ def banded(k: int, look: Look, x: str, **place: Any) -> list[Spec]:
     }  # fmt: skip
     return [
         {**hidden, "name": f"low {k}", "encode": {"x": x, "y": f"l{k}"}},
-        {**hidden, "name": f"band {k}", "encode": {"x": x, "y": f"w{k}"}, "areaStyle": {"opacity": BAND}},
+        {**hidden, "name": f"band {k}", "encode": {"x": x, "y": f"w{k}"}, "areaStyle": {"opacity": opacity}},
         line,
     ]
 
@@ -100,12 +111,13 @@ def plane(points: pd.DataFrame, looks: Sequence[Look], t: int, window: pd.DataFr
         "grid": {"left": 50, "right": 50, "top": 18, "bottom": 42, **FIXED},
         "tooltip": {"trigger": "item", "confine": True},
         "xAxis": {
-            "type": "value", "min": x0, "max": x1, "name": "forgotten since learned, −BWT ↓", "nameLocation": "middle",
-            "nameGap": 26, "axisLabel": {"formatter": "{value} %"}, "splitLine": {"show": False},
+            "type": "value", "min": x0, "max": x1, "interval": _interval(x0, x1), "nameLocation": "middle",
+            "name": "forgotten since learned, −BWT ↓", "nameGap": 26,
+            "axisLabel": {"formatter": "{value} %"}, "splitLine": {"show": False},
         },
         "yAxis": {
-            "type": "value", "min": y0, "max": y1, "axisLabel": {"formatter": "{value} %"},
-            "splitLine": {"show": False},
+            "type": "value", "min": y0, "max": y1, "interval": _interval(y0, y1), "splitLine": {"show": False},
+            "axisLabel": {"formatter": "{value} %"},
         },
         "series": series,
     }  # fmt: skip
@@ -230,7 +242,7 @@ def forest(rows: Sequence[Mapping[str, Any]], looks: Mapping[str, Look]) -> Spec
             "color": colour, "tooltip": {"formatter": plain(row["said"])},
         })  # fmt: skip
     known = [abs(v) for row in rows for v in (row["mean"], row["low"], row["high"]) if not math.isnan(v)]
-    step = next((step for step in STEPS if 4 * step > max(known, default=1.0)), STEPS[-1])
+    step = next((step for step in STEPS if 3 * step > max(known, default=1.0)), STEPS[-1])
     reach = step * (int(max(known, default=1.0) / step) + 1)
     if series:
         series[-1]["markLine"] = {
@@ -244,7 +256,7 @@ def forest(rows: Sequence[Mapping[str, Any]], looks: Mapping[str, Look]) -> Spec
         "xAxis": {"type": "value", "min": -reach, "max": reach, "interval": step, "name": "points of difference",
                   "nameLocation": "middle", "nameGap": 26},
         "yAxis": {"type": "category", "data": names, "inverse": True, "axisTick": {"show": False},
-                  "axisLabel": {"width": 140, "overflow": "break"}},
+                  "axisLabel": {"width": 140, "overflow": "break", "lineHeight": 14}},
         "series": series,
     }  # fmt: skip
 

@@ -65,7 +65,7 @@ def _each_task(seen: Seen) -> None:
 
 
 def _matrices(seen: Seen) -> None:
-    against = st.toggle(f"Difference from {seen.baseline}", key="compare-difference")
+    against = st.toggle(f"Difference from {seen.baseline}", key="difference", bind="query-params")
     cells = over_seeds(seen.found.rows("matrix"), ["cohort", "after", "on"], "accuracy")
     cells = cells[cells["after"] <= seen.until].assign(value=100 * cells["mean"])
     st.caption(

@@ -18,7 +18,7 @@ from acl.events import Bought, Evaluated, History, Remembered
 from acl.metrics import average_accuracy, forgetting
 from acl.runs import Run
 from app import arena_charts, charts, data, sweeps, words
-from app.address import go
+from app.address import begin, go, keep
 from app.controls import target
 from app.gallery import Card, cards_html
 from app.lanes import LAST, Lane, Moment, common, lanes_of, moment_of, moments, table_of, within
@@ -158,10 +158,13 @@ def _seed(seeds: list[int]) -> int:
     """Whose purchases the columns show."""
     if len(seeds) == 1:
         return seeds[0]
+    names = [str(seed) for seed in seeds]
+    key = begin("seed", names, names[0])
     chosen = st.segmented_control(
-        "Seed", seeds, default=seeds[0], required=True, key="race-seed", label_visibility="collapsed",
-        format_func=lambda seed: f"seed {seed}", help="Whose purchases the columns show.",
+        "Seed", names, key=key, required=True, label_visibility="collapsed", format_func=lambda name: f"seed {name}",
+        help="Whose purchases the columns show.",
     )  # fmt: skip
+    keep("seed", chosen, names[0])
     return int(chosen)
 
 

@@ -211,7 +211,7 @@ def test_bands_beyond_what_can_be_leave_the_curves_their_room():
 def test_those_with_fewer_tasks_are_named_where_they_end(full):
     execute(create(small_config(strategy="badge", seed=0, classes_per_task=5), full))
     execute(create(small_config(strategy="badge", seed=0, classes_per_task=2), full))
-    assert "Without those that have fewer than 5 tasks: Full" in text(page(view="curves", **{"from": "all"}))
+    assert "Without those that have fewer than 5 tasks: 4 of 5." in text(page(view="curves", **{"from": "all"}))
 
 
 def test_points_of_the_plane_lie_on_their_line_of_equal_accuracy(full):
@@ -234,12 +234,14 @@ def test_matrices_and_their_differences(full):
     test = page(view="curves", detail="Matrices R")
     r = np.mean([run.summary["R"][-1] for run in list_runs(full) if run.config.strategy == "uniform"], axis=0)
     drawn = next(s for s in specs(test)[-1]["series"] if s["name"] == "Uniform")
-    assert [v for x, y, v in drawn["data"] if y == 1] == pytest.approx(100 * r, abs=0.051)
-    test.toggle(key="compare-difference").set_value(True).run()
+    assert [v for x, y, v in (cell["value"] for cell in drawn["data"]) if y == 1] == pytest.approx(100 * r, abs=0.051)
+    test.toggle(key="difference").set_value(True).run()
     drawn = specs(test)[-1]["series"]
     assert [s["name"] for s in drawn] == ["Full", "AccuACL"]
     accuacl = np.mean([run.summary["R"][-1] for run in list_runs(full) if run.config.strategy == "accuacl"], axis=0)
-    assert [v for x, y, v in drawn[1]["data"] if y == 1] == pytest.approx(100 * (accuacl - r), abs=0.051)
+    assert [v for x, y, v in (cell["value"] for cell in drawn[1]["data"]) if y == 1] == pytest.approx(
+        100 * (accuacl - r), abs=0.051
+    )
 
 
 def test_budgets_join_to_lines(full):

@@ -19,6 +19,7 @@ FEW = 8
 """So many bands on top of each other are as dark as they may be together."""
 STEPS = (1, 2, 5, 10, 20, 50, 100)
 AFTER = {"axisPointer": {"label": {"formatter": "after task {value}", "precision": 0}}}
+LEARNED = {"axisPointer": {"label": {"formatter": "{value} tasks learned", "precision": 2}}}
 """What the head of a tooltip says."""
 
 
@@ -285,7 +286,7 @@ def race(table: pd.DataFrame, looks: Sequence[Look], seeds: Mapping[str, Sequenc
         "grid": {"left": 50, "right": 14, "top": 12, "bottom": 42, **FIXED},
         "dataset": {"source": table},
         "tooltip": {"trigger": "axis", "valueFormatter": "%.1f %%", "confine": True},
-        "xAxis": tasks_axis(n_tasks, "tasks learned"),
+        "xAxis": {**tasks_axis(n_tasks, "tasks learned"), **LEARNED},
         # Two windows only: at most once does it change while a race goes on.
         "yAxis": {
             "min": 40 if lowest >= 40 else 0, "max": 100, "interval": 20, "axisLabel": {"formatter": "{value} %"}

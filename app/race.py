@@ -21,7 +21,7 @@ from app import arena_charts, charts, data, sweeps, words
 from app.address import begin, go, keep
 from app.controls import target
 from app.gallery import Card, cards_html
-from app.lanes import LAST, Lane, Moment, common, lanes_of, moment_of, moments, table_of, within
+from app.lanes import LAST, Lane, Moment, common, lanes_of, moment_of, moments, set_apart, table_of, within
 from app.palette import OTHER, Look, looks, task_colours
 from app.scrubber import rhythm, scrubber
 from app.state import PAGES, POLL_S, RUNS, ensure_backend
@@ -189,10 +189,17 @@ def _overlay(
     """All strategies in one picture."""
     if until is not None:
         reached = {seed: min(until, moment) if moment else None for seed, moment in reached.items()}
-    table, seeds = table_of(lanes, shown, reached)
-    n = max(len(found) for found in seeds.values())
-    title = "**Kept** ↑ accuracy on all tasks so far" + (f" · bold: mean of {n} seeds, thin: each" if n > 1 else "")
+    apart = set_apart(lanes, shown)
+    table, seeds = table_of(lanes, shown, reached, apart)
+    begun = {seed for found in seeds.values() for seed in found}
+    n = len(begun - apart.keys() or begun)
+    title = "**Kept** ↑ accuracy on all tasks so far" + (
+        f" · bold: mean of {n} seed{'s' if n > 1 else ''}, thin: each" if len(begun) > 1 else ""
+    )
     st.markdown(title, help=f"{words.HELP['A']} All strategies of a seed are shown at the same task and round.")
+    for seed, why in apart.items():
+        more = "drawn, but in no mean" if begun - apart.keys() else "not comparable"
+        st.caption(f"Seed {seed} is {more}: {words.plain(why)}.")
     spec = arena_charts.race(table, shown, seeds, n_tasks)
     st.echarts_chart(spec, key="race-curves", height=HEIGHT, alt="Accuracy of each strategy on all tasks so far")
 

@@ -32,8 +32,9 @@ COLUMNS = {
 
 
 def new_buttons() -> None:
-    for kind, icon in (("race", "sprint"), ("sweep", "grid_on")):
-        st.button(f"New {kind}", icon=f":material/{icon}:", key=f"new-{kind}", on_click=_ask, args=(kind,))
+    with st.container(horizontal=True, width="content"):
+        for kind, icon in (("race", "sprint"), ("sweep", "grid_on")):
+            st.button(f"New {kind}", icon=f":material/{icon}:", key=f"new-{kind}", on_click=_ask, args=(kind,))
 
 
 def _ask(kind: str) -> None:
@@ -70,7 +71,7 @@ def choose(top: st.delta_generator.DeltaGenerator, kinds: set[str]) -> sweep.Swe
             names.__getitem__,
             "",
             label_visibility="collapsed",
-            width=300,
+            width=240,
         )
     return found[chosen]
 
@@ -190,6 +191,8 @@ def _confirm(chosen: sweep.Sweep) -> None:
     with st.container(horizontal=True):
         if st.button("Forget it", type="primary", key="forget-now"):
             sweep.delete(chosen, RUNS)
+            # What is gone is not asked for any longer.
+            address.keep("from", "")
             st.rerun()
         if st.button("Keep it", key="forget-not"):
             st.rerun()

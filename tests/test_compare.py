@@ -373,12 +373,32 @@ def test_a_race_goes_on_without_a_run_that_was_deleted(full):
     shutil.rmtree(full / gone.run)
     test = page(view="race")
     assert "Its run of seed 0 was deleted." in text(test) and len(specs(test)) == 3
+    assert "Seed 0 is drawn, but in no mean: Uniform was deleted." in text(test) and "mean of 2 seeds" in text(test)
     assert "8 of 9 runs finished · 1 deleted: Play runs them again" in text(test)
     race._wish(chosen, "round")
     test.button(key="race-play").click().run()
     # Made anew, and seen by the page, which goes on with the sweep it was given.
     assert "8 of 9 runs finished" in text(test) and "1 deleted" not in text(test) and not test.exception
     assert len(list_runs(full)) == 9
+
+
+def test_a_steered_run_of_a_race_enters_no_mean(here):
+    axes = {"strategy": ["uniform", "accuacl"], "seed": [0, 1]}
+    chosen = sweep.start(sweep.grid(small_config(snapshots="off"), axes), here, "two", "race")
+    request(here / chosen.members[0].run, changes={"n_query": 2})
+    for member in chosen.members:
+        execute(Run(here / member.run))
+    lanes_ = lanes.lanes_of(chosen, here)
+    shown = looks(dict.fromkeys((lane.cohort, lane.config.strategy) for lane in lanes_))
+    reached = dict.fromkeys((0, 1), (2, lanes.LAST))
+    apart = lanes.set_apart(lanes_, shown)
+    assert list(apart) == [0] and "was steered at" in apart[0]
+    drawn, seeds = lanes.table_of(lanes_, shown, reached, apart)
+    assert seeds == {"Uniform": [0, 1], "AccuACL": [0, 1]}
+    for k in (0, 1):
+        drawn_mean = drawn[[f"m{k}", f"s{k}_1"]].dropna()
+        assert len(drawn_mean) and drawn_mean[f"m{k}"].tolist() == drawn_mean[f"s{k}_1"].tolist()
+    assert "Seed 0 is drawn, but in no mean: " in text(page(view="race"))
 
 
 def test_a_race_whose_runs_failed_says_why(here):

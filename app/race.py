@@ -150,8 +150,9 @@ def _step(chosen: sweep.Sweep, what: str) -> None:
     """All go to the end of the round (or task) that the last of them is in."""
     open_ = [each.member for each in sweep.progress(chosen, RUNS) if each.state not in {"finished", "deleted"}]
     targets = [target(m.config, data.status_of(Run(RUNS / m.run)), what) for m in open_]
+    until = min((found for found in targets if found), default=None)
     for member in open_:
-        request(RUNS / member.run, mode="play", until=min(targets))
+        request(RUNS / member.run, mode="play", until=until)
 
 
 def _seed(seeds: list[int]) -> int:

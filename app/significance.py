@@ -36,9 +36,8 @@ def view(found: Chosen) -> None:
     runs = found.runs[~found.runs["cohort"].isin(apart)][["cohort", "seed", *METRICS]]
     results = [Paired(**values) for values in paired_results(runs, baseline)]  # type: ignore[arg-type]
     if not results:
-        st.info(
-            f"Nothing shares a seed with {baseline}: run other strategies with the same seeds.", icon=":material/info:"
-        )
+        why = "Nothing else can be paired" if apart else "Nothing shares a seed"
+        st.info(f"{why} with {baseline}: run other strategies with the same seeds.", icon=":material/info:")
         return
     _forests(results, found, baseline)
     st.caption(

@@ -439,6 +439,13 @@ def test_a_race_is_led_as_one(here):
     race._wish(chosen, "round")
     # Both go to where the last of them will be, not each its own step.
     assert {read_control(here / m.run).until for m in chosen.members} == {(1, 1, "evaluate")}
+    # After the last phase of all there is no round left: a step ends the race.
+    for member in chosen.members:
+        end = (2, 3, "evaluate")
+        write_status(here / member.run, Status("paused", task=2, round=3, phase="evaluate", rounds=3, completed=end))
+    for step in ("round", "task"):
+        race._wish(chosen, step)
+        assert {read_control(here / m.run).until for m in chosen.members} == {None}
     race._wish(chosen, "play")
     assert {(c.mode, c.until) for m in chosen.members if (c := read_control(here / m.run))} == {("play", None)}
     race._wish(chosen, "cancel")

@@ -70,6 +70,8 @@ def grid(base: RunConfig, axes: Mapping[str, Sequence[Any]]) -> list[RunConfig]:
     for name in names:
         if name not in field_names():
             raise UserError(near(name, field_names(), "setting"))
+        if name == "preset":
+            raise UserError("A preset is where a sweep starts from, and no setting to sweep over: choose one preset.")
         if not axes[name]:
             raise UserError(f"{name} has no value to sweep over: name at least one.")
         n *= len(axes[name])
@@ -112,7 +114,7 @@ def start(configs: Iterable[RunConfig], runs: Path, title: str, kind: SweepKind 
     stamp = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
     sweep = Sweep(stamp, kind, title, time.time(), tuple(members))
     _write(sweep, runs)
-    play(sweep, runs, pace)
+    play(sweep, runs, pace=pace)
     return sweep
 
 
@@ -141,13 +143,13 @@ def _led(run: Run) -> bool:
     return (b'"steered"' in text or b'"human"' in text) and bool(led_by_hand(run.history()))
 
 
-def play(sweep: Sweep, runs: Path, pace: float = 0.0) -> None:
-    """Wish every member played that is neither finished nor playing."""
+def play(sweep: Sweep, runs: Path, **pace: float) -> None:
+    """Wish every member that is not finished played to its end; without `pace` each keeps its own."""
     for member in sweep.members:
         path = runs / member.run
         status = read_status(path)
         if path.is_dir() and not (status and status.state == "finished"):
-            request(path, mode="play", until=None, pace=pace)
+            request(path, mode="play", until=None, **pace)
 
 
 def hold(sweep: Sweep, runs: Path) -> None:
@@ -169,18 +171,18 @@ def cancel(sweep: Sweep, runs: Path) -> int:
 
 
 def retry(sweep: Sweep, runs: Path) -> tuple[Sweep, int]:
-    """Play again what failed or was stopped, and make anew what was deleted. Returns the sweep and how many."""
+    """Play all of it to its end: what failed, was stopped or paused too; what was deleted is made anew. Returns the
+    sweep and how many of these there were."""
     members, n = [], 0
     for each in progress(sweep, runs):
         member = each.member
         if each.state == "deleted":
             member = replace(member, run=create(member.config, runs).id)
-        if each.state in {"deleted", "failed", "stopped", "paused", "new"}:
-            request(runs / member.run, mode="play", until=None)
-            n += 1
+        n += each.state in {"deleted", "failed", "stopped", "paused", "new"}
         members.append(member)
     sweep = replace(sweep, members=tuple(members))
     _write(sweep, runs)
+    play(sweep, runs)
     return sweep, n
 
 

@@ -7,15 +7,20 @@ from typing import NoReturn
 
 import streamlit as st
 
+from app import words
 
-def begin(name: str, options: Sequence[str], default: str) -> str:
+NAMES = {"from": "choice of runs", "learner": "CL method", "strategies": "strategy", "band": "kind of band"}
+"""What a value in the URL is called, where its name there does not say it."""
+
+
+def begin(name: str, options: Sequence[str], default: str, said: Callable[[str], str] = str) -> str:
     """Set the widget with key `compare-<name>` to what the URL says, if it has nothing that is among `options` yet.
     Returns the key."""
     key = f"compare-{name}"
     if st.session_state.get(key) not in options:
         asked = st.query_params.get(name, default)
         if asked not in options:
-            st.toast(f"There is no {name} “{asked[:60]}” here: {default} is shown.", icon=":material/info:")
+            _absent(name, asked, f"“{words.plain(said(default))}” is shown")
         st.session_state[key] = asked if asked in options else default
     return key
 
@@ -25,8 +30,17 @@ def begin_many(name: str, options: Sequence[str]) -> str:
     key = f"compare-{name}"
     if key not in st.session_state:
         st.session_state[key] = st.query_params.get_all(name)
+        for value in st.session_state[key]:
+            if value not in options:
+                _absent(name, value, "it is passed over")
     st.session_state[key] = [value for value in st.session_state[key] if value in options]
     return key
+
+
+def _absent(name: str, asked: str, instead: str) -> None:
+    st.toast(
+        f"There is no {NAMES.get(name, name)} “{words.plain(asked[:60])}” here: {instead}.", icon=":material/info:"
+    )
 
 
 def keep(name: str, value: str | Sequence[str], default: str = "") -> None:
@@ -57,7 +71,7 @@ def select(
     label: str, name: str, options: Sequence[str], default: str, said: Callable[[str], str], unsaid: str, **look: object
 ) -> str:
     """A selectbox whose choice lives in the URL; `unsaid` is the choice that a link leaves out ("": none)."""
-    key = begin(name, options, default)
+    key = begin(name, options, default, said)
     chosen: str = st.selectbox(label, options, key=key, format_func=said, **look)  # type: ignore[call-overload]
     keep(name, chosen, unsaid)
     return chosen

@@ -32,12 +32,13 @@ def page() -> None:
     arrive()
     wanted = sweeps.asked()
     with st.container(horizontal=True, vertical_alignment="bottom", key="compare-head"):
-        key = begin("view", list(VIEWS), _first_view())
+        key = begin("view", list(VIEWS), _first_view(), VIEWS.__getitem__)
         view = st.segmented_control(
             "View", list(VIEWS), key=key, format_func=VIEWS.__getitem__, required=True, label_visibility="collapsed"
         )
         keep("view", view)
-        chosen_from = st.container(horizontal=True, vertical_alignment="bottom", width="stretch")
+        chosen_from = st.container(horizontal=True, vertical_alignment="bottom", width="content")
+        st.space("stretch")
         sweeps.new_buttons()
     if view == "race":
         race.page(chosen_from)

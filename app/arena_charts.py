@@ -15,22 +15,34 @@ from app.charts import FAINT, FIXED, Spec, tasks_axis
 from app.palette import Look
 
 BAND = 0.13
-STEPS = (1, 2, 5, 10, 20)
+FEW = 8
+"""So many bands on top of each other are as dark as they may be together."""
+STEPS = (1, 2, 5, 10, 20, 50, 100)
+AFTER = {"axisPointer": {"label": {"formatter": "after task {value}", "precision": 0}}}
+LEARNED = {"axisPointer": {"label": {"formatter": "{value} tasks learned", "precision": 2}}}
+"""What the head of a tooltip says."""
 
 
-def percent_axis(lows: Sequence[float], highs: Sequence[float], name: str = "") -> Spec:
-    """Whole tens around everything that is drawn at any time, so that nothing jumps while it is scrubbed."""
-    low, high = _tens(lows, highs)
-    return {"type": "value", "min": low, "max": high, "name": name, "axisLabel": {"formatter": "{value} %"}}
+def percent_axis(means: Sequence[float], ends: Sequence[float]) -> Spec:
+    """Whole tens (twenties where there are many) around everything that is drawn at any time, so that nothing jumps
+    while it is scrubbed."""
+    low, high = _tens(means, ends)
+    return {"type": "value", "min": low, "max": high, "interval": _interval(low, high),
+            "axisLabel": {"formatter": "{value} %"}}  # fmt: skip
 
 
-def _tens(lows: Sequence[float], highs: Sequence[float]) -> tuple[float, float]:
-    known = [value for value in (*lows, *highs) if not math.isnan(value)]
+def _interval(low: float, high: float) -> int:
+    """Between two ticks, so that the ends are ticks too."""
+    return next((step for step in (2, 5, 10) if high - low <= 6 * step), 20)
+
+
+def _tens(means: Sequence[float], ends: Sequence[float]) -> tuple[float, float]:
+    # A band of two or three seeds may end far beyond 0 and 100 %: it is cut there, and leaves the means their room.
+    known = [value for value in (*means, *(min(max(end, 0.0), 100.0) for end in ends)) if not math.isnan(value)]
     if not known:
         return 0, 100
-    low, high = 10 * math.floor(min(known) / 10), 10 * math.ceil(max(known) / 10)
-    # A band may reach above 100 %; no accuracy does.
-    high = min(high, 100)
+    step = 20 if max(known) - min(known) > 60 else 10
+    low, high = step * math.floor(min(known) / step), step * math.ceil(max(known) / step)
     return min(low, high - 10), high
 
 
@@ -50,21 +62,22 @@ def wide(bands: pd.DataFrame, looks: Sequence[Look], x: str, spread: str) -> pd.
 def curves(table: pd.DataFrame, looks: Sequence[Look], n_tasks: int, until: int) -> Spec:
     """Mean and band of each cohort after each task (`wide` over column task), as far as task `until`."""
     ends = range(len(looks))
-    lows = [value for k in ends for value in table[f"l{k}"]]
-    highs = [value for k in ends for value in table[f"l{k}"] + table[f"w{k}"]]
+    means = [value for k in ends for value in table[f"m{k}"]]
+    bands = [value for k in ends for end in (table[f"l{k}"], table[f"l{k}"] + table[f"w{k}"]) for value in end]
     return {
         "animation": False,
         "grid": {"left": 50, "right": 14, "top": 12, "bottom": 42, **FIXED},
         "dataset": {"source": table[table["task"] <= until].reset_index(drop=True)},
         "tooltip": {"trigger": "axis", "valueFormatter": "%.1f %%", "confine": True},
-        "xAxis": {**tasks_axis(n_tasks, "tasks learned"), "min": min(1, n_tasks - 1)},
-        "yAxis": percent_axis(lows, highs),
-        "series": [one for k, look in enumerate(looks) for one in banded(k, look, "task")],
+        "xAxis": {**tasks_axis(n_tasks, "tasks learned"), "min": min(1, n_tasks - 1), **AFTER},
+        "yAxis": percent_axis(means, bands),
+        "series": [one for k, look in enumerate(looks) for one in banded(k, look, "task", len(looks))],
     }
 
 
-def banded(k: int, look: Look, x: str, **place: Any) -> list[Spec]:
-    """The line of cohort k, and its band: an invisible line below, and a filled one stacked on it."""
+def banded(k: int, look: Look, x: str, n: int, **place: Any) -> list[Spec]:
+    """The line of cohort k of n, and its band: an invisible line below, and a filled one stacked on it."""
+    opacity = BAND * min(1.0, FEW / n)
     hidden = {
         "type": "line", "stack": f"band {k}", "stackStrategy": "all", "symbol": "none", "silent": True,
         "lineStyle": {"opacity": 0}, "color": look.colour, "tooltip": {"show": False}, "z": 1, **place,
@@ -76,7 +89,7 @@ def banded(k: int, look: Look, x: str, **place: Any) -> list[Spec]:
     }  # fmt: skip
     return [
         {**hidden, "name": f"low {k}", "encode": {"x": x, "y": f"l{k}"}},
-        {**hidden, "name": f"band {k}", "encode": {"x": x, "y": f"w{k}"}, "areaStyle": {"opacity": BAND}},
+        {**hidden, "name": f"band {k}", "encode": {"x": x, "y": f"w{k}"}, "areaStyle": {"opacity": opacity}},
         line,
     ]
 
@@ -87,10 +100,8 @@ def plane(points: pd.DataFrame, looks: Sequence[Look], t: int, window: pd.DataFr
     points: cohort, LA, F_diag, A and for LA and F_diag their std and half, as fractions, after task t. window: the
     same after every task; the axes hold all of it.
     """
-    x_ends = _ends(window, "F_diag", spread)
-    y_ends = _ends(window, "LA", spread)
-    x0, x1 = _tens(*x_ends)
-    y0, y1 = _tens(*y_ends)
+    x0, x1 = _tens(100 * window["F_diag"], _ends(window, "F_diag", spread))
+    y0, y1 = _tens(100 * window["LA"], _ends(window, "LA", spread))
     by_name = {row["cohort"]: row for row in points.to_dict("records")}
     series: list[Spec] = [_equal_a(a, t, (x0, x1), (y0, y1)) for a in range(0, 101, 10)]
     for look in looks:
@@ -101,20 +112,21 @@ def plane(points: pd.DataFrame, looks: Sequence[Look], t: int, window: pd.DataFr
         "grid": {"left": 50, "right": 50, "top": 18, "bottom": 42, **FIXED},
         "tooltip": {"trigger": "item", "confine": True},
         "xAxis": {
-            "type": "value", "min": x0, "max": x1, "name": "forgotten since learned, −BWT ↓", "nameLocation": "middle",
-            "nameGap": 26, "axisLabel": {"formatter": "{value} %"}, "splitLine": {"show": False},
+            "type": "value", "min": x0, "max": x1, "interval": _interval(x0, x1), "nameLocation": "middle",
+            "name": "forgotten since learned, −BWT ↓", "nameGap": 26,
+            "axisLabel": {"formatter": "{value} %"}, "splitLine": {"show": False},
         },
         "yAxis": {
-            "type": "value", "min": y0, "max": y1, "axisLabel": {"formatter": "{value} %"},
-            "splitLine": {"show": False},
+            "type": "value", "min": y0, "max": y1, "interval": _interval(y0, y1), "splitLine": {"show": False},
+            "axisLabel": {"formatter": "{value} %"},
         },
         "series": series,
     }  # fmt: skip
 
 
-def _ends(points: pd.DataFrame, name: str, spread: str) -> tuple[list[float], list[float]]:
+def _ends(points: pd.DataFrame, name: str, spread: str) -> list[float]:
     half = points[f"{name}_{spread}"].fillna(0) if spread else 0 * points[name]
-    return list(100 * (points[name] - half)), list(100 * (points[name] + half))
+    return [*100 * (points[name] - half), *100 * (points[name] + half)]
 
 
 def _equal_a(a: float, t: int, x: tuple[float, float], y: tuple[float, float]) -> Spec:
@@ -144,6 +156,7 @@ def _point(row: Mapping[str, Any], look: Look, spread: str) -> list[Spec]:
     hollow = look.dash != "solid"
     mark = {
         "type": "scatter", "name": look.name, "data": [[x, y]], "symbolSize": 13, "z": 5,
+        "symbol": "diamond" if look.dash == "dotted" else "circle",
         "itemStyle": {
             "color": "transparent" if hollow else look.colour, "borderColor": look.colour,
             "borderWidth": 2.5 if hollow else 0,
@@ -195,10 +208,15 @@ def against(points: pd.DataFrame, families: Sequence[Look], level: Mapping[str, 
         "xAxis": {"type": "log", "name": x, "nameLocation": "middle", "nameGap": 26, **_log_ends(points["x"]),
                   "splitLine": {"show": False}},
         "yAxis": percent_axis(
-            [*(points["mean"] - half), *level.values()], [*(points["mean"] + half), *level.values()]
+            [*points["mean"], *level.values()], [*(points["mean"] - half), *(points["mean"] + half)]
         ),
         "series": series,
     }  # fmt: skip
+
+
+def row_height(names: Sequence[str], low: int = 28) -> int:
+    """Pixels of a row with such names at its left: long ones are broken into lines of about 22 characters."""
+    return max(low, 16 * -(-max(map(len, names), default=0) // 22))
 
 
 def _log_ends(values: pd.Series) -> Spec:
@@ -225,7 +243,7 @@ def forest(rows: Sequence[Mapping[str, Any]], looks: Mapping[str, Look]) -> Spec
             "color": colour, "tooltip": {"formatter": plain(row["said"])},
         })  # fmt: skip
     known = [abs(v) for row in rows for v in (row["mean"], row["low"], row["high"]) if not math.isnan(v)]
-    step = next((step for step in STEPS if 5 * step > max(known, default=1.0)), STEPS[-1])
+    step = next((step for step in STEPS if 3 * step > max(known, default=1.0)), STEPS[-1])
     reach = step * (int(max(known, default=1.0) / step) + 1)
     if series:
         series[-1]["markLine"] = {
@@ -239,7 +257,7 @@ def forest(rows: Sequence[Mapping[str, Any]], looks: Mapping[str, Look]) -> Spec
         "xAxis": {"type": "value", "min": -reach, "max": reach, "interval": step, "name": "points of difference",
                   "nameLocation": "middle", "nameGap": 26},
         "yAxis": {"type": "category", "data": names, "inverse": True, "axisTick": {"show": False},
-                  "axisLabel": {"width": 140, "overflow": "truncate"}},
+                  "axisLabel": {"width": 140, "overflow": "break", "lineHeight": 14}},
         "series": series,
     }  # fmt: skip
 
@@ -268,7 +286,7 @@ def race(table: pd.DataFrame, looks: Sequence[Look], seeds: Mapping[str, Sequenc
         "grid": {"left": 50, "right": 14, "top": 12, "bottom": 42, **FIXED},
         "dataset": {"source": table},
         "tooltip": {"trigger": "axis", "valueFormatter": "%.1f %%", "confine": True},
-        "xAxis": tasks_axis(n_tasks, "tasks learned"),
+        "xAxis": {**tasks_axis(n_tasks, "tasks learned"), **LEARNED},
         # Two windows only: at most once does it change while a race goes on.
         "yAxis": {
             "min": 40 if lowest >= 40 else 0, "max": 100, "interval": 20, "axisLabel": {"formatter": "{value} %"}

@@ -11,10 +11,13 @@ import streamlit as st
 
 from acl.config import FULL, RunConfig
 from acl.frames import differing, with_cohorts
+from acl.registry import Kind
 from acl.spread import over_seeds
+from acl.sweep import PLUGINS
 from app import arena_charts, arena_grids, words
 from app.address import begin, keep
 from app.cohorts import Chosen
+from app.data import label_of
 from app.palette import Look, looks
 
 MOST_TASKS = 20
@@ -62,7 +65,7 @@ def _each_task(seen: Seen) -> None:
 
 
 def _matrices(seen: Seen) -> None:
-    against = st.toggle(f"Difference from {seen.baseline}", key="compare-difference")
+    against = st.toggle(f"Difference from {seen.baseline}", key="difference", bind="query-params")
     cells = over_seeds(seen.found.rows("matrix"), ["cohort", "after", "on"], "accuracy")
     cells = cells[cells["after"] <= seen.until].assign(value=100 * cells["mean"])
     st.caption(
@@ -134,9 +137,14 @@ def _labels(seen: Seen) -> None:
     sums["mean"] = sums["n"] / sums["cohort"].map(seeds)
     order = {look.name: place for place, look in enumerate(seen.found.looks)}
     sums = sums.sort_values("cohort", key=lambda names: names.map(order), kind="stable")
-    spec = arena_grids.labels(sums, classes, _ink())
+    # Full labels would take all of the scale, and leave the others in one shade.
+    runs = seen.found.runs
+    choosers = sums["cohort"].isin(runs.loc[runs["strategy"] != FULL, "cohort"])
+    most = float(sums.loc[choosers if choosers.any() else ~choosers, "mean"].max())
+    tall = arena_charts.row_height([look.name for look in seen.found.looks], 30)
+    spec = arena_grids.labels(sums, classes, _ink(), most)
     st.echarts_chart(
-        spec, key="compare-labels", height=70 + 30 * len(seen.found.looks), alt="Labels bought of each class"
+        spec, key="compare-labels", height=70 + tall * len(seen.found.looks), alt="Labels bought of each class"
     )
 
 
@@ -154,13 +162,13 @@ def _time(seen: Seen) -> None:
     rows["query_s"] *= 1000
     rows["images_per_s"] = rows["images_per_s"].round().astype("Int64")
     st.dataframe(
-        rows.reset_index(), hide_index=True, width="content",
+        rows.reset_index(), hide_index=True, width="content", placeholder="–",
         column_config={
-            "cohort": st.column_config.TextColumn("Strategy", width=260),
+            "cohort": st.column_config.TextColumn("Strategy"),
             "query_s": st.column_config.NumberColumn("One query", format="%.1f ms", help="Forward pass and scores."),
             "train_s": st.column_config.NumberColumn("All training", format="%.2f s"),
-            "images_per_s": st.column_config.NumberColumn("Training", format="localized",
-                                                          help="Images a second, replayed ones included."),
+            "images_per_s": st.column_config.NumberColumn("Images a second", format="localized",
+                                                          help="In training, replayed ones included."),
             "peak_mb": st.column_config.NumberColumn("Extra memory of a query", format="%.1f MB", help="The most."),
         },
     )  # fmt: skip
@@ -185,7 +193,7 @@ def what_differs(runs: pd.DataFrame, shown: Sequence[Look]) -> pd.DataFrame:
     apart = differing(list(first))
     return pd.DataFrame(
         [
-            {"setting": names.get(name, name), **{look.name: _said(first[look.name], name) for look in shown}}
+            {"Setting": names.get(name, name), **{look.name: _said(first[look.name], name) for look in shown}}
             for name in apart
         ]
     )
@@ -195,7 +203,10 @@ def _said(settings: dict[str, object], name: str) -> str:
     if name not in settings:
         return "–"
     value = settings[name]
-    return "auto" if value is None else words.strategy(str(value)) if name == "strategy" else str(value)
+    if value is None:
+        return "auto"
+    kind: Kind | None = PLUGINS.get(name)
+    return label_of(kind, str(value)) if kind else words.option(value) if isinstance(value, str) else str(value)
 
 
 def seeds(found: Chosen) -> str:

@@ -17,13 +17,15 @@ PACES = {0.0: "as fast as it can", 0.1: "0.1 s a phase", 0.3: "0.3 s a phase", 1
 WATCH = 0.3
 
 
-def target(config: RunConfig, status: Status | None, step: str) -> Target:
-    """Where a step ends: the end of this phase, of this query round, or of this task."""
+def target(config: RunConfig, status: Status | None, step: str) -> Target | None:
+    """Where a step ends: the end of this phase, of this query round, or of this task; None for the end of the run,
+    when the last phase is done."""
     task, round_, phase = (status.task, status.round, status.phase) if status and status.task else (1, 0, "buy")
-    if step == "phase":
-        return task, round_, phase
     rounds = status.rounds if status and status.rounds else config.rounds
-    return task, (round_ if step == "round" else rounds), "evaluate"
+    ends: dict[str, Target] = {
+        "phase": (task, round_, phase), "round": (task, round_, "evaluate"), "task": (task, rounds, "evaluate")
+    }  # fmt: skip
+    return None if status and status.completed == ends[step] else ends[step]
 
 
 def wish(run: Run, **changes: Any) -> None:

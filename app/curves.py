@@ -14,6 +14,7 @@ from app.scrubber import scrubber
 
 SPREADS = {"half": "95 % interval", "std": "standard deviation", "": "no band"}
 PLAY_S = 1.0
+MOST_NAMED = 3
 WIDTH, HEIGHT = 440, 235
 TITLES = {
     "A": ("Kept", "↑ accuracy on all tasks so far"),
@@ -38,6 +39,10 @@ def view(found: Chosen) -> None:
         window = plane_points(tasks)
         spec = arena_charts.plane(window[window["task"] == until], found.looks, until, window, spread)
         st.echarts_chart(spec, key="compare-plane", height=HEIGHT, alt="Learning accuracy against forgetting")
+        ended = [look.name for look in found.looks if look.name not in set(window[window["task"] == until]["cohort"])]
+        if ended:
+            who = words.plain("; ".join(ended)) if len(ended) <= MOST_NAMED else f"{len(ended)} of {len(found.looks)}"
+            st.caption(f"Without those that have fewer than {until} tasks: {who}.")
     arena_details.tabs(arena_details.Seen(found, baseline, until, spread))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import pandas as pd
 from acl import sweep
 from acl.config import RunConfig
 from acl.events import Bought, Evaluated, History, Remembered
+from acl.fork import led_by_hand
 from acl.frames import digest, frames, with_cohorts
 from acl.runs import Run
 from app import data
@@ -82,10 +83,22 @@ def curve(history: History, config: RunConfig, moment: Moment) -> pd.DataFrame:
     )
 
 
+def set_apart(lanes: Sequence[Lane], shown: Sequence[Look]) -> dict[int, str]:
+    """Seeds that enter no mean, because not all of the strategies ran them by themselves, and why."""
+    found = {}
+    for seed in sorted({lane.config.seed for lane in lanes}):
+        here = {lane.cohort: led_by_hand(lane.history) for lane in lanes if lane.config.seed == seed}
+        why = [f"{look.name} was {here.get(look.name, 'deleted')}" for look in shown if here.get(look.name, "deleted")]
+        if why:
+            found[seed] = ", ".join(why)
+    return found
+
+
 def table_of(
-    lanes: list[Lane], shown: list[Look], reached: Mapping[int, Moment | None]
+    lanes: list[Lane], shown: list[Look], reached: Mapping[int, Moment | None], apart: Collection[int] = ()
 ) -> tuple[pd.DataFrame, dict[str, list[int]]]:
-    """What arena_charts.race draws, and the seeds each cohort has by now."""
+    """What arena_charts.race draws, and the seeds each cohort has by now. Seeds `apart` are drawn, but enter no mean
+    while there are others."""
     parts: list[pd.Series] = []
     seeds: dict[str, list[int]] = {look.name: [] for look in shown}
     for k, look in enumerate(shown):
@@ -97,7 +110,8 @@ def table_of(
                 mine.append(line.rename(f"s{k}_{lane.config.seed}"))
                 seeds[look.name].append(lane.config.seed)
         if mine:
+            meant = [line for line, seed in zip(mine, seeds[look.name], strict=True) if seed not in apart] or mine
             # A mean of fewer seeds than have begun would jump where one of them ends.
-            parts += [*mine, pd.concat(mine, axis=1).dropna().mean(axis=1).rename(f"m{k}")]
+            parts += [*mine, pd.concat(meant, axis=1).dropna().mean(axis=1).rename(f"m{k}")]
     table = pd.concat(parts, axis=1).sort_index() if parts else pd.DataFrame()
     return table.rename_axis("x").reset_index(), seeds

@@ -71,21 +71,21 @@ def sweep_form() -> None:
     st.caption("Every combination of what is chosen here is one run; what has been run already is not run again.")
     preset = _preset("sweep")
     defaults = preset_config(preset)
-    left, right = st.columns(2)
-    strategies = left.multiselect(
+    strategies = st.multiselect(
         "Strategies", [*choices("strategies"), FULL], [name for name in choices("strategies") if name != FULL],
         key="sweep-strategies", format_func=words.strategy,
     )  # fmt: skip
-    learners = right.multiselect(
+    left, right = st.columns(2)
+    learners = left.multiselect(
         "CL methods", list(choices("learners")), [defaults.learner], key=f"sweep-learners-{preset}",
         format_func=lambda name: data.label_of("learners", name),
     )  # fmt: skip
-    seeds = left.text_input("Seeds", "0-4", key="sweep-seeds", help="E.g. 0-9 or 0,1,7.")
-    memory = right.text_input("Memory sizes", str(defaults.memory), key=f"sweep-memory-{preset}", help="E.g. 10, 20.")
-    budgets = left.text_input(
+    seeds = right.text_input("Seeds", "0-4", key="sweep-seeds", help="E.g. 0-9 or 0,1,7.")
+    memory = left.text_input("Memory sizes", str(defaults.memory), key=f"sweep-memory-{preset}", help="E.g. 10, 20.")
+    budgets = right.text_input(
         "Label budgets per task", str(defaults.n_end), key=f"sweep-end-{preset}", help="E.g. 20, 40."
     )
-    title = right.text_input("Title", "", key="sweep-title", placeholder="what it is called in the lists")
+    title = st.text_input("Title", "", key="sweep-title", placeholder="what it is called in the lists")
     others = st.text_area(
         "Other settings, one a line", key="sweep-others", placeholder="lambda=0, 0.5, 1\nepochs=30", height=90,
         help="Any setting of a run: several values are swept over, one alone is the same for all.",
@@ -117,6 +117,8 @@ def _grid(
         name, equals, values = line.partition("=")
         if not equals:
             raise UserError(f"Write other settings as name=value, one a line, got '{line[:60]}'.")
+        if name.strip() in written | axes:
+            raise UserError(f"{name.strip()} is named twice: it has a field of its own, or another line.")
         written = written | {name.strip(): values}
     axes |= {name: sweep.values_of(name, text) for name, text in written.items()}
     # What a sweep keeps of each query would fill the disk before anyone looked at it.

@@ -49,6 +49,8 @@ def looks(cohorts: Iterable[tuple[str, str]]) -> list[Look]:
     for name, strategy in cohorts:
         variant = seen[strategy] = seen.get(strategy, -1) + 1
         colour = FULL_COLOUR if strategy == "full" else strategy_colour(strategy)
+        # Three dashes are told apart; more variants than that take other shades.
+        colour = (colour, _lighter(colour, 0.4), _darker(colour, 0.3))[variant // 3 % 3]
         dashes = ("dashed", "dotted", "solid") if strategy == "full" else ("solid", "dashed", "dotted")
         found.append(Look(name, colour, dashes[variant % len(dashes)]))
     return found
@@ -92,3 +94,7 @@ def score_colours(values: Sequence[float]) -> list[str]:
 def _lighter(colour: str, share: float) -> str:
     parts = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
     return "#" + "".join(f"{round(part + (255 - part) * share):02X}" for part in parts)
+
+
+def _darker(colour: str, share: float) -> str:
+    return "#" + "".join(f"{round(int(colour[i : i + 2], 16) * (1 - share)):02X}" for i in (1, 3, 5))

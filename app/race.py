@@ -18,10 +18,10 @@ from acl.events import Bought, Evaluated, History, Remembered
 from acl.metrics import average_accuracy, forgetting
 from acl.runs import Run
 from app import arena_charts, charts, data, sweeps, words
-from app.address import go
+from app.address import begin, go, keep
 from app.controls import target
 from app.gallery import Card, cards_html
-from app.lanes import LAST, Lane, Moment, common, lanes_of, moment_of, moments, table_of, within
+from app.lanes import LAST, Lane, Moment, common, lanes_of, moment_of, moments, set_apart, table_of, within
 from app.palette import OTHER, Look, looks, task_colours
 from app.scrubber import rhythm, scrubber
 from app.state import PAGES, POLL_S, RUNS, ensure_backend
@@ -57,6 +57,7 @@ def _active(chosen: sweep.Sweep) -> bool:
 
 
 def _live(chosen: sweep.Sweep, often: float | None) -> None:
+    chosen = sweeps.current(chosen)
     lanes, active = lanes_of(chosen, RUNS), _active(chosen)
     if not lanes:
         st.info("The runs of this race were deleted.", icon=":material/info:")
@@ -67,22 +68,35 @@ def _live(chosen: sweep.Sweep, often: float | None) -> None:
         _controls(chosen, lanes, active)
         st.space("stretch")
         seed = _seed(seeds)
+    _failures(chosen)
     reached = {s: common([moment_of(lane.history) for lane in lanes if lane.config.seed == s]) for s in seeds}
     n_tasks = max(data.n_tasks(lane.history) for lane in lanes)
     if not n_tasks or not any(reached.values()):
-        st.skeleton(height=HEIGHT)
-        st.caption("The runs are starting; the curves appear with the first labels.")
+        _nothing_yet(active)
     else:
         with st.container(horizontal=True, vertical_alignment="center", key="race-scrub"):
             moment = _moment(lanes, reached[seed], seed, over=not active)
         _overlay(lanes, shown, reached, n_tasks, moment if not active else None)
         columns = st.columns(len(shown), gap="medium")
         for column, look in zip(columns, shown, strict=True):
-            lane = next(lane for lane in lanes if lane.cohort == look.name and lane.config.seed == seed)
+            lane = next((lane for lane in lanes if lane.cohort == look.name and lane.config.seed == seed), None)
             with column:
-                _column(lane, look, moment, n_tasks)
+                if lane is None:
+                    _head(look)
+                    st.caption(f"Its run of seed {seed} was deleted.")
+                else:
+                    _column(lane, look, moment, n_tasks)
     if _rhythm(chosen) != often:
         st.rerun()
+
+
+def _nothing_yet(active: bool) -> None:
+    if active:
+        st.skeleton(height=HEIGHT)
+        st.caption("The runs are starting; the curves appear with the first labels.")
+    else:
+        st.info("No seed has been tested in every column, so there is nothing to hold side by side: press Play.",
+                icon=":material/info:")  # fmt: skip
 
 
 # -- what is drawn -------------------------------------------------------------------------------------
@@ -102,11 +116,22 @@ def _controls(chosen: sweep.Sweep, lanes: list[Lane], active: bool) -> None:
             button("Step task", "fast_forward", "task", False)
         button("Pause", "pause", "hold", not active or set(states) <= {"paused", "finished"})
         button("Stop", "stop", "cancel", not active)
-    done = states.count("finished")
-    st.caption(f"{done} of {len(states)} runs finished" if not over else f"All {len(states)} runs finished",
-               width="content")  # fmt: skip
+    st.caption(f"All {len(states)} runs finished" if over else _count(states), width="content")
     if over and st.button("How sure is that?", icon=":material/query_stats:", key="race-sure", type="primary"):
         go(view="significance", **{"from": f"sweep:{chosen.id}"})
+
+
+def _count(states: list[str]) -> str:
+    """E.g. "15 of 20 runs finished · 4 failed · 1 deleted: Play runs them again"."""
+    lost = [f"{states.count(state)} {state}" for state in ("failed", "stopped", "deleted") if state in states]
+    again = ": Play runs them again" if lost else ""
+    return " · ".join([f"{states.count('finished')} of {len(states)} runs finished", *lost]) + again
+
+
+def _failures(chosen: sweep.Sweep) -> None:
+    """Why runs failed, each reason once."""
+    for error in dict.fromkeys(each.error for each in sweep.progress(chosen, RUNS) if each.error):
+        st.error(words.plain(error), icon=":material/error:")
 
 
 def _wish(chosen: sweep.Sweep, what: str) -> None:
@@ -115,7 +140,7 @@ def _wish(chosen: sweep.Sweep, what: str) -> None:
         if what in {"round", "task"}:
             _step(chosen, what)
         else:
-            {"play": sweep.play, "hold": sweep.hold, "cancel": sweep.cancel}[what](chosen, RUNS)
+            {"play": sweep.retry, "hold": sweep.hold, "cancel": sweep.cancel}[what](chosen, RUNS)
         ensure_backend()
     except UserError as error:
         st.toast(str(error), icon=":material/error:", duration="long")
@@ -123,21 +148,24 @@ def _wish(chosen: sweep.Sweep, what: str) -> None:
 
 def _step(chosen: sweep.Sweep, what: str) -> None:
     """All go to the end of the round (or task) that the last of them is in."""
-    open_ = [m for m in chosen.members if not data.live_run(RUNS / m.run).history().finished]
-    targets = [target(m.config, data.status_of(Run(RUNS / m.run)), what) for m in open_ if (RUNS / m.run).is_dir()]
+    open_ = [each.member for each in sweep.progress(chosen, RUNS) if each.state not in {"finished", "deleted"}]
+    targets = [target(m.config, data.status_of(Run(RUNS / m.run)), what) for m in open_]
+    until = min((found for found in targets if found), default=None)
     for member in open_:
-        if (RUNS / member.run).is_dir():
-            request(RUNS / member.run, mode="play", until=min(targets))
+        request(RUNS / member.run, mode="play", until=until)
 
 
 def _seed(seeds: list[int]) -> int:
     """Whose purchases the columns show."""
     if len(seeds) == 1:
         return seeds[0]
+    names = [str(seed) for seed in seeds]
+    key = begin("seed", names, names[0])
     chosen = st.segmented_control(
-        "Seed", seeds, default=seeds[0], required=True, key="race-seed", label_visibility="collapsed",
-        format_func=lambda seed: f"seed {seed}", help="Whose purchases the columns show.",
+        "Seed", names, key=key, required=True, label_visibility="collapsed", format_func=lambda name: f"seed {name}",
+        help="Whose purchases the columns show.",
     )  # fmt: skip
+    keep("seed", chosen, names[0])
     return int(chosen)
 
 
@@ -162,18 +190,29 @@ def _overlay(
     """All strategies in one picture."""
     if until is not None:
         reached = {seed: min(until, moment) if moment else None for seed, moment in reached.items()}
-    table, seeds = table_of(lanes, shown, reached)
-    n = max(len(found) for found in seeds.values())
-    title = "**Kept** ↑ accuracy on all tasks so far" + (f" · bold: mean of {n} seeds, thin: each" if n > 1 else "")
+    apart = set_apart(lanes, shown)
+    table, seeds = table_of(lanes, shown, reached, apart)
+    begun = {seed for found in seeds.values() for seed in found}
+    n = len(begun - apart.keys() or begun)
+    title = "**Kept** ↑ accuracy on all tasks so far" + (
+        f" · bold: mean of {n} seed{'s' if n > 1 else ''}, thin: each" if len(begun) > 1 else ""
+    )
     st.markdown(title, help=f"{words.HELP['A']} All strategies of a seed are shown at the same task and round.")
+    for seed, why in apart.items():
+        more = "drawn, but in no mean" if begun - apart.keys() else "not comparable"
+        st.caption(f"Seed {seed} is {more}: {words.plain(why)}.")
     spec = arena_charts.race(table, shown, seeds, n_tasks)
     st.echarts_chart(spec, key="race-curves", height=HEIGHT, alt="Accuracy of each strategy on all tasks so far")
 
 
-def _column(lane: Lane, look: Look, moment: Moment | None, n_tasks: int) -> None:
-    """One strategy: its figures, each task's curve, what it just bought, what it remembers."""
+def _head(look: Look) -> None:
     swatch = f'<span style="border-left:5px solid {look.colour};padding-left:8px;font-weight:600">'
     st.html(f"{swatch}{html.escape(look.name)}</span>")
+
+
+def _column(lane: Lane, look: Look, moment: Moment | None, n_tasks: int) -> None:
+    """One strategy: its figures, each task's curve, what it just bought, what it remembers."""
+    _head(look)
     if moment is None:
         with st.container(height=COLUMN, border=False):
             st.caption(f"Seed {lane.config.seed} has not begun in every column.")

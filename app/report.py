@@ -20,12 +20,15 @@ from app.palette import Look
 DASH = {"solid": "solid", "dashed": "dash", "dotted": "dot"}
 CURVES = {"A": "Kept: accuracy on all tasks so far (A ↑)", "LA": "Learned: accuracy right after learning (LA ↑)",
           "F": "Forgetting: from the best each task had (F ↓)"}  # fmt: skip
+HEADS = {"learner": "CL method", "strategy": "Strategy", "dataset": "Data", "memory": "Memory", "A_mean": "A ↑",
+         "A_std": "± (A)", "F_mean": "F ↓", "F_std": "± (F)"}  # fmt: skip
 BAND = 0.14
 STYLE = """
 :root { color-scheme: light; } body { font: 15px/1.5 system-ui, sans-serif; color: #1B1F24; max-width: 1120px;
 margin: 2rem auto; padding: 0 1rem; } h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2.2rem; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; } th, td { padding: 3px 12px; text-align: left; }
-tr { border-bottom: 1px solid #E2E5E9; } .faint { color: #6B7280; } figure { margin: 0.5rem 0; }
+tr { border-bottom: 1px solid #E2E5E9; } .faint { color: #6B7280; } .wide { overflow-x: auto; }
+.row { display: flex; flex-wrap: wrap; } figure { margin: 0.5rem 0; }
 """.strip()
 
 
@@ -41,16 +44,18 @@ def report(
         "<h1>Strategies compared</h1>",
         f"<ul>{names}</ul>",
         "<h2>What differs</h2>" + (_table(differs) if len(differs) else "<p>Nothing but the seed.</p>"),
-        "<h2>After each task</h2><p class='faint'>Mean over seeds; bands: 95 % interval of the mean (Student's t).</p>",
+        "<h2>After each task</h2><p class='faint'>Mean over seeds; bands: 95 % interval of the mean (Student's t), "
+        "cut at 0 and 100 %.</p>",
         *(_figure(curve(tasks, looks, metric)) for metric in CURVES),
         "<h2>Learned against forgotten</h2>",
         _figure(plane(tasks, looks)),
         f"<h2>Against {html.escape(baseline)}, paired by seed</h2>",
         "<ul>" + "".join(f"<li>{html.escape(sentence(result))}</li>" for result in results) + "</ul>",
-        "<h2>Table</h2><p class='faint'>Percent, mean and sample standard deviation over n seeds.</p>" + _table(paper),
+        "<h2>Table</h2><p class='faint'>Percent, mean and sample standard deviation over n seeds.</p>"
+        + _table(paper.rename(columns=HEADS)),
         "<h2>Accuracy matrices R</h2><p class='faint'>Percent, mean over seeds; row: after task, column: on task.</p>",
-        *(_figure(heat_map(matrix, look)) for look in looks),
-        "<h2>Runs</h2>" + _table(runs[["run", "cohort", "seed", "A", "F", "LA"]].round(4)),
+        "<div class='row'>" + "".join(_figure(heat_map(matrix, look)) for look in looks) + "</div>",
+        "<h2>Runs</h2><p class='faint'>A, F and LA after the last task, in percent.</p>" + _table(_percent(runs)),
         *([f"<h2>Left out</h2><ul>{''.join(f'<li>{html.escape(line)}</li>' for line in left_out)}</ul>"]
           if left_out else []),
     ]  # fmt: skip
@@ -60,7 +65,12 @@ def report(
 
 
 def _table(frame: pd.DataFrame) -> str:
-    return str(frame.to_html(index=False, border=0, na_rep="–", escape=True))
+    return f"<div class='wide'>{frame.to_html(index=False, border=0, na_rep='–', escape=True)}</div>"
+
+
+def _percent(runs: pd.DataFrame) -> pd.DataFrame:
+    shown = runs[["run", "cohort", "seed"]].rename(columns={"run": "Run", "cohort": "Strategy", "seed": "Seed"})
+    return shown.assign(**{name: (100 * runs[name].astype(float)).round(2) for name in ("A", "F", "LA")})
 
 
 def _figure(figure: go.Figure) -> str:
@@ -83,7 +93,9 @@ def curve(tasks: pd.DataFrame, looks: Sequence[Look], metric: str) -> go.Figure:
     for look in looks:
         of = bands[bands["cohort"] == look.name].sort_values("task")
         x, y, half = of["task"].tolist(), 100 * of["mean"], 100 * of["half"].fillna(0)
-        edge = [*(y + half), *(y - half)[::-1]]
+        # As on the page: beyond 0 and 100 % a band says nothing, and would leave the lines no room.
+        top, bottom = (y + half).clip(upper=y.clip(lower=100)), (y - half).clip(lower=y.clip(upper=0))
+        edge = [*top, *bottom[::-1]]
         traces += [
             {"type": "scatter", "x": [*x, *x[::-1]], "y": edge, "fill": "toself", "mode": "none", "hoverinfo": "skip",
              "fillcolor": _faint(look.colour), "showlegend": False, "legendgroup": look.name},
@@ -123,7 +135,7 @@ def plane(tasks: pd.DataFrame, looks: Sequence[Look]) -> go.Figure:
         })  # fmt: skip
     xs, ys = (100 * found[name]["mean"] for name in ("F_diag", "LA"))
     axes = [[float(v.min()) - 12, float(v.max()) + 12] for v in (xs, ys)]
-    figure = _drawn(traces, "Each strategy after the last task; dotted lines: equal A, ten points apart",
+    figure = _drawn(traces, f"Each strategy after task {t}; dotted lines: equal A, ten points apart",
                     "forgotten since learned, −BWT (%) ↓", "learned, LA (%) ↑", 440)  # fmt: skip
     figure.update_xaxes(range=axes[0])
     figure.update_yaxes(range=[axes[1][0], min(axes[1][1], 101.0)])

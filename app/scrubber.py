@@ -24,7 +24,7 @@ def scrubber(
     """The option chosen: the last one at first, or what the URL says under `name`. Playing goes round and round."""
     if len(options) == 1:
         return options[0]
-    key = begin(name, options, options[-1])
+    key = begin(name, options, options[-1], said)
     playing = st.toggle("Play", key=f"play-{name}", help="Go through it by itself.")
     if playing and _due(name, period_s):
         place = options.index(st.session_state[key]) + 1

@@ -31,18 +31,13 @@ def view(found: Chosen) -> None:
         baseline = choose_baseline(found)
         remarks(found)
     apart = unpaired(found.runs, baseline)
-    for name, settings in apart.items():
-        st.warning(
-            f"{name} is not compared with {baseline}: they differ in {settings} too, so their seeds are no pairs. "
-            "Choose one of these by the filter.",
-            icon=":material/block:",
-        )
+    if apart:
+        st.warning(refused(apart, baseline), icon=":material/block:")
     runs = found.runs[~found.runs["cohort"].isin(apart)][["cohort", "seed", *METRICS]]
     results = [Paired(**values) for values in paired_results(runs, baseline)]  # type: ignore[arg-type]
     if not results:
-        st.info(
-            f"Nothing shares a seed with {baseline}: run other strategies with the same seeds.", icon=":material/info:"
-        )
+        why = "Nothing else can be paired" if apart else "Nothing shares a seed"
+        st.info(f"{why} with {baseline}: run other strategies with the same seeds.", icon=":material/info:")
         return
     _forests(results, found, baseline)
     st.caption(
@@ -58,6 +53,19 @@ def unpaired(runs: pd.DataFrame, baseline: str) -> dict[str, str]:
     first = runs.drop_duplicates("cohort").set_index("cohort")["settings"].map(json.loads)
     found = {name: not_paired(settings, first[baseline]) for name, settings in first.items() if name != baseline}
     return {str(name): words.settings(names) for name, names in found.items() if names}
+
+
+def refused(apart: dict[str, str], baseline: str) -> str:
+    """Who is not compared, in one note however many they are, by what they differ in."""
+    why: dict[str, list[str]] = {}
+    for name, settings in apart.items():
+        why.setdefault(settings, []).append(words.plain(name))
+    lines = [f"- in {settings}: {'; '.join(names)}" for settings, names in why.items()]
+    head = (
+        f"Not compared with {words.plain(baseline)}, because they differ from it in more than the strategy, so that "
+        "their seeds are no pairs (choose another baseline, or fewer runs by the filter):"
+    )
+    return "\n".join([head, "", *lines])
 
 
 def _forests(results: list[Paired], found: Chosen, baseline: str) -> None:
@@ -76,10 +84,10 @@ def _forests(results: list[Paired], found: Chosen, baseline: str) -> None:
                 {"label": r.one, "one": r.one, "mean": r.mean, "low": r.low, "high": r.high, "said": sentence(r)}
                 for r in here
             ]
+            names = [r.one for r in here]
             spec = arena_charts.forest(rows, looks)
-            st.echarts_chart(
-                spec, key=f"compare-forest-{metric}", height=80 + 28 * len(rows), alt=f"{NAMES[metric]}: differences"
-            )
+            height = 80 + arena_charts.row_height(names) * len(rows)
+            st.echarts_chart(spec, key=f"compare-forest-{metric}", height=height, alt=f"{NAMES[metric]}: differences")
 
 
 def _errors(found: Chosen) -> None:
@@ -96,16 +104,16 @@ def _errors(found: Chosen) -> None:
         }
     )
     st.dataframe(
-        table, hide_index=True, width="content",
+        table, hide_index=True, width="content", placeholder="–",
         column_config={
-            "cohort": st.column_config.TextColumn("Strategy", width=260),
+            "cohort": st.column_config.TextColumn("Strategy"),
             "A": st.column_config.NumberColumn("A ↑", format="%.1f %%", help=words.HELP["A"]),
             "seeds": st.column_config.NumberColumn(
-                "± seeds", format="%.2f", help="Standard error of the mean over seeds, in points."
+                "± seeds", format="%.2f points", help="Standard error of the mean over seeds; – for one seed."
             ),
             "test": st.column_config.NumberColumn(
-                "± test set", format="%.2f",
-                help="Standard error of one run's A because its test set is finite, in points. All strategies share "
+                "± test set", format="%.2f points",
+                help="Standard error of one run's A because its test set is finite. All strategies share "
                 "the test set, so it weighs less on their differences.",
             ),
             "n": st.column_config.NumberColumn("Seeds"),

@@ -32,8 +32,9 @@ COLUMNS = {
 
 
 def new_buttons() -> None:
-    for kind, icon in (("race", "sprint"), ("sweep", "grid_on")):
-        st.button(f"New {kind}", icon=f":material/{icon}:", key=f"new-{kind}", on_click=_ask, args=(kind,))
+    with st.container(horizontal=True, width="content"):
+        for kind, icon in (("race", "sprint"), ("sweep", "grid_on")):
+            st.button(f"New {kind}", icon=f":material/{icon}:", key=f"new-{kind}", on_click=_ask, args=(kind,))
 
 
 def _ask(kind: str) -> None:
@@ -70,9 +71,17 @@ def choose(top: st.delta_generator.DeltaGenerator, kinds: set[str]) -> sweep.Swe
             names.__getitem__,
             "",
             label_visibility="collapsed",
-            width=300,
+            width=240,
         )
     return found[chosen]
+
+
+def current(chosen: sweep.Sweep) -> sweep.Sweep:
+    """As its record is now: a fragment goes on with what it was given, and what was deleted may have been made anew."""
+    try:
+        return sweep.load(chosen.id, RUNS)
+    except UserError:
+        return chosen
 
 
 def page(top: st.delta_generator.DeltaGenerator) -> None:
@@ -100,6 +109,7 @@ def slots() -> int:
 
 
 def _progress(chosen: sweep.Sweep, busy: bool) -> None:
+    chosen = current(chosen)
     here = sweep.progress(chosen, RUNS)
     st.markdown(f"**{words.plain(chosen.title)}**  {summary(here)}")
     st.progress(sum(1.0 if each.state == "finished" else each.done for each in here) / len(here))
@@ -107,7 +117,7 @@ def _progress(chosen: sweep.Sweep, busy: bool) -> None:
     table = pd.DataFrame([_row(each) for each in here])
     event = st.dataframe(
         table, hide_index=True, column_config=COLUMNS, column_order=list(COLUMNS), on_select="rerun",
-        selection_mode="single-row", key=f"sweep-{chosen.id}", height=min(38 + 35 * len(table), 560),
+        selection_mode="single-row", key=f"sweep-{chosen.id}", height=min(38 + 35 * len(table), 560), placeholder="–",
     )  # fmt: skip
     marked = [row for row in event.selection.rows if row < len(here)]
     if marked and here[marked[0]].state != "deleted":
@@ -128,7 +138,7 @@ def summary(here: list[sweep.Progress]) -> str:
     said += [f"{waiting} waiting"] if waiting else []
     left = sweep.eta_s(here, slots())
     if left and any(map(_open, here)):
-        said.append(f"about {words.duration(left)} left")
+        said.append(f"{'about ' if left >= 1 else ''}{words.duration(left)} left")
     return " · ".join([*said, f"{slots()} at once"])
 
 
@@ -181,6 +191,8 @@ def _confirm(chosen: sweep.Sweep) -> None:
     with st.container(horizontal=True):
         if st.button("Forget it", type="primary", key="forget-now"):
             sweep.delete(chosen, RUNS)
+            # What is gone is not asked for any longer.
+            address.keep("from", "")
             st.rerun()
         if st.button("Keep it", key="forget-not"):
             st.rerun()

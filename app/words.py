@@ -199,11 +199,12 @@ def class_names(history: History) -> dict[int, str]:
 
 
 def in_titles(sentence: str) -> str:
-    """A sentence about settings with their titles in the place of their names."""
+    """A sentence about settings with their titles in the place of their names; choices stay as they are written."""
+    sentence, choices_, rest = sentence.partition(" Choices: ")
     titles = {info.alias or name: info.title for name, info in RunConfig.model_fields.items()}
     named = re.sub(r"\b[a-z]+(_[a-z]+)+\b", lambda m: f"“{titles.get(m[0])}”" if m[0] in titles else m[0], sentence)
     first = named.split(" ", 1)[0].rstrip(":")
-    return named.replace(first, f"“{titles[first]}”", 1) if first in titles else named
+    return (named.replace(first, f"“{titles[first]}”", 1) if first in titles else named) + choices_ + rest
 
 
 SCORE_NAMES = {

@@ -122,7 +122,15 @@ def test_runs_named_in_the_link(full):
 def test_a_sweep_that_is_not_there_is_passed_over(full):
     test = page(view="curves", **{"from": "sweep:20200101-000000-abcd"})
     assert test.selectbox(key="compare-from").value.startswith("sweep:") and len(specs(test)) == 5
-    assert "sweep:20200101-000000-abcd” here" in test.toast[0].value
+    assert "There is no choice of runs “sweep\\:20200101" in test.toast[0].value
+
+
+def test_what_a_link_asks_for_and_is_not_there_is_said_in_words(full):
+    test = page(view="curves", band="wide", learner="none", strategies="*x*", task="9")
+    said = " ".join(toast.value for toast in test.toast)
+    assert "There is no kind of band “wide” here: “Bands\\: 95 % interval” is shown." in said
+    assert "CL method “none” here: “any” is shown" in said and "“after task 2 of 2” is shown" in said
+    assert "There is no strategy “\\*x\\*” here: it is passed over." in said
 
 
 def test_the_filter_keeps_what_it_names(full):
@@ -191,6 +199,21 @@ def test_the_page_follows_the_scrubber(full):
     assert "after task 2" in text(test) and "task" not in test.query_params
 
 
+def test_bands_beyond_what_can_be_leave_the_curves_their_room():
+    bands = pd.DataFrame({"cohort": "A", "task": [1, 2], "mean": [0.5, 0.4], "std": 0.1, "half": 2.0})
+    drawn = arena_charts.wide(bands, looks([("A", "accuacl")]), "task", "half")
+    axis = arena_charts.curves(drawn, looks([("A", "accuacl")]), 2, 2)["yAxis"]
+    assert (axis["min"], axis["max"]) == (0, 100)
+    # Forgetting may lie below zero itself.
+    assert arena_charts._tens([-12.0, 5.0], [-80.0, 20.0]) == (-20, 20)
+
+
+def test_those_with_fewer_tasks_are_named_where_they_end(full):
+    execute(create(small_config(strategy="badge", seed=0, classes_per_task=5), full))
+    execute(create(small_config(strategy="badge", seed=0, classes_per_task=2), full))
+    assert "Without those that have fewer than 5 tasks: 4 of 5." in text(page(view="curves", **{"from": "all"}))
+
+
 def test_points_of_the_plane_lie_on_their_line_of_equal_accuracy(full):
     points = curves.plane_points(everything(full).rows("tasks"))
     t = points["task"]
@@ -211,12 +234,14 @@ def test_matrices_and_their_differences(full):
     test = page(view="curves", detail="Matrices R")
     r = np.mean([run.summary["R"][-1] for run in list_runs(full) if run.config.strategy == "uniform"], axis=0)
     drawn = next(s for s in specs(test)[-1]["series"] if s["name"] == "Uniform")
-    assert [v for x, y, v in drawn["data"] if y == 1] == pytest.approx(100 * r, abs=0.051)
-    test.toggle(key="compare-difference").set_value(True).run()
+    assert [v for x, y, v in (cell["value"] for cell in drawn["data"]) if y == 1] == pytest.approx(100 * r, abs=0.051)
+    test.toggle(key="difference").set_value(True).run()
     drawn = specs(test)[-1]["series"]
     assert [s["name"] for s in drawn] == ["Full", "AccuACL"]
     accuacl = np.mean([run.summary["R"][-1] for run in list_runs(full) if run.config.strategy == "accuacl"], axis=0)
-    assert [v for x, y, v in drawn[1]["data"] if y == 1] == pytest.approx(100 * (accuacl - r), abs=0.051)
+    assert [v for x, y, v in (cell["value"] for cell in drawn[1]["data"]) if y == 1] == pytest.approx(
+        100 * (accuacl - r), abs=0.051
+    )
 
 
 def test_budgets_join_to_lines(full):
@@ -232,11 +257,15 @@ def test_budgets_join_to_lines(full):
 def test_what_differs_is_told_field_by_field(full):
     execute(create(small_config(strategy="accuacl", seed=5, **{"lambda": 0.5}), full))
     found = everything(full)
-    told = arena_details.what_differs(found.runs, found.looks).set_index("setting")
+    told = arena_details.what_differs(found.runs, found.looks).set_index("Setting")
     assert told.loc["Query strategy"].tolist()[0] == "Full labels"
     weights = told.loc["λ, weight of the past"]
     assert sorted(set(weights)) == ["0.5", "auto", "–"]
-    assert arena_details.seeds(found).startswith("Full: 0, 1, 2")
+    execute(create(small_config(strategy="accuacl", learner="derpp", seed=5), full))
+    found = everything(full)
+    told = arena_details.what_differs(found.runs, found.looks).set_index("Setting")
+    assert set(told.loc["CL method"]) == {"ER", "DER++"}
+    assert arena_details.seeds(found).startswith("ER · Full: 0, 1, 2")
 
 
 def test_looks_tell_variants_of_a_strategy_apart():
@@ -297,7 +326,7 @@ def test_pairing_is_refused_where_more_than_the_strategy_differs(full):
     apart = significance.unpaired(found.runs, "ER · Uniform")
     assert list(apart) == ["Fine-tuning · Uniform"] and "CL method" in apart["Fine-tuning · Uniform"]
     test = page(view="significance", **{"from": "all"})
-    assert any("is not compared with" in warning.value for warning in test.warning)
+    assert [w.value for w in test.warning][0].endswith("- in CL method: Fine-tuning · Uniform")
 
 
 # -- races and sweeps ----------------------------------------------------------------------------------
@@ -338,6 +367,57 @@ def test_a_finished_race_can_be_scrubbed(full):
     assert "task 1" in text(test).lower()
 
 
+def test_a_race_goes_on_without_a_run_that_was_deleted(full):
+    chosen = sweep.list_sweeps(full)[0]
+    gone = next(m for m in chosen.members if m.config.strategy == "uniform" and m.config.seed == 0)
+    shutil.rmtree(full / gone.run)
+    test = page(view="race")
+    assert "Its run of seed 0 was deleted." in text(test) and len(specs(test)) == 3
+    assert "Seed 0 is drawn, but in no mean: Uniform was deleted." in text(test) and "mean of 2 seeds" in text(test)
+    assert "8 of 9 runs finished · 1 deleted: Play runs them again" in text(test)
+    race._wish(chosen, "round")
+    test.button(key="race-play").click().run()
+    # Made anew, and seen by the page, which goes on with the sweep it was given.
+    assert "8 of 9 runs finished" in text(test) and "1 deleted" not in text(test) and not test.exception
+    assert len(list_runs(full)) == 9
+
+
+def test_a_steered_run_of_a_race_enters_no_mean(here):
+    axes = {"strategy": ["uniform", "accuacl"], "seed": [0, 1]}
+    chosen = sweep.start(sweep.grid(small_config(snapshots="off"), axes), here, "two", "race")
+    request(here / chosen.members[0].run, changes={"n_query": 2})
+    for member in chosen.members:
+        execute(Run(here / member.run))
+    lanes_ = lanes.lanes_of(chosen, here)
+    shown = looks(dict.fromkeys((lane.cohort, lane.config.strategy) for lane in lanes_))
+    reached = dict.fromkeys((0, 1), (2, lanes.LAST))
+    apart = lanes.set_apart(lanes_, shown)
+    assert list(apart) == [0] and "was steered at" in apart[0]
+    drawn, seeds = lanes.table_of(lanes_, shown, reached, apart)
+    assert seeds == {"Uniform": [0, 1], "AccuACL": [0, 1]}
+    for k in (0, 1):
+        drawn_mean = drawn[[f"m{k}", f"s{k}_1"]].dropna()
+        assert len(drawn_mean) and drawn_mean[f"m{k}"].tolist() == drawn_mean[f"s{k}_1"].tolist()
+    assert "Seed 0 is drawn, but in no mean: " in text(page(view="race"))
+
+
+def test_a_race_whose_runs_failed_says_why(here):
+    chosen = sweep.start(sweep.grid(small_config(), {"strategy": ["uniform", "accuacl"]}), here, "two", "race")
+    for member in chosen.members:
+        write_status(here / member.run, Status("failed", error="The *disk* is on fire."))
+    test = page(view="race")
+    assert [error.value for error in test.error] == [r"The \*disk\* is on fire."]
+    assert "2 failed" in text(test) and "nothing to hold side by side" in text(test)
+
+
+def test_play_keeps_the_pace_of_a_race(here):
+    axes = {"strategy": ["uniform", "accuacl"]}
+    chosen = sweep.start(sweep.grid(small_config(), axes), here, "slow", "race", pace=1.0)
+    race._wish(chosen, "hold")
+    race._wish(chosen, "play")
+    assert {read_control(here / m.run).pace for m in chosen.members} == {1.0}
+
+
 def test_the_means_of_a_race_are_of_the_same_seeds_everywhere(full):
     chosen = sweep.list_sweeps(full)[0]
     all_lanes = lanes.lanes_of(chosen, full)
@@ -359,6 +439,13 @@ def test_a_race_is_led_as_one(here):
     race._wish(chosen, "round")
     # Both go to where the last of them will be, not each its own step.
     assert {read_control(here / m.run).until for m in chosen.members} == {(1, 1, "evaluate")}
+    # After the last phase of all there is no round left: a step ends the race.
+    for member in chosen.members:
+        end = (2, 3, "evaluate")
+        write_status(here / member.run, Status("paused", task=2, round=3, phase="evaluate", rounds=3, completed=end))
+    for step in ("round", "task"):
+        race._wish(chosen, step)
+        assert {read_control(here / m.run).until for m in chosen.members} == {None}
     race._wish(chosen, "play")
     assert {(c.mode, c.until) for m in chosen.members if (c := read_control(here / m.run))} == {("play", None)}
     race._wish(chosen, "cancel")
@@ -423,7 +510,14 @@ def test_a_sweep_of_any_setting():
     configs = new_sweep._grid("digits-demo", ["uniform", "accuacl"], ["er"], written, "lambda=0, 0.5\nepochs = 5\n")
     # λ means nothing to Uniform: two memories and two seeds of it, twice as many of AccuACL.
     assert len(configs) == 4 + 8 and {c.epochs for c in configs} == {5} and {c.snapshots for c in configs} == {"off"}
-    for bad, said in {"nonsense": "name=value", "epoch=3": "Did you mean", "epochs=x": "epochs"}.items():
+    for bad, said in {
+        "nonsense": "name=value",
+        "epoch=3": "Did you mean",
+        "epochs=x": "epochs",
+        "preset=x": "A preset is",
+        "memory=5": "named twice",
+        "learner=er": "named twice",
+    }.items():
         with pytest.raises(UserError, match=said):
             new_sweep._grid("digits-demo", ["uniform"], ["er"], written, bad)
 

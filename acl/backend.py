@@ -74,6 +74,7 @@ class Backend:
         if lock is None:
             raise UserError(f"Another backend already serves {self.runs}: nothing to do.")
         record = {"pid": os.getpid(), "born": born(os.getpid()), "slots": self.engine.slots, "engine": self.engine.name}
+        record["runs"] = str(self.runs.resolve())
         write_json(home(self.runs) / "backend.json", record)
         signal.signal(signal.SIGTERM, lambda *_: setattr(self, "stopping", True))
         busy_at = time.monotonic()
@@ -279,7 +280,8 @@ def attach(runs: Path) -> IO[str] | None:
 def running(runs: Path) -> psutil.Process | None:
     """The living backend of this folder."""
     record = read_json(home(runs) / "backend.json")
-    if record is None:
+    # A copy of a folder brings the record of the backend that serves the original.
+    if record is None or record.get("runs") != str(runs.resolve()):
         return None
     try:
         process = psutil.Process(record["pid"])

@@ -15,7 +15,7 @@ from acl import sweep
 from acl.config import UserError
 from acl.control import ACTIVE, request
 from acl.events import Bought, Evaluated, History, Remembered
-from acl.metrics import average_accuracy, forgetting
+from acl.metrics import Matrix, average_accuracy, forgetting, learning_accuracy
 from acl.runs import Run
 from app import arena_charts, charts, data, sweeps, words
 from app.address import begin, go, keep
@@ -29,6 +29,7 @@ from app.state import PAGES, POLL_S, RUNS, ensure_backend
 HEIGHT = 250
 COLUMN = 250
 MOST_CARDS = 12
+MOST_CLASSES = 6
 MOST_REMEMBERED = 40
 SPARK = 150
 REPLAY_S = 0.6
@@ -218,9 +219,7 @@ def _column(lane: Lane, look: Look, moment: Moment | None, n_tasks: int) -> None
             st.caption(f"Seed {lane.config.seed} has not begun in every column.")
         return
     r = [e.accuracy for e in lane.history.finals() if within(e, moment)]
-    t = len(r)
-    kept, lost = (f"{100 * average_accuracy(r, t):.0f} %", f"{100 * forgetting(r, t):.0f} %") if t else ("–", "–")
-    st.markdown(f"kept **{kept}** · forgetting **{lost}**", help=f"{words.HELP['A']} {words.HELP['F']}")
+    st.markdown(_figures(r), help=" ".join(words.HELP[name] for name in ("A", "LA", "F")))
     history = History(row for row in lane.history.rows if _until(row.event, moment))
     table = data.accuracy_table(history, data.rounds_of_tasks(lane.history, lane.config))
     spec = charts.accuracy_chart(table, n_tasks, slim=True)
@@ -228,6 +227,15 @@ def _column(lane: Lane, look: Look, moment: Moment | None, n_tasks: int) -> None
     _bought(lane, look, history)
     _remembered(lane, history, n_tasks)
     st.page_link(PAGES / "run.py", label="This run", icon=":material/open_in_new:", query_params={"run": lane.run.id})
+
+
+def _figures(r: Matrix) -> str:
+    """What stands after the last finished task; nothing to tell during the first."""
+    t = len(r)
+    if not t:
+        return "in task 1"
+    figures = {"kept": average_accuracy(r, t), "learned": learning_accuracy(r, t), "forgetting": forgetting(r, t)}
+    return f"after task {t}: " + " · ".join(f"{name} **{100 * value:.0f}\u00a0%**" for name, value in figures.items())
 
 
 def _until(event: object, moment: Moment) -> bool:
@@ -238,10 +246,10 @@ def _bought(lane: Lane, look: Look, history: History) -> None:
     bought = history.of(Bought)
     last = bought[-1]
     names = words.class_names(history)
-    counts = [last.labels.count(c) for c in sorted(set(last.labels))]
+    classes = sorted(set(last.labels))[:MOST_CLASSES]
+    of_each = ", ".join(f"{last.labels.count(c)} of {names[c]}" for c in classes)
     by = "at random" if last.by == "start" else "bought"
-    st.caption(f"Task {last.task}: {len(last.ids):,} {by} ({' + '.join(map(str, counts))} of each class)"
-               if len(counts) <= 6 else f"Task {last.task}: {len(last.ids):,} {by}")  # fmt: skip
+    st.caption(f"Task {last.task}: {len(last.ids):,} {by}: {of_each}")
     shown = last.ids[:MOST_CARDS]
     cards = [Card(names[label], (), look.colour, f"sample {i}") for i, label in zip(shown, last.labels, strict=False)]
     st.html(cards_html(data.pictures(lane.run, shown), cards, size=34))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -218,6 +219,13 @@ def test_an_attached_app_is_seen_from_another_process(runs):
 def test_the_backend_starts_without_torch():
     code = "import sys, acl.backend; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_a_copy_of_a_served_folder_is_not_served(runs, tmp_path):
+    with Served(runs, slots=1):
+        wait_for(lambda: backend.running(runs))
+        shutil.copytree(runs, tmp_path / "copy")
+        assert backend.running(tmp_path / "copy") is None and backend.running(runs)
 
 
 def test_a_runs_folder_that_cannot_be_used(tmp_path):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -47,9 +47,6 @@ class Chosen:
         """A table of `frames`, of the runs that count alone, with the columns cohort and seed."""
         found: pd.DataFrame = getattr(self.frames, table)
         return self.runs[["run", "cohort", "seed"]].merge(found, on="run", sort=False)
-
-    def of(self, cohorts: Sequence[str]) -> Chosen:
-        return replace(self, runs=self.runs[self.runs["cohort"].isin(cohorts)].reset_index(drop=True))
 
     @cached_property
     def active(self) -> bool:

@@ -187,7 +187,7 @@ def _actions(run: Run, row: dict[str, Any]) -> None:
         st.caption(f":material/tune: This run was {hand}: its row shows the settings it began with.")
     over = run.recorded or damaged or (status is not None and status.state == "finished")
     with st.container(horizontal=True, key="actions"):
-        if st.button("Open", icon=":material/open_in_new:", type="primary", disabled=damaged):
+        if st.button("Open run", icon=":material/open_in_new:", type="primary", disabled=damaged):
             open_run(run)
         playing = active and row["state"] == "playing"
         st.button("Resume", icon=":material/play_arrow:", disabled=over or playing, on_click=_resume, args=(run,))

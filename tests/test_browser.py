@@ -122,7 +122,7 @@ def test_the_library_lists_opens_resumes_and_deletes(app):
         _choose_first_row(page)
         page.get_by_role("button", name="Resume").click()
         wait_for(lambda: state_of(run.path) == "finished")
-        page.get_by_role("button", name="Open").click()
+        page.get_by_role("button", name="Open run").click()
         expect(page).to_have_url(re.compile(f"run={run.id}"))
         expect(header(page)).to_contain_text("seed 7")
         page.goto(f"{app.url}/library?q={run.id}")
@@ -145,7 +145,7 @@ def _choose_first_row(page: Page) -> None:
     frame = page.locator(".st-key-library canvas").first.bounding_box()
     assert frame
     page.mouse.click(frame["x"] + 16, frame["y"] + 52)
-    expect(page.get_by_role("button", name="Open")).to_be_visible()
+    expect(page.get_by_role("button", name="Open run")).to_be_visible()
 
 
 def test_a_run_goes_on_when_the_app_is_restarted(app):

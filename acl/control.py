@@ -117,7 +117,9 @@ def request(run: Path, **changes: Any) -> Control:
     Returns the new state, its seq raised by one.
     """
     with disk_trouble("The run", run), locked(run / "control.lock"):
-        control = read_control(run) or Control()
+        # Where the file was lost or broken, what the worker has heard goes on counting: it listens to higher ones only.
+        heard = read_status(run)
+        control = read_control(run) or Control(seq=heard.seq if heard else 0)
         if "changes" in changes:
             changes["changes"] = {**control.changes, **changes["changes"]}
         control = replace(control, **changes, seq=control.seq + 1)

@@ -13,6 +13,7 @@ from acl.control import ACTIVE
 from acl.events import History, Scored
 from acl.runs import Run, list_runs
 from app import data, words
+from app.mirror import mirror
 from app.pool import HERO
 from app.sight import Sight, keep_dropped, queries_of, sight_of_file, sight_of_run, why_none
 from app.state import POLL_S, RECORDED, RUNS, shown_run
@@ -69,20 +70,16 @@ def _choose_run() -> Run | None:
     if current is None:
         return None
     runs.setdefault(current.id, current)
-    key = "inspect-run"
-    # Said anew each time: a menu that has lost its state answers with its first run, which nobody chose.
-    st.session_state[key] = current.id
-    st.selectbox(
-        "Run", list(runs), format_func=run_names(runs).__getitem__, key=key, width=310,
-        label_visibility="collapsed", on_change=_change_run,
+    chosen = mirror(
+        "Run", "inspect-run", list(runs), current.id, format_func=run_names(runs).__getitem__, width=310,
+        label_visibility="collapsed",
     )  # fmt: skip
+    if chosen != current.id:
+        st.session_state["run"] = chosen
+        st.query_params.clear()
+        st.query_params["run"] = chosen
+        st.rerun()
     return current
-
-
-def _change_run() -> None:
-    st.session_state["run"] = st.session_state["inspect-run"]
-    st.query_params.clear()
-    st.query_params["run"] = st.session_state["inspect-run"]
 
 
 def run_names(runs: Mapping[str, Run]) -> dict[str, str]:

@@ -11,6 +11,7 @@ from acl.control import Control, Status, Target, request
 from acl.events import History
 from acl.runs import Run
 from app import steer, words
+from app.mirror import mirror
 from app.state import ensure_backend
 
 PACES = {0.0: "as fast as it can", 0.1: "0.1 s a phase", 0.3: "0.3 s a phase", 1.0: "1 s a phase", 5.0: "5 s a phase"}
@@ -71,21 +72,15 @@ def transport(run: Run, config: RunConfig, history: History, control: Control, s
 
 
 def _pace(run: Run, control: Control) -> None:
-    key = f"pace-{run.id}"
-    options = sorted({*PACES, control.pace})
-
-    def changed() -> None:
-        wish(run, pace=st.session_state[key])
-
-    # Another tab may have changed it; this tab's own change is in `control` already.
-    st.session_state[key] = control.pace
-    st.selectbox(
+    pace = mirror(
         "Pace",
-        options,
-        key=key,
+        f"pace-{run.id}",
+        sorted({*PACES, control.pace}),
+        control.pace,
         format_func=lambda pace: PACES.get(pace, f"{pace:g} s a phase"),
         help=words.HELP["pace"],
-        on_change=changed,
         width=170,
         label_visibility="collapsed",
     )
+    if pace != control.pace:
+        wish(run, pace=pace)

@@ -10,7 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from acl.config import RunConfig, UserError
-from acl.control import Control, Status, write_status
+from acl.control import Control, Status, read_control, request, write_status
 from acl.events import Bought, Epoch, Evaluated, History, Row, Started, TaskStarted, to_line
 from acl.presets import preset_config
 from acl.registry import discover
@@ -75,6 +75,30 @@ def test_a_finished_run_shows_its_sum_and_all_charts(runs):
     specs = [json.loads(chart.proto.spec) for chart in test.get("echarts_chart")]
     assert len(specs) == 5
     assert "Play" not in [button.label for button in test.button]
+
+
+def test_every_tab_shows_the_pace_that_was_set_last(runs):
+    run = create(small_config(), runs)
+    request(run.path, pace=0.3)
+    one, other = page("run", run=run.id), page("run", run=run.id)
+
+    def pace(tab):
+        return next(box for box in tab.selectbox if box.label == "Pace")
+
+    def press(tab, label):
+        next(button for button in tab.button if button.label == label).click().run()
+        assert not tab.exception
+
+    for step, chosen in enumerate((2.0, 0.3, 2.0), 2):
+        request(run.path, pace=chosen)
+        press(one, ("Pause", "Play")[step % 2])
+        assert read_control(run.path).pace == pace(one).value == chosen
+        assert read_control(run.path).seq == 2 * step - 1
+    press(other, "Play")
+    assert pace(other).value == 2.0
+    pace(other).select(1.0).run()
+    press(one, "Pause")
+    assert read_control(run.path).pace == pace(one).value == pace(other).value == 1.0
 
 
 def test_a_run_in_its_first_training_with_a_half_last_line(runs):

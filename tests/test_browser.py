@@ -312,11 +312,11 @@ def test_of_two_tabs_with_opposite_commands_the_last_wins_and_both_show_it(app):
         request(run.path, pace=2.0)
         for wishes, said in ((("Play", "Pause"), "paused"), (("Step task", "Play"), "playing")):
             for tab, wish in zip(tabs, wishes, strict=True):
-                seq = wait_for(lambda: read_control(run.path)).seq
+                seq = read_control(run.path).seq
                 tab.get_by_role("button", name=wish, exact=True).click()
-                # A file system may show nothing for the moment in which one file takes another's place.
-                wait_for(lambda seq=seq: (control := read_control(run.path)) and control.seq > seq)
-            assert wait_for(lambda: read_control(run.path)).until is None
+                wait_for(lambda seq=seq: read_control(run.path).seq > seq)
+            control = read_control(run.path)
+            assert control.until is None and control.pace == 2.0
             for tab in tabs:
                 expect(header(tab)).to_contain_text(said)
         request(run.path, mode="stop")

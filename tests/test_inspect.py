@@ -171,7 +171,7 @@ def test_the_menu_changes_the_run_and_nothing_else_does(runs):
     create(small_config(), runs)
     test.run()
     assert test.query_params["run"] == RECORDED
-    test.selectbox(key="inspect-run").set_value("recorded-er-uniform-digits-s0").run()
+    test.selectbox(key="inspect-run-1").set_value("recorded-er-uniform-digits-s0").run()
     assert test.query_params["run"] == "recorded-er-uniform-digits-s0"
     assert keyed(test, "strategy-").value == "uniform"
     test.run()

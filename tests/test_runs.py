@@ -134,6 +134,9 @@ def test_control_is_desired_state(tmp_path):
 def test_an_unreadable_control_file_asks_for_nothing(tmp_path, content):
     (tmp_path / "control.json").write_text(content)
     assert read_control(tmp_path) is None
+    # The worker has heard seven wishes and waits for an eighth.
+    write_status(tmp_path, Status("paused", seq=7))
+    assert request(tmp_path, mode="play") == Control(8, "play")
 
 
 def test_status_both_ways(tmp_path):

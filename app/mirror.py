@@ -1,0 +1,25 @@
+"""A select box that shows something others change too: another tab, a link, the page itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+import streamlit as st
+
+T = TypeVar("T")
+
+
+def mirror(label: str, name: str, options: Sequence[T], value: T, **look: object) -> T:
+    """Shows `value`. Returns it, or once what was chosen instead: the caller then changes what is mirrored.
+
+    Every value gets a widget of its own (keys `name-1`, `name-2`, …), and there is no callback: a browser that has
+    not heard of the newest value yet sends what it still shows along with any press of a button, and that would
+    pass for a choice.
+    """
+    seen, number = st.session_state.get(name, (value, 1))
+    number += seen != value
+    chosen: T = st.selectbox(label, options, options.index(value), key=f"{name}-{number}", **look)  # type: ignore[call-overload]
+    # Also where the change is refused, the next drawing shows what holds.
+    st.session_state[name] = value, number + (chosen != value)
+    return chosen

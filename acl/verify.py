@@ -7,6 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
@@ -17,7 +19,7 @@ from acl.device import cuda_devices
 from acl.events import TIMING, Bought, Epoch, Event, History, Resumed, Scored, Started, Steered, TaskStarted
 from acl.loop import Loop
 from acl.query import load_snapshot
-from acl.recording import is_kept
+from acl.recording import is_kept, score_table
 from acl.registry import prepare
 from acl.runs import EventReader, Run
 from acl.steering import Choice
@@ -30,7 +32,7 @@ class _Differs(Exception):
 
 def verify(run: Run, on_event: Callable[[Loop, Event], None] | None = None) -> Verdict:
     """Works the run out again, as far as it went, steered and chosen by hand as it was, and compares every event,
-    every task's base and every snapshot. UserError where it cannot be worked out again here."""
+    every task's base, every snapshot and every table of scores. UserError where it cannot be worked out again here."""
     config = run.config
     if config.device == "cuda" and not cuda_devices():
         raise UserError(f"{run.id} was made on a GPU, and here is none: bits agree only on the same kind of device.")
@@ -120,6 +122,30 @@ def _compare_files(run: Run, loop: Loop, event: Event) -> None:
         for name in ("classes", "n", "lambda_", "task", "round", "seed", "n_classes"):
             if getattr(kept, name) != getattr(context, name):
                 raise _Differs(f"{_place(event)}: the snapshot's {name.rstrip('_')} differs")
+        assert loop.query.selection is not None
+        again = score_table(context, loop.query.selection, loop.config.dims_per_class)
+        _compare_columns(event, run.scores(event.task, event.round), again.drop_columns("label"))
+    if isinstance(event, Bought) and (path := run.scores(event.task, event.round)).exists():
+        label = dict(zip(event.ids, event.labels, strict=True))
+        bought = pa.table({"label": pa.array([label.get(id_) for id_ in _table(event, path)["id"].to_pylist()])})
+        _compare_columns(event, path, bought)
+
+
+def _table(event: Event, path: Path) -> pa.Table:
+    if not path.exists():
+        raise _Differs(f"{_place(event)}: {path.parent.name}/{path.name} is gone")
+    try:
+        return pq.read_table(path)
+    except (OSError, ValueError) as error:
+        raise _Differs(f"{_place(event)}: {path.name} cannot be read ({error})") from None
+
+
+def _compare_columns(event: Event, path: Path, again: pa.Table) -> None:
+    """The columns of `again` stand in the table at `path`."""
+    kept = _table(event, path)
+    for name in again.column_names:
+        if name not in kept.column_names or not kept[name].equals(again[name]):
+            raise _Differs(f"{_place(event)}: {name} differs in {path.parent.name}/{path.name}")
 
 
 def _compare_tensors(event: Event, path: Path, again: dict[str, Tensor]) -> None:

@@ -11,6 +11,8 @@ import threading
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -438,7 +440,22 @@ def test_verify_looks_into_the_files(runs, name):
         assert "Task 1, round 2 (scored): pool.h differs" in verify(run).difference
 
 
-@pytest.mark.parametrize("name", ["tasks/02/base.safetensors", "queries/01-02.safetensors"])
+@pytest.mark.parametrize("column", ["magnitude", "distribution", "predicted", "rank", "picked", "label"])
+def test_verify_looks_into_the_tables_of_scores(runs, column):
+    run = finished_run(runs, strategy="accuacl")
+    path = run.scores(2, 2)
+    table = pq.read_table(path)
+    values = table[column].to_pylist()
+    place = next(i for i, value in enumerate(values) if value)
+    values[place] = not values[place] if column == "picked" else values[place] + 1
+    forged = pa.chunked_array([pa.array(values, table[column].type)])
+    pq.write_table(table.set_column(table.column_names.index(column), column, forged), path)
+    assert f"{column} differs in queries/02-02.parquet" in verify(run).difference
+    path.write_bytes(b"PAR1")
+    assert "Task 2, round 2 (scored): 02-02.parquet cannot be read" in verify(run).difference
+
+
+@pytest.mark.parametrize("name", ["tasks/02/base.safetensors", "queries/01-02.safetensors", "queries/01-02.parquet"])
 def test_verify_misses_what_is_gone(runs, name):
     run = finished_run(runs)
     (run.path / name).unlink()

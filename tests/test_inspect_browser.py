@@ -244,9 +244,12 @@ def test_a_snapshot_of_somebody_elses_can_be_dropped_in(app, tmp_path):
         page.get_by_role("button", name="Snapshot file").click()
         files = page.locator("input[type=file]")
         files.nth(0).set_input_files(tmp_path / "theirs.safetensors")
+        # The dialog is drawn anew when the file is there: one given meanwhile falls out of it; nobody is that fast.
+        expect(page.get_by_role("button", name="Look at it")).to_be_enabled()
+        page.wait_for_timeout(2000)
         files.nth(1).set_input_files(tmp_path / "pictures.safetensors")
         expect(page.get_by_text("pictures.safetensors")).to_be_visible()
-        # A click into a list that is still growing misses; nobody is that fast.
+        # A click into a list that is still growing misses.
         page.wait_for_timeout(2000)
         page.get_by_role("button", name="Look at it").click()
         expect(page.get_by_text("Why these 4?")).to_be_visible()

@@ -6,6 +6,7 @@ tabs or a missed look change nothing. Every request raises `seq`; the worker rep
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -101,7 +102,8 @@ def read_control(run: Path) -> Control | None:
     if raw is None or raw.get("mode") not in ("play", "pause", "stop"):
         return None
     try:
-        pace = min(max(float(raw.get("pace", 0)), 0.0), MAX_PACE)
+        pace = float(raw.get("pace", 0))
+        pace = 0.0 if math.isnan(pace) else min(max(pace, 0.0), MAX_PACE)
         changes = raw.get("changes", {})
         changes = changes if isinstance(changes, dict) else {}
         return Control(

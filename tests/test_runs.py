@@ -139,6 +139,12 @@ def test_an_unreadable_control_file_asks_for_nothing(tmp_path, content):
     assert request(tmp_path, mode="play") == Control(8, "play")
 
 
+@pytest.mark.parametrize(("written", "read"), [("NaN", 0.0), ("-1", 0.0), ("Infinity", 5.0), ("1e400", 5.0)])
+def test_a_pace_is_a_number_within_its_bounds(tmp_path, written, read):
+    (tmp_path / "control.json").write_text(f'{{"mode": "play", "pace": {written}}}')
+    assert read_control(tmp_path).pace == read
+
+
 def test_status_both_ways(tmp_path):
     status = Status("playing", seq=3, task=2, round=1, phase="train", completed=(2, 1, "buy"), progress=0.5)
     write_status(tmp_path, status)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from acl.config import RunConfig, UserError
-from acl.events import Bought, Evaluated, History, Resumed, Row, Scored, Steered, TaskStarted, to_line
+from acl.events import Bought, Evaluated, Event, History, Resumed, Row, Scored, Steered, TaskStarted, to_line
 from acl.runs import EventReader, Run, create
 from acl.steering import differences, steered
 
@@ -109,6 +109,12 @@ def past_of(history: History, at: Place) -> list[Row]:
         if not isinstance(row.event, Resumed):
             past.append(row)
     return past
+
+
+def changes_at(place: Place | None, events: Iterable[Event]) -> dict[str, Any]:
+    """What these events say was changed for the query at `place`."""
+    there = [e.changes for e in events if isinstance(e, Steered) and (e.task, e.round) == place]
+    return {name: value for changes in there for name, value in changes.items()}
 
 
 def _shared(run: Run, past: list[Row]) -> list[Path]:

@@ -137,7 +137,7 @@ def sentence(result: Paired) -> str:
     low, high = (-result.high, -result.low) if result.mean < 0 else (result.low, result.high)
     said += f", 95 % CI {span(low, high)}, {pairs}"
     if math.isnan(result.p):
-        return f"{said}; a p-value needs at least {LEAST_FOR_P} pairs, {LEAST_FOR_P - result.n} more."
+        return f"{said}; a p-value needs {LEAST_FOR_P - result.n} more (at least {LEAST_FOR_P} pairs)."
     shown = "p < 0.001" if result.p_holm < 0.001 else f"p = {result.p_holm:.3f}"
     return f"{said}, {shown}" + ("." if result.sure else ": this may be chance.")
 

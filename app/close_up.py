@@ -101,7 +101,11 @@ def _pictures(run: Run, history: History) -> None:
     event: Bought | Scored = waiting or bought[-1]
     by = event.by if isinstance(event, Bought) else event.strategy
     title = "Chosen, not yet labelled" if waiting else "Just labelled"
-    chosen = f"{len(event.ids):,} at random" if by == "start" else f"{len(event.ids):,} by {words.strategy(by)}"
+    chosen = (
+        f"{len(event.ids):,} at random"
+        if by == "start"
+        else f"{len(event.ids):,} by {'hand' if by == 'human' else words.strategy(by)}"
+    )
     st.markdown(f"**{title}** · task {event.task}, round {event.round} · {chosen}", help=words.HELP["cards"])
     shown = event.ids[:MAX_CARDS]
     query = next((q for q in reversed(queries) if _at(q) == _at(event)), None)
@@ -128,7 +132,7 @@ def cards(ids: list[int], titles: list[str], by: str, scores: pd.DataFrame | Non
     own = [name for name in scores.columns if name not in data.SCORED]
     found = []
     for id_, title in zip(ids, titles, strict=False):
-        lines = [f"{words.SCORES.get(name, name)} {rows.at[id_, name]:.2g}" for name in own]
+        lines = [f"{words.SCORES.get(name, name)} {words.short(rows.at[id_, name])}" for name in own]
         lines.append(f"M {ranks.at[id_, 'magnitude']} · D {ranks.at[id_, 'distribution']}")
         exact = [f"{name} = {rows.at[id_, name]:.4g}" for name in (*own, "magnitude", "distribution")]
         found.append(Card(title, tuple(lines), colour, f"sample {id_}: {', '.join(exact)}"))

@@ -10,7 +10,7 @@ import streamlit as st
 
 from acl.config import FULL, UserError
 from acl.control import request
-from acl.fork import Place, fork, past_of, places, settings_after
+from acl.fork import Place, changes_at, fork, past_of, places, settings_after
 from acl.runs import Run
 from acl.steering import differences
 from app import data, steer, words
@@ -51,9 +51,13 @@ def form(run: Run, at: Place | None, suggested: Mapping[str, Any]) -> None:
     changes = {}
     if now.strategy != FULL:
         changes = differences(now, {**suggested, **steer.settings(f"fork-{place}", now.changed(**suggested))})
-    st.markdown(
-        f"Changed from there on: **{words.changes(changes)}**" if changes else "Nothing changed: the same again."
-    )
+    dropped = changes_at(place, [row.event for row in history.rows])
+    if changes:
+        st.markdown(f"Changed from there on: **{words.changes(changes)}**")
+    elif dropped:
+        st.markdown(f"As it would have gone without the change made there ({words.changes(dropped)}).")
+    else:
+        st.markdown("Nothing changed: the same again.")
     if st.button("Fork and play", type="primary", icon=":material/fork_right:", key="fork-now"):
         try:
             child = fork(run, place, changes, RUNS)

@@ -13,7 +13,7 @@ from PIL import Image
 COLUMNS = 32
 TILE = 32
 TITLE = "font-size:.82rem;font-weight:600;white-space:nowrap;overflow:hidden;text-overflow:ellipsis"
-LINE = "font-size:.72rem;opacity:.7;white-space:nowrap;overflow:hidden;text-overflow:clip"
+LINE = "font-size:.72rem;opacity:.7;white-space:nowrap;overflow:hidden;text-overflow:ellipsis"
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".hands");
   if (root.dataset.query !== data.query) {
     root.dataset.query = data.query;
-    root.chosen = new Set(data.picks);
-    root.labels = new Map();
+    root.chosen = new Set(data.chosen);
+    root.labels = new Map(data.given);
   }
   const places = new Map(data.cards.map((card, i) => [card.id, i]));
   const buttons = new Map();
@@ -50,8 +50,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
   }
 
   const keys = el("div", "keys");
-  data.classes.slice(0, 9).forEach((name, k) => keys.append(el("span", "", `${k + 1} ${name}`)));
-  keys.append(el("span", "", "0 ask the data"));
+  data.keys.forEach((key, k) => keys.append(el("span", "", `${key} ${data.classes[k]}`)));
+  keys.append(el("span", "", "Del ask the data"));
   const buy = el("button", "buy");
   buy.onclick = () => {
     const ids = data.cards.map((card) => card.id).filter((id) => root.chosen.has(id));
@@ -82,11 +82,11 @@ export default function ({ data, parentElement, setTriggerValue }) {
     grid.append(button);
   });
   grid.onkeydown = (event) => {
-    const id = event.target.closest("button")?.dataset.id, key = Number(event.key);
-    if (id === undefined || event.key === " " || Number.isNaN(key) || key > data.classes.length) return;
+    const id = event.target.closest("button")?.dataset.id, k = data.keys.indexOf(event.key), ask = ["Delete", "Backspace"].includes(event.key);
+    if (id === undefined || (k < 0 && !ask)) return;
     event.preventDefault();
-    if (key === 0) root.labels.delete(id);
-    else if (choose(id)) root.labels.set(id, key - 1);
+    if (ask) root.labels.delete(id);
+    else if (choose(id)) root.labels.set(id, k);
     redraw();
   };
   frame(grid, root, (id) => toggle(id, true), buttons);

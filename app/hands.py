@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -73,10 +73,12 @@ def dialog() -> Iterator[None]:
 def _dialog(run: Run, query: Scored) -> None:
     history = data.live_run(run.path).history()
     st.caption(
-        f"Task {query.task}, round {query.round}. Click cards, or draw a frame over them; keys 1–9 label the card "
-        "under the pointer. What you do not label is asked of the data."
+        f"Task {query.task}, round {query.round}. Click cards, or draw a frame over them; the keys shown label the "
+        "card under the pointer. What you do not label is asked of the data."
     )
-    event = _component(key="hands", data=cards(run, query, history), on_bought_change=_nothing)
+    event = _component(
+        key="hands", data=cards(run, query, history, data.control_of(run).choice), on_bought_change=_nothing
+    )
     if event.bought is None:
         return
     choice = Choice(query.task, query.round, [int(i) for i in event.bought["ids"]], list(event.bought["labels"]))
@@ -89,8 +91,9 @@ def _dialog(run: Run, query: Scored) -> None:
     st.rerun()
 
 
-def cards(run: Run, query: Scored, history: History) -> dict[str, Any]:
-    """What the browser gets: the picks, then the rest of the pool in the strategy's own order as far as it is known."""
+def cards(run: Run, query: Scored, history: History, choice: Choice | None = None) -> dict[str, Any]:
+    """What the browser gets: the picks, then the rest of the pool in the strategy's own order as far as it is known.
+    choice: what was chosen by hand before, and is gone on with if it is of this query."""
     ids = order(run, query, history)[:MOST_CARDS]
     ranks = {i: f"pick {place}" for place, i in enumerate(query.ids, start=1)}
     names = words.class_names(history)
@@ -98,18 +101,30 @@ def cards(run: Run, query: Scored, history: History) -> dict[str, Any]:
     # The task's own classes come first: keys 1 to 9 are for those.
     own = set(history.started.tasks[query.task - 1]["classes"]) if history.started else set()
     classes = sorted(dict.fromkeys(seen), key=lambda c: (c not in own, c))
+    mine = choice if choice and (choice.task, choice.round) == (query.task, query.round) else None
+    given = zip(mine.ids, mine.labels, strict=True) if mine else ()
     images = data.pictures(run, ids)
     return {
         "query": f"{run.id} {query.task}.{query.round}",
         "cards": [{"id": str(i), "title": "?", "line": ranks.get(i, ""), "hint": f"sample {i}"} for i in ids],
         "picks": [str(i) for i in query.ids],
+        "chosen": [str(i) for i in (mine.ids if mine else query.ids)],
+        "given": [[str(i), classes.index(label)] for i, label in given if label in classes],
         "most": len(query.ids),
         "classes": [names[c] for c in classes],
         "numbers": classes,
+        "keys": keys(classes, names),
         "url": sprite(images) if images is not None and len(images) else "",
         "columns": COLUMNS,
         "size": 48,
     }
+
+
+def keys(classes: list[int], names: Mapping[int, str]) -> list[str]:
+    """The key of each class, as far as there are any: digits are their own keys, so that a 3 is never a 4."""
+    if all(c <= 9 and names[c] == f"class {c}" for c in classes):
+        return [str(c) for c in classes]
+    return [str(place) for place in range(1, min(len(classes), 9) + 1)]
 
 
 def order(run: Run, query: Scored, history: History) -> list[int]:

@@ -58,9 +58,9 @@ def _live(run: Run, config: RunConfig, rhythm: float | None) -> None:
     with body:
         if n_tasks:
             _curves(run, shown, config, n_tasks)
+            rewind.scrubber(run, history)
             close_up.newest_query(run, settings_after(config, shown.rows), shown)
             details.tabs(run, config, shown, n_tasks)
-            rewind.scrubber(run, history)
         elif rhythm == POLL_S:
             st.skeleton(height=300)
             st.caption("The worker is starting; the curves appear with the first labels.")

@@ -94,7 +94,9 @@ def _live(chosen: sweep.Sweep, often: float | None) -> None:
 def _nothing_yet(active: bool) -> None:
     if active:
         st.skeleton(height=HEIGHT)
-        st.caption("The runs are starting; the curves appear with the first labels.")
+        st.caption(
+            "The curves appear when every strategy has learned its first labels: all are shown at the same moment."
+        )
     else:
         st.info("No seed has been tested in every column, so there is nothing to hold side by side: press Play.",
                 icon=":material/info:")  # fmt: skip

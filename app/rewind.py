@@ -19,7 +19,7 @@ from acl.events import (
     TaskStarted,
     Trained,
 )
-from acl.fork import Place, places
+from acl.fork import Place, changes_at, places
 from acl.runs import Run
 from app import forking
 
@@ -42,7 +42,7 @@ def note(run: Run, seen: History, history: History) -> None:
 
 
 def scrubber(run: Run, history: History) -> None:
-    """Below the page: a slider over what happened. While it is used the past stands still; the run goes on."""
+    """Below the curves: a slider over what happened. While it is used the past stands still; the run goes on."""
     facts = [row for row in history.rows if not isinstance(row.event, Epoch | Resumed)]
     if len(facts) < 3:
         return
@@ -68,9 +68,11 @@ def scrubber(run: Run, history: History) -> None:
         st.select_slider("As it was after", list(by_text), here, key=key, width="stretch", on_change=moved)
         st.button("Back to now", icon=":material/last_page:", key=f"now-{run.id}", on_click=_go, args=(run, None))
         place = following(by_text[here].event)
+        # A fork begins before its query, and so before what was changed there: what has happened by now goes along.
+        made = changes_at(place, [row.event for row in facts if row.seq <= by_text[here].seq])
         st.button(
             "Play from here", icon=":material/fork_right:", key=f"from-here-{run.id}", type="primary",
-            disabled=place not in places(history), on_click=forking.ask, args=(run, place),
+            disabled=place not in places(history), on_click=forking.ask, args=(run, place, made),
             help="Forks the run before the next query: what happened stays, the rest can go another way.",
         )  # fmt: skip
 

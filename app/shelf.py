@@ -85,8 +85,9 @@ def _table(search: str) -> None:
     ids = " ".join(row["id"] for row in rows)
     with st.container(key="library"):
         event = st.dataframe(
-            frame, hide_index=True, column_config=COLUMNS, column_order=list(COLUMNS), on_select="rerun",
-            selection_mode="multi-row", key=f"runs-{zlib.crc32(ids.encode())}", height=min(38 + 35 * len(frame), 560),
+            frame, hide_index=True, placeholder="–", column_config=COLUMNS, column_order=list(COLUMNS),
+            on_select="rerun", selection_mode="multi-row", key=f"runs-{zlib.crc32(ids.encode())}",
+            height=min(38 + 35 * len(frame), 560),
         )  # fmt: skip
     chosen = [i for i in event.selection.rows if i < len(rows)]
     if not chosen:
@@ -138,6 +139,8 @@ def _row(run: Run) -> dict[str, Any]:
     started = f"{run.id[0:4]}-{run.id[4:6]}-{run.id[6:8]} {run.id[9:11]}:{run.id[11:13]}"
     row: dict[str, Any] = {"id": run.id, "started": started if run.id[:8].isdigit() else "", "trouble": ""}
     row |= {"fork": _fork(run), "tags": tags_of(run)}
+    # What the table says in its headings can be searched for too.
+    row["also"] = "fork" if row["fork"] else ""
     status = data.status_of(run)
     row["state"] = "recorded" if run.recorded else words.STATE[status.state][0] if status else "new"
     row["progress"] = 1.0 if run.recorded else status.progress if status else 0.0
@@ -155,6 +158,7 @@ def _row(run: Run) -> dict[str, Any]:
         "labels": config.n_end,
         "memory": config.memory if "memory" in _settings("learners", config.learner) else None,
         "seed": config.seed,
+        "also": f"{row['also']} seed {config.seed}",
         **{name: 100 * summary[name] if name in summary else None for name in ("A", "LA", "F")},
         "trouble": status.error if status and status.state == "failed" else "",
     }

@@ -191,6 +191,12 @@ OPTIONS = {
 }
 
 
+def short(score: float) -> str:
+    """A score that fits below a picture."""
+    text = f"{score:.2g}"
+    return text if len(text) <= 6 else f"{score:.0e}"
+
+
 def class_names(history: History) -> dict[int, str]:
     """What classes are called: "cat", and "class 3" where the name is only the number."""
     started = history.of(Started)

@@ -95,7 +95,7 @@ def test_sentences_say_what_a_student_understands():
 
 def test_sentences_say_what_is_missing():
     few = against(frame(a=[(0.5, 0.1), (0.6, 0.1)], b=[(0.4, 0.1), (0.6, 0.1)]), "b", ["A", "F"])
-    assert sentence(few[0]).endswith("2 paired seeds; a p-value needs at least 6 pairs, 4 more.")
+    assert sentence(few[0]).endswith("2 paired seeds; a p-value needs 4 more (at least 6 pairs).")
     assert sentence(few[1]).startswith("a forgets as much as b, 95 % CI 0.0–0.0")
     one = against(frame(a=[(0.5, 0.1)], b=[(0.4, 0.1)]), "b", ["A"])[0]
     assert sentence(one) == (

@@ -14,7 +14,7 @@ from acl.archive import as_bytes
 from acl.config import UserError
 from acl.control import read_control, read_status, request, write_status
 from acl.events import Bought, History, Row, Scored, Started, Steered
-from acl.fork import fork, places
+from acl.fork import changes_at, fork, places
 from acl.runs import Run, create, list_runs
 from acl.steering import Choice
 from acl.table import finished_runs
@@ -264,11 +264,45 @@ def test_a_query_that_waits_can_be_decided_by_hand(runs):
     assert hands.waiting(run.history(), read_status(run.path)) == query
     test = page("run", run=run.id)
     button(test, "Choose or label by hand").click().run()
-    assert not test.exception and "keys 1–9 label" in text(test)
+    assert not test.exception and "the keys shown label" in text(test)
     cards = hands.cards(run, query, run.history())
     assert [c["id"] for c in cards["cards"][:4]] == [str(i) for i in query.ids] == cards["picks"]
     assert len(cards["cards"]) == hands.MOST_CARDS < query.pool and cards["most"] == 4
     assert cards["numbers"] == [0, 1, 2, 3, 4] and cards["url"].startswith("data:image/webp")
+    assert cards["chosen"] == cards["picks"] and cards["given"] == []
+    others = [int(c["id"]) for c in cards["cards"][4:7]]
+    again = hands.cards(run, query, run.history(), Choice(1, 2, others, [None, 3, 0]))
+    assert again["chosen"] == [str(i) for i in others] and again["picks"] == cards["picks"]
+    assert again["given"] == [[str(others[1]), 3], [str(others[2]), 0]]
+    assert hands.cards(run, query, run.history(), Choice(1, 1, others, [None, 3, 0])) == cards
+
+
+def test_digits_are_their_own_keys():
+    assert hands.keys([2, 3, 0, 1], {c: f"class {c}" for c in range(10)}) == ["2", "3", "0", "1"]
+    assert hands.keys([1, 0], {0: "cat", 1: "dog"}) == ["1", "2"]
+    assert hands.keys(list(range(12)), {c: f"class {c}" for c in range(12)}) == list("123456789")
+
+
+def test_a_fork_after_a_change_keeps_it_and_one_before_says_what_is_left_out(runs):
+    run = create(small_config(), runs)
+    request(run.path, mode="pause", changes={"strategy": "uniform"})
+    request(run.path, mode="play")
+    execute(run)
+    history = run.history()
+    (steered,) = history.of(Steered)
+    place = steered.task, steered.round
+    assert changes_at(place, [row.event for row in history.rows]) == {"strategy": "uniform"}
+    assert changes_at((2, 1), [row.event for row in history.rows]) == {}
+
+    def form(run, place, suggested):
+        from app import forking
+
+        forking.form(run, place, suggested)
+
+    before = AppTest.from_function(form, args=(run, place, {})).run()
+    assert "without the change made there (strategy Uniform)" in text(before)
+    after = AppTest.from_function(form, args=(run, place, {"strategy": "uniform"})).run()
+    assert "Changed from there on: **strategy Uniform**" in text(after)
 
 
 def test_without_scores_the_rest_of_the_pool_can_still_be_chosen(runs):

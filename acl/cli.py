@@ -7,6 +7,7 @@ heavy is imported by the command that needs it, so that --help answers at once.
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import os
 import sys
@@ -36,12 +37,29 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(f"acl: {error}", file=sys.stderr)
         return 2
+    except OSError as error:
+        # Paths are looked at in many places; only this of what a disk may say is no fault of ours in any of them.
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        print(f"acl: The name {str(error.filename)[:60]}… is too long: choose a shorter one.", file=sys.stderr)
+        return 2
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
         print("acl: interrupted; every finished round is kept (acl resume RUN).", file=sys.stderr)
         return 130
     return 0
+
+
+def _check_slots(arguments: argparse.Namespace) -> None:
+    if arguments.slots is not None and arguments.slots < 1:
+        raise UserError(f"--slots must be at least 1, got {arguments.slots}.")
+
+
+def _folder(text: str) -> Path:
+    if not text:
+        raise argparse.ArgumentTypeError("the name is empty, name a folder")
+    return Path(text)
 
 
 def _parser() -> Parser:
@@ -55,7 +73,7 @@ def _parser() -> Parser:
 
     def runs_option(sub: Parser) -> None:
         sub.add_argument(
-            "--runs", type=Path, default=Path(os.environ.get("ACL_RUNS", "runs")), metavar="DIR",
+            "--runs", type=_folder, default=Path(os.environ.get("ACL_RUNS") or "runs"), metavar="DIR",
             help="the runs folder (default: runs)",
         )  # fmt: skip
 
@@ -214,6 +232,7 @@ def _sweep(arguments: argparse.Namespace) -> None:
     from acl import sweep
     from acl.presets import preset_config
 
+    _check_slots(arguments)
     axes = {
         "strategy": arguments.strategies,
         "learner": arguments.learners,
@@ -287,6 +306,7 @@ def _follow(started: Any, arguments: argparse.Namespace) -> None:
 
 def _resume(arguments: argparse.Namespace) -> None:
     from acl.control import request
+    from acl.files import disk_trouble, write_json
     from acl.runs import find_run, moved_data
 
     run = find_run(arguments.run, arguments.runs)
@@ -295,7 +315,10 @@ def _resume(arguments: argparse.Namespace) -> None:
     if arguments.data:
         run = moved_data(run, arguments.data)
     run.config  # noqa: B018 - an unreadable config is said before anything is touched
-    if run.history().finished:
+    if finished := run.history().finished:
+        if run.summary is None:
+            with disk_trouble("The run", run.path):
+                write_json(run.path / "summary.json", finished.summary)
         _print_summary(run)
         return
     if (run.path / "control.json").exists():
@@ -505,8 +528,7 @@ def _backend(arguments: argparse.Namespace) -> None:
 def _engine(arguments: argparse.Namespace) -> Any:
     from acl.engines.local import LocalEngine, default_slots
 
-    if arguments.slots is not None and arguments.slots < 1:
-        raise UserError(f"--slots must be at least 1, got {arguments.slots}.")
+    _check_slots(arguments)
     if arguments.engine == "local":
         return LocalEngine(arguments.slots or default_slots())
     from acl.engines.ray import RayEngine

@@ -92,7 +92,7 @@ def _target(value: Any) -> Target | None:
     try:
         task, round_, phase = value
         return (int(task), int(round_), phase) if phase in PHASES else None
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
 
 
@@ -109,7 +109,7 @@ def read_control(run: Path) -> Control | None:
         return Control(
             int(raw.get("seq", 0)), raw["mode"], _target(raw.get("until")), pace, changes, _choice(raw.get("choice"))
         )
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
 
 

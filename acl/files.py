@@ -90,6 +90,7 @@ def disk_trouble(what: str, path: Path) -> Iterator[None]:
             errno.ENOTDIR: "part of its path is a file: choose another folder",
             errno.EEXIST: "part of its path is a file: choose another folder",
             errno.ENOENT: "part of its path does not exist and cannot be made: choose another folder",
+            errno.ENAMETOOLONG: "its name is too long: choose a shorter one",
             errno.EISDIR: "a folder is there where a file should be: move it away or choose another name",
         }
         if error.errno not in reasons:

@@ -312,10 +312,16 @@ class Loop:
                 last = last if isinstance(row.event, Steered) else row.event
         if base:
             weights = {name[6:]: value for name, value in base.items() if name.startswith("model.")}
-            self.model.load_state_dict(weights)
-            self.base = self._weights()
             table = {name[7:]: column for name, column in base.items() if name.startswith("memory.")}
-            self.base_memory = self.memory = self.memory.filled(table)
+            try:
+                self.model.load_state_dict(weights)
+                self.base_memory = self.memory = self.memory.filled(table)
+            except (RuntimeError, KeyError, ValueError) as error:
+                raise UserError(
+                    "The network or memory that was kept for the task is not one of these settings: it cannot be gone "
+                    f"on from ({str(error).splitlines()[0]})."
+                ) from None
+            self.base = self._weights()
         if isinstance(last, Trained | Remembered | Evaluated) and self.stage != "finish":
             remembered = isinstance(last, Remembered) or (isinstance(last, Evaluated) and last.final)
             self._again = [self._train_again, self._update_memory] if remembered else [self._train_again]

@@ -19,6 +19,9 @@ from torch import Tensor
 
 from acl.config import FORMAT, UserError
 
+MOST_SUM = 1.01
+"""A softmax in half precision sums up to a little more than 1."""
+
 
 @dataclass(frozen=True)
 class Samples:
@@ -79,6 +82,10 @@ class QueryContext:
                     raise UserError(f"The {name} of the {role} hold NaN or infinite values: no ranking.")
             if bool((samples.p < 0).any()) or not bool(samples.p.any(1).all()):
                 raise UserError(f"The probabilities p of the {role} hold negative values or a row of zeros.")
+            if bool((samples.p.sum(1) > MOST_SUM).any()):
+                raise UserError(f"The probabilities p of the {role} have a row whose sum is above 1.")
+            if len(samples) and samples.h.shape[1] == 0:
+                raise UserError(f"The features h of the {role} have no columns: no ranking.")
             # Sums round differently in another order: by their last bits near ties would be decided otherwise.
             object.__setattr__(self, role, samples.sorted())
 
@@ -145,7 +152,7 @@ def load_snapshot(path: Path) -> QueryContext:
         n_classes = int(metadata.get("n_classes", len(classes)))
     except KeyError as error:
         raise UserError(f"{path} lacks the metadata entry {error}.") from None
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise UserError(f"{path} has metadata that cannot be read ({error}).") from None
     pool, labelled, memory = (_samples(path, tensors, role, len(classes)) for role in ("pool", "labelled", "memory"))
     dims = {samples.h.shape[1] for samples in (pool, labelled, memory) if len(samples)}

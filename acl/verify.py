@@ -16,7 +16,8 @@ from torch import Tensor
 
 from acl.config import UserError
 from acl.device import cuda_devices
-from acl.events import TIMING, Bought, Epoch, Event, History, Resumed, Scored, Started, Steered, TaskStarted
+from acl.events import TIMING, Bought, Epoch, Event, Finished, History, Resumed, Scored, Started, Steered, TaskStarted
+from acl.files import read_json
 from acl.loop import Loop
 from acl.query import load_snapshot
 from acl.recording import is_kept, score_table
@@ -110,6 +111,11 @@ def _short(value: Any) -> str:
 def _compare_files(run: Run, loop: Loop, event: Event) -> None:
     if isinstance(event, TaskStarted):
         _compare_tensors(event, run.base(event.task), loop.base_state())
+    if isinstance(event, Finished):
+        summary = read_json(run.path / "summary.json")
+        if summary != event.summary:
+            said = "is gone or cannot be read" if summary is None else "holds other figures than the last event"
+            raise _Differs(f"{_place(event)}: summary.json {said}")
     if isinstance(event, Scored) and loop.query and is_kept(loop.config, loop.last_round):
         path, context = run.snapshot(event.task, event.round), loop.query.context
         assert context is not None

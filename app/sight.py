@@ -26,6 +26,7 @@ from app.state import RUNS
 
 DROPPED = RUNS / ".snapshots"
 DEFAULTS = RunConfig()
+MOST_NAME = 40
 
 
 @dataclass(frozen=True)
@@ -129,6 +130,7 @@ def keep_dropped(snapshot: bytes, pictures: bytes | None) -> str:
     try:
         draft.write_bytes(snapshot)
         context = load_snapshot(draft)
+        _check_ids(context)
         if pictures is not None:
             _check_pictures(pictures, {int(i) for samples in context.roles().values() for i in samples.ids})
             replace_file(_pictures_path(path), lambda temporary: temporary.write_bytes(pictures))
@@ -144,9 +146,10 @@ def keep_dropped(snapshot: bytes, pictures: bytes | None) -> str:
 
 def sight_of_file(name: str) -> Sight:
     path = DROPPED / f"{name}.safetensors"
-    if not name.isalnum() or not path.exists():
+    if not name.isalnum() or len(name) > MOST_NAME or not path.exists():
         raise UserError("There is no snapshot file of this name here: drop the file in again.")
     context = microscope(str(path), path.stat().st_mtime_ns).context
+    _check_ids(context)
     tables = dropped_pictures(path)
     labels = dict(zip(tables["ids"].tolist(), tables["labels"].tolist(), strict=True)) if "labels" in tables else {}
     names = {c: f"class {c}" for c in context.classes}
@@ -191,13 +194,29 @@ def _check_pictures(content: bytes, ids: set[int]) -> None:
         raise UserError(f"The pictures are not a readable safetensors file ({error}).") from None
     if "ids" not in tensors or not {"images", "labels"} & set(tensors):
         raise UserError("The pictures file needs a tensor ids [N] and images [N, H, W, 1 or 3], labels [N], or both.")
+    if tensors["ids"].ndim != 1 or not np.issubdtype(tensors["ids"].dtype, np.integer):
+        raise UserError("The pictures file needs ids that are a list of whole numbers [N].")
     n = len(tensors["ids"])
     images, labels = tensors.get("images"), tensors.get("labels")
-    wrong = images is not None and (images.ndim != 4 or images.shape[-1] not in (1, 3) or images.dtype != np.uint8)
+    wrong = images is not None and (
+        images.ndim != 4 or images.shape[-1] not in (1, 3) or images.dtype != np.uint8 or not images.size
+    )
+    wrong |= labels is not None and (labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer))
     if wrong or any(values is not None and len(values) != n for values in (images, labels)):
         raise UserError("The pictures file needs images uint8 [N, H, W, 1 or 3] and labels [N] for its N ids.")
     if not ids & set(tensors["ids"].tolist()):
         raise UserError("The pictures file names none of the snapshot's samples: their ids must agree.")
+
+
+def _check_ids(context: QueryContext) -> None:
+    """On the page an id stands for one sample, whatever its role."""
+    for role in ("labelled", "memory"):
+        both = set(context.pool.ids.tolist()) & set(context.roles()[role].ids.tolist())
+        if both:
+            raise UserError(
+                f"Pool and {role} of the snapshot both have a sample {min(both)}: give each sample an id of its own, "
+                "for example by numbering all roles together."
+            )
 
 
 def _pick(tensors: dict[str, np.ndarray], name: str, ids: Iterable[int]) -> np.ndarray | None:
@@ -205,6 +224,7 @@ def _pick(tensors: dict[str, np.ndarray], name: str, ids: Iterable[int]) -> np.n
     if name not in tensors:
         return None
     row = {int(i): place for place, i in enumerate(tensors["ids"])}
-    values = tensors[name]
-    blank = np.zeros_like(values[0]) if name == "images" else values.dtype.type(-1)
+    # Labels may come as bytes, which hold no -1.
+    values = tensors[name] if name == "images" else tensors[name].astype(np.int64)
+    blank = np.zeros_like(values[0]) if name == "images" else np.int64(-1)
     return np.stack([values[row[i]] if i in row else blank for i in ids])

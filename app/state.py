@@ -13,7 +13,7 @@ from acl.config import UserError
 from acl.runs import ID, Run, find_run
 
 ROOT = Path(__file__).resolve().parent.parent
-RUNS = Path(os.environ.get("ACL_RUNS", ROOT / "runs")).resolve()
+RUNS = Path(os.environ.get("ACL_RUNS") or ROOT / "runs").resolve()
 RECORDED = ROOT / "assets" / "runs"
 PAGES = ROOT / "pages"
 POLL_S = float(os.environ.get("ACL_UI_POLL", "0.5"))

@@ -9,6 +9,8 @@ import time
 
 import pyarrow.parquet as pq
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 
 from acl.cli import main
 from acl.control import request
@@ -49,6 +51,28 @@ def test_resume_goes_on_where_it_stopped(runs, capsys):
     code, out, err = acl("resume", run.path, "--runs", runs, capsys=capsys)
     assert code == 0 and json.loads(out)["run"] == run.id and "100%" in err
     assert history_facts(run) == reference
+
+
+@pytest.mark.parametrize("content", [None, "garbage", '{"A": 0.5}'])
+def test_resume_of_a_finished_run_brings_a_lost_summary_back(runs, content, capsys):
+    _, summary, _ = acl("run", *SETTINGS, "--runs", runs, "--quiet", capsys=capsys)
+    run = list_runs(runs)[0]
+    path = run.path / "summary.json"
+    path.unlink() if content is None else path.write_text(content)
+    assert run.summary is None
+    code, again, _ = acl("resume", run.path, "--runs", runs, capsys=capsys)
+    assert code == 0 and json.loads(again) == json.loads(summary)
+    assert run.summary == run.history().finished.summary
+
+
+@pytest.mark.parametrize("values", [{}, {"model.other": torch.zeros(2)}])
+def test_a_base_of_another_network_is_a_sentence(runs, values, capsys):
+    acl("run", *SETTINGS, "--runs", runs, "--quiet", capsys=capsys)
+    run = list_runs(runs)[0]
+    base = load_file(run.base(2))
+    save_file({**{name: t for name, t in base.items() if name.startswith("memory.")}, **values}, run.base(2))
+    code, out, err = acl("fork", run.path, "--at", "2.1", "--runs", runs, "--quiet", capsys=capsys)
+    assert code == 2 and out == "" and "is not one of these settings" in err and err.count("\n") == 1
 
 
 @pytest.fixture(scope="module")
@@ -114,17 +138,22 @@ def test_lists_for_people_and_machines(kind, capsys):
         (["run", "--seed", "one"], "seed must be a valid integer, got 'one'"),
         (["run", "--set", "preset=evil"], "--preset evil"),
         (["run", "--set", "device=cuda"], "no CUDA GPU"),
+        (["run", "--set", "lr=1e300"], "lr must be less than or equal to"),
+        (["run", "--set", "weight_decay=1e300"], "weight_decay must be less than or equal to"),
         (["resume", "nobody"], "no run 'nobody'"),
+        (["table", "--runs", ""], "--runs: the name is empty, name a folder"),
+        (["table", "--runs", "x" * 300], "is too long: choose a shorter one"),
         (["select", "missing.safetensors"], "missing.safetensors does not exist"),
         (["dance"], "dance"),
         ([], "COMMAND"),
+        (["sweep", "--slots", "-3"], "--slots must be at least 1"),
         (["backend", "--slots", "0"], "--slots must be at least 1"),
     ],
 )
 def test_bad_input_is_one_sentence_and_exit_code_2(arguments, expected, runs, capsys):
     if "device=cuda" in arguments and cuda_devices():
         return
-    if arguments and arguments[0] in {"run", "resume", "backend"}:
+    if arguments and arguments[0] in {"run", "resume", "backend", "sweep"}:
         arguments = [*arguments, "--runs", runs]
     code, out, err = acl(*arguments, capsys=capsys)
     assert code == 2 and out == "" and expected in err and err.count("\n") == 1 and "Traceback" not in err

@@ -418,6 +418,9 @@ def test_pictures_and_labels_of_a_dropped_file_are_found(tmp_path):
         (None, b"nonsense", "pictures are not a readable"),
         (None, save({"ids": np.arange(3)}), "needs a tensor ids"),
         (None, save({"ids": np.arange(3), "images": np.zeros((2, 4, 4, 3), np.uint8)}), "needs images uint8"),
+        (None, save({"ids": np.arange(3), "images": np.zeros((3, 0, 0, 1), np.uint8)}), "needs images uint8"),
+        (None, save({"ids": np.arange(3), "labels": np.zeros((3, 2), np.int64)}), "needs images uint8"),
+        (None, save({"ids": np.arange(3).reshape(3, 1), "labels": np.arange(3)}), "needs ids that are a list"),
         (None, save({"ids": np.arange(1000, 1003), "labels": np.arange(3)}), "names none of the snapshot's"),
     ],
 )
@@ -428,7 +431,25 @@ def test_a_bad_file_is_a_sentence_and_leaves_nothing(tmp_path, snapshot, picture
     assert not list(sight.DROPPED.glob("*"))
 
 
-@pytest.mark.parametrize("name", ["nobody", "../../etc", "a.b"])
+def test_an_id_stands_for_one_sample_whatever_its_role(tmp_path):
+    context = make_context(3, pool=40)
+    memory = replace(context.memory, ids=context.pool.ids[: len(context.memory)].clone())
+    path = tmp_path / "theirs.safetensors"
+    replace(context, memory=memory).save(path)
+    with pytest.raises(UserError, match="Pool and memory of the snapshot both have a sample"):
+        sight.keep_dropped(path.read_bytes(), None)
+
+
+def test_labels_in_bytes_may_miss_some_samples(tmp_path):
+    ids = 3 * np.arange(20)
+    name = sight.keep_dropped(snapshot_bytes(tmp_path), save({"ids": ids, "labels": (ids % 4).astype(np.uint8)}))
+    assert sight.sight_of_file(name).truth([6, 3, 3 * 39]).tolist() == [2, 3, -1]
+    test = page(snapshot=name)
+    test.segmented_control(key="panel").set_value("Every strategy on this pool").run()
+    assert not test.exception and not test.error
+
+
+@pytest.mark.parametrize("name", ["nobody", "../../etc", "a.b", "a" * 5000])
 def test_an_unknown_snapshot_in_the_link_is_a_sentence(name):
     assert "drop the file in again" in text(page(snapshot=name))
 

@@ -6,9 +6,11 @@ from dataclasses import replace
 
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from acl.config import UserError
-from acl.query import Samples, best, first_equal
+from acl.query import Samples, best, first_equal, load_snapshot
 from tests.contexts import empty, make_context
 
 
@@ -31,6 +33,31 @@ def test_refuses_what_is_no_probability(value: float) -> None:
     p[3] = value
     with pytest.raises(UserError, match="probabilities p of the labelled"):
         replace(context, labelled=replace(context.labelled, p=p))
+
+
+def test_refuses_what_sums_up_to_more_than_one_and_features_without_columns() -> None:
+    context = make_context(2)
+    for row in (torch.full_like(context.pool.p[0], 2.0), torch.full_like(context.pool.p[0], 0.9)):
+        p = context.pool.p.clone()
+        p[3] = row
+        with pytest.raises(UserError, match="probabilities p of the pool have a row whose sum is above 1"):
+            replace(context, pool=replace(context.pool, p=p))
+    half = {role: replace(s, p=s.p.half().float()) for role, s in context.roles().items()}
+    replace(context, **half)
+    empty = {role: replace(s, h=s.h[:, :0]) for role, s in context.roles().items()}
+    with pytest.raises(UserError, match="have no columns"):
+        replace(context, **empty)
+
+
+@pytest.mark.parametrize("classes", ["[1e400, 1, 2, 3]", "[" * 100_000])
+def test_classes_that_are_no_list_of_numbers(tmp_path, classes) -> None:
+    path = tmp_path / "odd.safetensors"
+    make_context(2).save(path)
+    with safe_open(path, framework="pt") as file:
+        metadata = {**file.metadata(), "classes": classes}
+    save_file(load_file(path), path, metadata)
+    with pytest.raises(UserError, match="metadata that cannot be read"):
+        load_snapshot(path)
 
 
 def test_best_gives_ties_to_the_lower_id() -> None:

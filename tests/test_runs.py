@@ -130,7 +130,9 @@ def test_control_is_desired_state(tmp_path):
     assert request(tmp_path, mode="pause", until=None) == read_control(tmp_path) == Control(3, "pause", None, 0.5)
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"mode": "dance"}', '{"mode": "play", "seq": "x"}'])
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", '{"mode": "dance"}', '{"mode": "play", "seq": "x"}', '{"mode": "play", "seq": 1e400}']
+)
 def test_an_unreadable_control_file_asks_for_nothing(tmp_path, content):
     (tmp_path / "control.json").write_text(content)
     assert read_control(tmp_path) is None

@@ -465,6 +465,15 @@ def test_verify_misses_what_is_gone(runs, name):
         assert not verify(finished_run(runs, snapshots=snapshots)).difference
 
 
+def test_verify_looks_into_the_summary(runs):
+    run = finished_run(runs)
+    path = run.path / "summary.json"
+    path.write_text(json.dumps({**run.summary, "A": 1.0}))
+    assert verify(run).difference == "At the end (finished): summary.json holds other figures than the last event"
+    path.unlink()
+    assert verify(run).difference == "At the end (finished): summary.json is gone or cannot be read"
+
+
 def test_verify_of_garbage_in_the_middle_says_so(runs):
     run = finished_run(runs)
     lines = run.events.read_text().splitlines(keepends=True)

@@ -44,5 +44,5 @@ def choose(
     oversample: float,
 ) -> tuple[Int64[Tensor, " candidates"], Int64[Tensor, " n"]]:
     """Positions of the candidates, best D first, and of the picks among them, best M first."""
-    candidates = best(distribution, ids, round(oversample * n))
+    candidates = best(distribution, ids, round(min(oversample * n, len(ids))))
     return candidates, candidates[best(magnitude[candidates], ids[candidates], n)]

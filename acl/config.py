@@ -241,14 +241,14 @@ class RunConfig(BaseModel):
         json_schema_extra={"group": "training"},
     )  # fmt: skip
     lr: float = Field(
-        0.05, gt=0, le=1e6, allow_inf_nan=False, title="Learning rate",
+        0.05, gt=0, le=1e38, allow_inf_nan=False, title="Learning rate",
         description="Step size of SGD at the first epoch.",
         json_schema_extra={"group": "training"},
     )  # fmt: skip
     lr_end: float = Field(
         0.05,
         ge=0,
-        le=1e6,
+        le=1e38,
         allow_inf_nan=False,
         title="Last learning rate",
         description="Step size SGD reaches by a cosine in the last epoch.",
@@ -259,7 +259,7 @@ class RunConfig(BaseModel):
         json_schema_extra={"group": "training"},
     )  # fmt: skip
     weight_decay: float = Field(
-        0.0, ge=0, le=1e6, allow_inf_nan=False, title="Weight decay", description="Pull of the weights towards zero.",
+        0.0, ge=0, le=1e38, allow_inf_nan=False, title="Weight decay", description="Pull of the weights towards zero.",
         json_schema_extra={"group": "training"},
     )  # fmt: skip
     augment: Literal["none", "flip", "crop_flip"] = Field(

@@ -79,6 +79,11 @@ def running_app(runs: Path, cwd: Path) -> Iterator[App]:
         backend.stop(runs)
 
 
+def at_rest(page: Page) -> None:
+    """Waits until the page is drawn to its end: a click into one that is being drawn can be lost."""
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+
+
 @contextmanager
 def browser_page(width: int = 1440, dark: bool = False) -> Iterator[Page]:
     found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)

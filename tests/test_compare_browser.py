@@ -16,7 +16,7 @@ from acl.control import read_control
 from acl.runs import create, list_runs
 from acl.tags import tags_of
 from acl.worker import execute
-from tests.browser import App, browser_page, running_app
+from tests.browser import App, at_rest, browser_page, running_app
 from tests.conftest import small_config
 from tests.tools import wait_for
 
@@ -33,8 +33,11 @@ def app(tmp_path_factory) -> App:
 def start_race(page: Page, app: App, seeds: int) -> None:
     page.goto(f"{app.url}/compare?view=race")
     page.get_by_role("button", name="New race").click()
+    expect(page.get_by_role("button", name="Start the race")).to_be_enabled()
+    at_rest(page)
     page.get_by_role("radio", name=str(seeds), exact=True).click()
     expect(page.get_by_text(f"{4 * seeds} runs.")).to_be_visible()
+    at_rest(page)
     page.get_by_role("button", name="Start the race").click()
     expect(page.get_by_role("dialog")).to_have_count(0)
 
@@ -127,6 +130,8 @@ def test_a_sweep_from_its_form_to_its_curves(app):
         page.get_by_role("textbox", name="Title").fill("By hand")
         page.get_by_role("textbox", name="Other settings").fill("epochs=2\nwidth=16")
         page.get_by_role("textbox", name="Other settings").blur()
+        expect(page.get_by_role("button", name="Start 7 runs")).to_be_enabled()
+        at_rest(page)
         page.get_by_role("button", name="Start 7 runs").click()
         expect(page.get_by_text("By hand", exact=True)).to_be_visible()
         expect(page.get_by_text("7 of 7 finished")).to_be_visible(timeout=120_000)

@@ -19,7 +19,7 @@ from acl.runs import Run, create
 from acl.worker import execute
 from app import data
 from app.state import RECORDED
-from tests.browser import App, browser_page, running_app
+from tests.browser import App, at_rest, browser_page, running_app
 from tests.conftest import small_config
 from tests.contexts import make_context
 from tests.tools import wait_for
@@ -247,6 +247,7 @@ def test_a_snapshot_of_somebody_elses_can_be_dropped_in(app, tmp_path):
         # The dialog is drawn anew when the file is there: one given meanwhile falls out of it; nobody is that fast.
         expect(page.get_by_role("button", name="Look at it")).to_be_enabled()
         page.wait_for_timeout(2000)
+        at_rest(page)
         files.nth(1).set_input_files(tmp_path / "pictures.safetensors")
         expect(page.get_by_text("pictures.safetensors")).to_be_visible()
         # A click into a list that is still growing misses.

@@ -39,7 +39,7 @@ def start_race(page: Page, app: App, seeds: int) -> None:
     expect(page.get_by_text(f"{4 * seeds} runs.")).to_be_visible()
     at_rest(page)
     page.get_by_role("button", name="Start the race").click()
-    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.get_by_role("dialog")).to_have_count(0, timeout=90_000)
 
 
 def test_a_race_of_four_from_the_form_to_significance(app):

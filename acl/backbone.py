@@ -35,7 +35,7 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class FrozenImages(Images):
-    """The features of a stream in the place of its images: `batch(ids)` is float32 [B, D, 1, 1], standardised.
+    """The features of a stream in the place of its images: `batch(ids)` is [B, D, 1, 1], standardised.
 
     Only samples of some task have features: `used` are those, `train_ids` the ones that say what is standard.
     """
@@ -55,7 +55,7 @@ class FrozenImages(Images):
         train = features[row[train_ids]].astype(np.float64)
         mean, std = train.mean(0), train.std(0)
         std[std == 0] = 1
-        standard = ((features - mean) / std).astype(np.float32)
+        standard = ((features - mean) / std).astype(config.numbers)
         self._features = torch.from_numpy(standard).to(self.device)[:, :, None, None]
 
     @property

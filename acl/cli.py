@@ -123,7 +123,7 @@ def _parser() -> Parser:
     sub.add_argument("--quiet", action="store_true", help="no progress bar")
     runs_option(sub)
 
-    sub = add("verify", _verify, "work a run out again and compare bit for bit; exit code 1 where it differs")
+    sub = add("verify", _verify, "work a run out again and compare; exit code 1 where it differs")
     sub.add_argument("run", metavar="RUN", help="an id or a folder")
     sub.add_argument("--quiet", action="store_true", help="no progress bar")
     runs_option(sub)
@@ -345,8 +345,8 @@ def _verify(arguments: argparse.Namespace) -> None:
         verdict = verify(run, show)
     keep(run, verdict)
     print(json.dumps({"run": run.id, **asdict(verdict)}))
+    print(f"acl: {verdict.sentence}", file=sys.stderr)
     if verdict.difference:
-        print(f"acl: {verdict.difference}.", file=sys.stderr)
         raise SystemExit(1)
 
 

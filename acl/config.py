@@ -11,6 +11,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 FORMAT = "1"
+"""Of snapshot and sweep files."""
+METHOD: Literal[2] = 2
+"""The method runs are made under, the `format` of their config.json. Method 1 worked in float32 throughout and gave
+every strategy probabilities over all classes seen: its runs can be looked at and compared, not gone on with."""
 # The frozen backbones, and the name torchvision gives their last layer, which is taken off.
 BACKBONES = {"resnet18": "fc", "resnet50": "fc", "mobilenet_v3_small": "classifier"}
 FULL = "full"
@@ -33,6 +37,12 @@ class RunConfig(BaseModel):
         "",
         title="Preset",
         description="Where the settings started from.",
+        json_schema_extra={"group": "hidden"},
+    )
+    method: Literal[1, 2] = Field(
+        METHOD,
+        title="Method",
+        description="What the run was made under: 1 is that of earlier versions (float32, other probabilities).",
         json_schema_extra={"group": "hidden"},
     )
     dataset: str = Field(
@@ -95,10 +105,17 @@ class RunConfig(BaseModel):
         description="Reservoir keeps a uniform sample of all labels so far; balanced keeps as many of each class.",
         json_schema_extra={"group": "learner"},
     )
-    replay: Literal["cycle", "once"] = Field(
+    refill: Literal["full", "paper"] = Field(
+        "full",
+        title="Balanced refill",
+        description="What a class cannot fill of a balanced memory goes to the others (full) or stays empty (paper).",
+        json_schema_extra={"group": "learner"},
+    )
+    replay: Literal["cycle", "once", "paper"] = Field(
         "cycle",
         title="Replay",
-        description="Cycle draws old samples at every step; once shows each of them at most once an epoch.",
+        description="Cycle draws old samples at every step; once shows each at most once an epoch; "
+        "paper is what the authors' code does: once for ER, cycle for the others, 32 a step for GSS.",
         json_schema_extra={"group": "learner"},
     )
     memory_batches: int = Field(
@@ -251,7 +268,7 @@ class RunConfig(BaseModel):
         le=1e38,
         allow_inf_nan=False,
         title="Last learning rate",
-        description="Step size SGD reaches by a cosine in the last epoch.",
+        description="Step size that SGD's cosine heads for: it would be reached after the last epoch.",
         json_schema_extra={"group": "training"},
     )
     momentum: float = Field(
@@ -267,6 +284,13 @@ class RunConfig(BaseModel):
         title="Augmentation",
         description="Random mirror image, with or without a random crop (pad 4), in training.",
         json_schema_extra={"group": "training"},
+    )
+    precision: Literal["auto", "float64", "float32"] = Field(
+        "auto",
+        title="Precision",
+        description="Of the network's numbers. float64 gives the same run on any processor; auto is float64 for the "
+        "small perceptron and float32 for the others.",
+        json_schema_extra={"group": "machine"},
     )
     eval_batch: int = Field(
         1024, ge=1, title="Evaluation batch", description="Images in one forward pass outside training.",
@@ -337,6 +361,13 @@ class RunConfig(BaseModel):
         return RESNET18_DIM if self.model == "resnet18" else self.width
 
     @property
+    def numbers(self) -> Literal["float64", "float32"]:
+        """The precision, decided."""
+        if self.precision == "auto":
+            return "float64" if self.model == "mlp" else "float32"
+        return self.precision
+
+    @property
     def rounds(self) -> int:
         """Query rounds of one task (0 where every label is given at once)."""
         return 0 if self.strategy == FULL else -(-(self.n_end - self.n_start) // self.n_query)
@@ -396,12 +427,24 @@ def read_config(path: Path) -> tuple[RunConfig, dict[str, Any]]:
         raise UserError(f"{path} cannot be read ({error}): restore it or delete the run.") from None
     if not isinstance(raw, dict) or not isinstance(raw.get("config"), dict):
         raise UserError(f"{path} holds no run settings: restore it or delete the run.")
-    if str(raw.get("format")) != FORMAT:
+    method = str(raw.get("format", 1))
+    if method not in {"1", "2"}:
         raise UserError(
-            f"{path} has run format {raw.get('format')!r}, this version reads format {FORMAT!r}: "
+            f"{path} has run format {raw.get('format')!r}, this version reads the formats 1 and {METHOD}: "
             "open it with the version that wrote it, or a newer one."
         )
+    # Method 1 knew no precision: it worked in float32.
+    said = {"method": int(method), **({"precision": "float32"} if method == "1" else {})}
     try:
-        return make_config(raw["config"]), {k: v for k, v in raw.items() if k != "config"}
+        return make_config({**raw["config"], **said}), {k: v for k, v in raw.items() if k != "config"}
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
+
+
+def check_method(config: RunConfig) -> None:
+    """UserError for a run of an earlier method: what is worked out today would be another run."""
+    if config.method != METHOD:
+        raise UserError(
+            "This run was made by an earlier version, with another method (float32, probabilities over all classes "
+            "seen): it can be looked at, compared and exported, not resumed, forked or verified; start a new run."
+        )

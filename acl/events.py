@@ -1,7 +1,8 @@
 """The facts a run can report, one JSON line each, and History: what they add up to.
 
 Tasks, rounds and epochs count from 1; round 0 is the labelling of the first samples of a task. Two runs of
-the same config agree in every value but those named in TIMING.
+the same config agree in every value but those named in INCIDENTAL. What is decided (ids, labels, accuracies) is exact;
+what is measured (losses, likelihoods) is rounded to float32, so that processors that differ at 1e-15 say the same.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pydantic import TypeAdapter
 
 Phase = Literal["score", "buy", "train", "evaluate"]
 PHASES: tuple[Phase, ...] = ("score", "buy", "train", "evaluate")
-TIMING = frozenset({"t", "cost", "seconds"})
+INCIDENTAL = frozenset({"t", "cost", "seconds", "machine"})
 
 
 @dataclass(frozen=True, order=True)
@@ -37,13 +38,14 @@ class Position:
 
 @dataclass(frozen=True)
 class Started:
-    """The run began. `tasks`: for each task its classes, pool size and test size."""
+    """The run began. `tasks`: for each task its classes, pool size and test size; machine: acl.machine.described."""
 
     kind: ClassVar[str] = "started"
     stream: str
     class_names: list[str]
     tasks: list[dict[str, Any]]
     device: str
+    machine: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -151,12 +153,14 @@ class Steered:
 
 @dataclass(frozen=True)
 class Resumed:
-    """A worker took up a run again: what came after line `after` belonged to unfinished work and is void."""
+    """A worker took up a run again, on this machine: what came after line `after` belonged to unfinished work and is
+    void."""
 
     kind: ClassVar[str] = "resumed"
     task: int
     round: int
     after: int
+    machine: dict[str, str] = field(default_factory=dict)
 
 
 E = TypeVar("E")

@@ -1,7 +1,7 @@
 """Fisher information embeddings in factored form, AccuACL's target, its scores, and the trace objective.
 
 Notation (AccuACL, ICLR 2025, and DESIGN section 3)
-    x        a sample; h(x) ∈ R^d its features; p(x) ∈ R^C its probabilities over the classes seen so far
+    x        a sample; h(x) ∈ R^d its features; p(x) ∈ R^C its probabilities over the query's classes
     f(x)     its Fisher information embedding, f[k, i] = p_k (1 − p_k) h_i²: the diagonal of the Fisher
              information of the last layer, E_y [ (∂ log p_y / ∂ W_ki)² ]
     a, b     its factors: f = a ⊗ b with a = p (1 − p), b = h²; N×C×d is never built

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from acl.config import RunConfig, UserError
+from acl.config import RunConfig, UserError, check_method
 from acl.events import Bought, Evaluated, Event, History, Resumed, Row, Scored, Steered, TaskStarted, to_line
 from acl.runs import EventReader, Run, create
 from acl.steering import differences, steered
@@ -51,6 +51,7 @@ def fork(run: Run, at: Place, changes: Mapping[str, Any], runs: Path, ghost: boo
     """The state of `run` just before query `at` = (task, round), as a new run in `runs`; round 0: before the task's
     first labels. `changes` hold from there on (acl.steering says which can). ghost: it exists to be compared with
     `run`. UserError where the run has no such place, or lacks what a fork needs."""
+    check_method(run.config)
     reader = EventReader(run.events)
     history = History(reader.poll())
     if reader.damaged:

@@ -17,7 +17,7 @@ RESIDENT_BYTES = 4 * 2**30  # a memmap larger than this stays on the disk, its b
 
 
 class Images:
-    """`batch(ids)` is float32 [B, C, H, W], each channel with mean 0 and variance 1 over the training set."""
+    """`batch(ids)` is `numbers` [B, C, H, W], each channel with mean 0 and variance 1 over the training set."""
 
     def __init__(
         self,
@@ -25,10 +25,11 @@ class Images:
         train_ids: Int64[ndarray, " train"],
         augment: str,
         device: torch.device,
+        numbers: torch.dtype = torch.float32,
     ) -> None:
         mean, std = _statistics(images, train_ids)
-        self.mean = torch.tensor(mean, dtype=torch.float32, device=device).view(-1, 1, 1)
-        self.std = torch.tensor(std, dtype=torch.float32, device=device).view(-1, 1, 1)
+        self.mean = torch.tensor(mean, dtype=numbers, device=device).view(-1, 1, 1)
+        self.std = torch.tensor(std, dtype=numbers, device=device).view(-1, 1, 1)
         self.device, self.augment, self._images = device, augment, images
         resident = not isinstance(images, np.memmap) or images.nbytes <= RESIDENT_BYTES
         # A copy: the images may be read-only. Channels stay last, the order in memory that convolutions like.
@@ -45,7 +46,7 @@ class Images:
             pixels = self._pixels[ids]
         else:
             pixels = torch.from_numpy(self._images[ids.cpu().numpy()]).to(self.device)
-        return (pixels.permute(0, 3, 1, 2).float() - self.mean) / self.std
+        return (pixels.permute(0, 3, 1, 2).to(self.mean.dtype) - self.mean) / self.std
 
     def augmented(self, ids: Int64[Tensor, " b"], key: int) -> Float[Tensor, "b channel height width"]:
         """The images of `ids`, each mirrored and cropped as `key` and its own id decide."""

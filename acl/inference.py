@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Int64
+from jaxtyping import Float, Float32, Int64
 from numpy import ndarray
 from torch import Tensor
 
@@ -16,10 +16,10 @@ from acl.models import Network
 
 @dataclass(frozen=True)
 class Seen:
-    """h float32 [N, d] and logits float32 [N, n_classes] of samples, on the CPU."""
+    """h [N, d] and logits [N, n_classes] of samples, in the network's precision, on the CPU."""
 
-    h: Float32[Tensor, "n dim"]
-    logits: Float32[Tensor, "n n_classes"]
+    h: Float[Tensor, "n dim"]
+    logits: Float[Tensor, "n n_classes"]
 
 
 class Inference:
@@ -40,12 +40,12 @@ class Inference:
         self.model.eval()
         h, logits = self.model(self.images.batch(ids))
         self.model.train()
-        self._parts.append(Seen(h.float().cpu(), logits.float().cpu()))
+        self._parts.append(Seen(h.cpu(), logits.cpu()))
 
     def result(self) -> Seen:
         return Seen(torch.cat([p.h for p in self._parts]), torch.cat([p.logits for p in self._parts]))
 
 
-def probabilities(logits: Float32[Tensor, "n n_classes"], classes: tuple[int, ...]) -> Float32[Tensor, "n c"]:
+def probabilities(logits: Float[Tensor, "n n_classes"], classes: tuple[int, ...]) -> Float32[Tensor, "n c"]:
     """Softmax over `classes` only, worked out in float64."""
     return torch.softmax(logits[:, list(classes)].double(), 1).float()

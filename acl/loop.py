@@ -24,7 +24,7 @@ from torch import Tensor
 
 from acl.backbone import FrozenImages
 from acl.blame import blamed
-from acl.config import FULL, RunConfig, UserError
+from acl.config import FULL, RunConfig, UserError, check_method
 from acl.cost import measured
 from acl.datasets.base import Task, TaskStream
 from acl.events import (
@@ -46,6 +46,7 @@ from acl.events import (
 )
 from acl.images import Images
 from acl.inference import Inference, Seen, probabilities
+from acl.machine import described
 from acl.memory import Labelled, Memory
 from acl.metrics import summarise
 from acl.models import build_model
@@ -75,13 +76,15 @@ class Loop:
     """
 
     def __init__(self, config: RunConfig, stream: TaskStream) -> None:
+        check_method(config)
         if config.device == "cuda" and not torch.cuda.is_available():
             raise UserError("device is cuda, but this torch cannot use a GPU: install one that can, or set device=cpu.")
         self.config, self.stream = config, stream
         self.device = torch.device(config.device)
         train_ids = np.concatenate([task.train_ids for task in stream.tasks])
         if config.backbone == "none":
-            self.images = Images(stream.images, train_ids, config.augment, self.device)
+            numbers = getattr(torch, config.numbers)
+            self.images = Images(stream.images, train_ids, config.augment, self.device, numbers)
         else:
             used = np.unique(np.concatenate([train_ids, *(task.test_ids for task in stream.tasks)]))
             self.images = FrozenImages(config, stream.images, train_ids, used)
@@ -91,7 +94,7 @@ class Loop:
         self.strategy = None if config.strategy == FULL else build("strategies", config.strategy, config)
         self.choice: Choice | None = None
         n_logits = stream.n_classes if self.learner.stores_logits else 0
-        self.memory = Memory.empty(config.memory, self.learner.memory_policy, config.seed, n_logits)
+        self.memory = Memory.empty(config.memory, self.learner.policy, config.seed, n_logits, config.numbers)
         self.base = self._weights()
         self.stage: Stage = "start"
         self.task, self.round = 1, 0
@@ -314,6 +317,7 @@ class Loop:
             weights = {name[6:]: value for name, value in base.items() if name.startswith("model.")}
             table = {name[7:]: column for name, column in base.items() if name.startswith("memory.")}
             try:
+                self._check_precision(weights)
                 self.model.load_state_dict(weights)
                 self.base_memory = self.memory = self.memory.filled(table)
             except (RuntimeError, KeyError, ValueError) as error:
@@ -325,6 +329,12 @@ class Loop:
         if isinstance(last, Trained | Remembered | Evaluated) and self.stage != "finish":
             remembered = isinstance(last, Remembered) or (isinstance(last, Evaluated) and last.final)
             self._again = [self._train_again, self._update_memory] if remembered else [self._train_again]
+
+    def _check_precision(self, weights: Mapping[str, Tensor]) -> None:
+        """ValueError for weights of another precision, which torch would take and round."""
+        for name, value in self.model.state_dict().items():
+            if name in weights and weights[name].dtype != value.dtype:
+                raise ValueError(f"{name} is {weights[name].dtype}, not {value.dtype}")
 
     def _train_again(self) -> bool:
         """The next piece of the training that was finished; True when it is done."""
@@ -343,7 +353,8 @@ class Loop:
         tasks = [
             {"classes": list(t.classes), "pool": len(t.train_ids), "test": len(t.test_ids)} for t in self.stream.tasks
         ]
-        return Started(self.stream.name, list(self.stream.class_names), tasks, self.config.device)
+        where = described(self.config.device)
+        return Started(self.stream.name, list(self.stream.class_names), tasks, self.config.device, where)
 
     def _begin_task(self) -> Event:
         self.base, self.base_memory = self._weights(), self.memory
@@ -377,12 +388,12 @@ class Loop:
 
     def _context(self, inference: Inference, roles: list[Int64[ndarray, " _"]]) -> QueryContext:
         seen = self._finite(inference)
-        classes = self.stream.classes_seen(self.task)
+        classes = self._classes_of_query()
         p = probabilities(seen.logits, classes)
         sizes = [len(ids) for ids in roles]
         pool, labelled, memory = (
             Samples(torch.from_numpy(ids), h, q)
-            for ids, h, q in zip(roles, seen.h.split(sizes), p.split(sizes), strict=True)  # type: ignore[no-untyped-call]
+            for ids, h, q in zip(roles, seen.h.float().split(sizes), p.split(sizes), strict=True)  # type: ignore[no-untyped-call]
         )
         return QueryContext(
             pool,
@@ -396,6 +407,13 @@ class Loop:
             self.config.seed,
             self.stream.n_classes,
         )
+
+    def _classes_of_query(self) -> tuple[int, ...]:
+        """The classes of a query's p: those with a label in the memory from before the task and the task's own, in
+        order of appearance. A class that the memory has lost is not among them (as in AccuACL's code)."""
+        there = {*self.memory.labels.tolist(), *self.current.classes}
+        appeared = dict.fromkeys(c for task in self.stream.tasks[: self.task] for c in task.classes)
+        return tuple(c for c in appeared if c in there)
 
     def _buy(self) -> Event:
         human = self._human_choice() if self.round > 0 else None
@@ -522,7 +540,8 @@ class Loop:
             accuracy.append(_share(logits[rows].argmax(1) == y))
             aware.append(_share(classes[logits[rows][:, classes].argmax(1)] == y))
             true = torch.tensor([column[c] for c in y.tolist()])
-            likelihood.append(float(p[rows].double().gather(1, true[:, None]).mean()))
+            # What is measured is kept as float32: in float64, processors differ in the last digits.
+            likelihood.append(float(p[rows].double().gather(1, true[:, None]).mean().float()))
         return Evaluated(self.task, self.round, accuracy, aware, likelihood, self._final)
 
     def _finish(self) -> Event:

@@ -84,10 +84,15 @@ def _resnet18(shape: tuple[int, int, int], width: int) -> nn.Module:
 
     body: nn.Module = resnet18()
     body.conv1 = nn.Conv2d(shape[0], 64, 3, padding=1, bias=False)
-    if max(shape[1:]) <= 32:
+    if not _keeps_torchvisions(shape):
         body.maxpool = nn.Identity()
     body.fc = nn.Identity()
     return body
+
+
+def _keeps_torchvisions(shape: tuple[int, int, int]) -> bool:
+    """Whether ResNet-18 keeps torchvision's max-pool and first weights for these images, as in AccuACL's code."""
+    return max(shape[1:]) > 32
 
 
 BODIES = {"mlp": _mlp, "cnn": _cnn, "resnet18": _resnet18}
@@ -96,11 +101,14 @@ BODIES = {"mlp": _mlp, "cnn": _cnn, "resnet18": _resnet18}
 def build_model(config: RunConfig, shape: tuple[int, int, int], n_classes: int) -> Network:
     """The network of `config` for images of `shape` (channel, height, width), first weights from the seed.
 
-    Batch normalisation starts as torch has it, with ones and zeros.
+    Batch normalisation starts as torch has it, with ones and zeros. The weights are drawn in float32 and then have
+    the precision of `config`, so that a seed means the same network in either.
     """
     model = Network(BODIES[config.model](shape, config.width), config.feature_dim, n_classes)
-    init_weights(model, generator(config.seed, "init"))
-    return model
+    init_weights(model, draw := generator(config.seed, "init"))
+    if config.model == "resnet18" and _keeps_torchvisions(shape):
+        _init_as_torchvision(model.body, draw)
+    return model.to(getattr(torch, config.numbers))
 
 
 def init_weights(model: nn.Module, draw: torch.Generator) -> None:
@@ -108,6 +116,15 @@ def init_weights(model: nn.Module, draw: torch.Generator) -> None:
     for module in model.modules():
         if isinstance(module, (nn.Linear, nn.Conv2d)):
             _init(module, draw)
+
+
+@torch.no_grad()
+def _init_as_torchvision(body: nn.Module, draw: torch.Generator) -> None:
+    """torchvision's ResNet: convolutions normal with variance 2/fan_out (K. He et al., 2015), but for the new stem."""
+    for name, module in body.named_modules():
+        if isinstance(module, nn.Conv2d) and name != "conv1":
+            fan_out = module.out_channels * math.prod(module.kernel_size)
+            module.weight.normal_(0, math.sqrt(2 / fan_out), generator=draw)
 
 
 @torch.no_grad()

@@ -32,12 +32,13 @@ QUICK: dict[str, Any] = {
     "momentum": 0.9,
     "augment": "flip",
 }
-# The paper's setting, as in the authors' code: memory batches once an epoch, reservoir memory.
+# The paper's setting, as in the authors' code; what `paper` means depends on the learner (acl.learners).
 PAPER: dict[str, Any] = {
     "model": "resnet18",
     "device": "auto",
     "memory_policy": "reservoir",
-    "replay": "once",
+    "refill": "paper",
+    "replay": "paper",
     "epochs": 100,
     "batch_size": 16,
     "memory_batch_size": 16,

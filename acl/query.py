@@ -28,7 +28,7 @@ class Samples:
     """A set of samples as the network sees them.
 
     ids: int64 [N], the samples' names; h: float32 [N, d], penultimate features; p: float32 [N, C],
-    probabilities over the classes seen so far.
+    probabilities over the query's classes.
     """
 
     ids: Int64[Tensor, " n"]
@@ -51,9 +51,9 @@ class QueryContext:
     """One query: choose `n` samples of `pool`.
 
     pool: the unlabelled samples of the current task, U_t; labelled: those of this task already bought, S_t;
-    memory: the samples kept from past tasks, M_t (both may be empty); classes: the classes seen so far, the
-    columns of every p; lambda_: weight of the past in AccuACL's target, 0..1; n_classes: all outputs of the
-    network; seed, task and round name the random draws.
+    memory: the samples kept from past tasks, M_t (both may be empty); classes: the columns of every p, those that have
+    a label in the memory and the current task's, in order of appearance; lambda_: weight of the past in AccuACL's
+    target, 0..1; n_classes: all outputs of the network; seed, task and round name the random draws.
 
     Each role is kept in order of id, so that no result depends on the order its rows came in.
     """

@@ -20,7 +20,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from acl.config import FORMAT, RunConfig, UserError, read_config
+from acl.config import RunConfig, UserError, read_config
 from acl.device import cuda_devices
 from acl.events import Event, History, Row, Started, from_line, to_line
 from acl.files import disk_trouble, read_json, write_json
@@ -120,7 +120,7 @@ def create(
     with disk_trouble("The runs folder", runs):
         try:
             draft.mkdir()
-            record = {"format": FORMAT, "parent": parent, "config": config.model_dump(by_alias=True)}
+            record = {"format": str(config.method), "parent": parent, "config": config.model_dump(by_alias=True)}
             write_json(draft / "config.json", record)
             if fill:
                 fill(Run(draft))
@@ -188,6 +188,7 @@ def resolved(config: RunConfig, stream: Any) -> RunConfig:
     """`config` with every 'auto' that concerns the machine decided, as it will be recorded."""
     if config.device == "auto":
         config = config.changed(device="cuda" if cuda_devices() else "cpu")
+    config = config.changed(precision=config.numbers)
     if config.snapshots != "auto":
         return config
     small = snapshot_bytes(config, stream)["all"] <= AUTO_SNAPSHOT_BYTES

@@ -23,7 +23,8 @@ def telling(config: RunConfig) -> dict[str, Any]:
     if config.strategy == FULL:
         without |= WITHOUT_QUERIES
     # As JSON has them, so that what was read from a file is equal to what was not.
-    return {name: value for name, value in config.model_dump(mode="json", by_alias=True).items() if name not in without}
+    values = {**config.model_dump(mode="json", by_alias=True), "precision": config.numbers}
+    return {name: value for name, value in values.items() if name not in without}
 
 
 def key(config: RunConfig) -> str:

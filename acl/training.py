@@ -88,18 +88,20 @@ class Training:
         order = shuffled(self._key("order"), self.labelled.ids)
         self._new = np.split(order, range(config.batch_size, len(order), config.batch_size))
         self._old = self._replay_order()
-        share = epoch / max(config.epochs - 1, 1)
+        share = epoch / config.epochs
         lr = config.lr_end + (config.lr - config.lr_end) * (1 + math.cos(math.pi * share)) / 2
         for group in self.optimizer.param_groups:
             group["lr"] = lr
 
     def _replay_order(self) -> list[Int64[ndarray, " _"]]:
         """The memory batches of this epoch: as many as steps (cycle), or one pass over the memory (once)."""
-        size = min(self.config.memory_batch_size, len(self.memory))
+        replay, size = self.learner.replay_plan(self.config.replay, self.config.memory_batch_size)
+        size = min(size, len(self.memory))
         if size == 0:
             return []
-        cycle = self.config.replay == "cycle"
-        needed = self.steps_per_epoch * size if cycle else min(len(self.memory), self.steps_per_epoch * size)
+        needed = self.steps_per_epoch * size
+        if replay == "once":
+            needed = min(len(self.memory), needed)
         passes = range(math.ceil(needed / len(self.memory)))
         order = np.concatenate([shuffled(self._key("replay", turn), self.memory.ids) for turn in passes])
         return np.split(order[:needed], range(size, needed, size))
@@ -127,7 +129,8 @@ class Training:
         return key(self.config.seed, purpose, *self.where, self._epoch, *more)
 
     def _mean_loss(self) -> float:
-        loss = float(torch.stack(self._losses).mean())
+        # What is measured is kept as float32: in float64, processors differ in the last digits.
+        loss = float(torch.stack(self._losses).mean().float())
         if not math.isfinite(loss):
             task, round_ = self.where
             raise UserError(

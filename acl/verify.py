@@ -1,9 +1,14 @@
-"""Re-run a run beside its folder and compare bit for bit: is what stands there what its settings give?"""
+"""Re-run a run beside its folder and compare: is what stands there what its settings give?
+
+What was decided (ids, labels, memory, accuracies, order) is compared exactly. What was measured (losses, likelihoods,
+weights, h, p, scores) is compared bit for bit where processor and libraries are the recorded ones, else to 1e-6.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +19,24 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from acl.config import UserError
+from acl import machine
+from acl.config import UserError, check_method
 from acl.device import cuda_devices
-from acl.events import TIMING, Bought, Epoch, Event, Finished, History, Resumed, Scored, Started, Steered, TaskStarted
+from acl.events import (
+    INCIDENTAL,
+    Bought,
+    Epoch,
+    Event,
+    Finished,
+    History,
+    Resumed,
+    Scored,
+    Started,
+    Steered,
+    TaskStarted,
+)
 from acl.files import read_json
+from acl.fork import led_by_hand
 from acl.loop import Loop
 from acl.query import load_snapshot
 from acl.recording import is_kept, score_table
@@ -25,6 +44,8 @@ from acl.registry import prepare
 from acl.runs import EventReader, Run
 from acl.steering import Choice
 from acl.verdict import Verdict
+
+TOLERANCE = 1e-6
 
 
 class _Differs(Exception):
@@ -35,35 +56,63 @@ def verify(run: Run, on_event: Callable[[Loop, Event], None] | None = None) -> V
     """Works the run out again, as far as it went, steered and chosen by hand as it was, and compares every event,
     every task's base, every snapshot and every table of scores. UserError where it cannot be worked out again here."""
     config = run.config
+    check_method(config)
     if config.device == "cuda" and not cuda_devices():
         raise UserError(f"{run.id} was made on a GPU, and here is none: bits agree only on the same kind of device.")
     torch.set_num_threads(config.threads)
     torch.use_deterministic_algorithms(True)
-    recorded, damaged = _facts(run)
+    history, damaged = _facts(run)
+    elsewhere = _elsewhere(history, config.device)
+    recorded: list[Event] = [row.event for row in history.rows if not isinstance(row.event, Epoch | Resumed)]
     compared, where = 0, (0, 0)
     loop = Loop(config, prepare(config))
     try:
         for event in recorded:
             where = getattr(event, "task", where[0]), getattr(event, "round", 0)
             again = _again(loop, event)
-            _compare(event, again)
-            _compare_files(run, loop, event)
+            _compare(event, again, exact=not elsewhere)
+            _compare_files(run, loop, event, exact=not elsewhere)
             compared += 1
             if on_event:
                 on_event(loop, again)
         if damaged:
-            return Verdict(compared, damaged, *where)
+            return Verdict(compared, damaged, *where, elsewhere)
     except _Differs as difference:
-        return Verdict(compared, str(difference), *where)
-    return Verdict(compared)
+        found = Verdict(compared, str(difference), *where, elsewhere)
+        return replace(found, figures=_figures(loop, history, on_event)) if elsewhere else found
+    return Verdict(compared, elsewhere=elsewhere)
 
 
-def _facts(run: Run) -> tuple[list[Event], str]:
+def _facts(run: Run) -> tuple[History, str]:
     """What the run says happened, and what of it cannot be read."""
     reader = EventReader(run.events)
     history = History(reader.poll())
-    events: list[Event] = [row.event for row in history.rows if not isinstance(row.event, Epoch | Resumed)]
-    return events, f"events.jsonl is damaged in {reader.damaged} places" if reader.damaged else ""
+    return history, f"events.jsonl is damaged in {reader.damaged} places" if reader.damaged else ""
+
+
+def _elsewhere(history: History, device: str) -> tuple[str, ...]:
+    """What was another where the run was begun or taken up again."""
+    here = machine.described(device)
+    told = [event.machine for event in history.of(Started)] + [event.machine for event in history.of(Resumed)]
+    return tuple(dict.fromkeys(phrase for each in told for phrase in machine.differences(each, here)))
+
+
+def _figures(loop: Loop, history: History, on_event: Callable[[Loop, Event], None] | None) -> str:
+    """A sentence with the final figures of both; empty where the run has none, or was led by hand."""
+    if history.finished is None or led_by_hand(history):
+        return ""
+    ending: Event | None = None
+    try:
+        while not loop.done:
+            ending = loop.step()
+            if ending is not None and on_event:
+                on_event(loop, ending)
+    except UserError as error:
+        return f" It does not end here: {error}"
+    assert isinstance(ending, Finished)
+    here, there = ending.summary, history.finished.summary
+    said = [f"{name} {100 * here[name]:.1f} % (recorded {100 * there[name]:.1f} %)" for name in ("A", "F", "LA")]
+    return f" It ends here with {', '.join(said)}."
 
 
 def _again(loop: Loop, recorded: Event) -> Event:
@@ -84,20 +133,33 @@ def _again(loop: Loop, recorded: Event) -> Event:
     raise _Differs(f"{_place(recorded)}: the run ends earlier when it is worked out again")
 
 
-def _compare(recorded: Event, again: Event) -> None:
+def _compare(recorded: Event, again: Event, exact: bool) -> None:
     if type(recorded) is not type(again):
         raise _Differs(f"{_place(recorded)}: the run says {recorded.kind}, worked out again it is {again.kind}")
     old, new = asdict(recorded), asdict(again)
     for name in old:
-        if name not in TIMING and old[name] != new[name]:
-            raise _Differs(f"{_place(recorded)}: {name} differ{_first(old[name], new[name])}")
+        if name not in INCIDENTAL and not _same(old[name], new[name], exact):
+            raise _Differs(f"{_place(recorded)}: {name} differ{_first(old[name], new[name], exact)}")
 
 
-def _first(old: Any, new: Any) -> str:
+def _same(old: Any, new: Any, exact: bool) -> bool:
+    """Equal; numbers with a fraction, which are measured, to the tolerance where `exact` is not asked for."""
+    if exact or not isinstance(old, list | dict | float):
+        return bool(old == new)
+    if isinstance(old, float) and isinstance(new, float):
+        return math.isclose(old, new, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
+    if isinstance(old, list) and isinstance(new, list):
+        return len(old) == len(new) and all(_same(a, b, exact) for a, b in zip(old, new, strict=True))
+    if isinstance(old, dict) and isinstance(new, dict):
+        return old.keys() == new.keys() and all(_same(old[name], new[name], exact) for name in old)
+    return bool(old == new)
+
+
+def _first(old: Any, new: Any, exact: bool) -> str:
     """Where two values first differ."""
     if isinstance(old, list) and isinstance(new, list):
         for place, (a, b) in enumerate(zip(old, new, strict=False), start=1):
-            if a != b:
+            if not _same(a, b, exact):
                 return f" at place {place}: recorded {_short(a)}, now {_short(b)}"
         return f" in length: recorded {len(old)}, now {len(new)}"
     return f": recorded {_short(old)}, now {_short(new)}"
@@ -108,19 +170,19 @@ def _short(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "…"
 
 
-def _compare_files(run: Run, loop: Loop, event: Event) -> None:
+def _compare_files(run: Run, loop: Loop, event: Event, exact: bool) -> None:
     if isinstance(event, TaskStarted):
-        _compare_tensors(event, run.base(event.task), loop.base_state())
+        _compare_tensors(event, run.base(event.task), loop.base_state(), exact)
     if isinstance(event, Finished):
         summary = read_json(run.path / "summary.json")
-        if summary != event.summary:
+        if summary != event.summary:  # both are recorded, on one machine
             said = "is gone or cannot be read" if summary is None else "holds other figures than the last event"
             raise _Differs(f"{_place(event)}: summary.json {said}")
     if isinstance(event, Scored) and loop.query and is_kept(loop.config, loop.last_round):
         path, context = run.snapshot(event.task, event.round), loop.query.context
         assert context is not None
         tensors = {f"{role}.{n}": getattr(s, n) for role, s in context.roles().items() for n in ("ids", "h", "p")}
-        _compare_tensors(event, path, tensors)
+        _compare_tensors(event, path, tensors, exact)
         try:
             kept = load_snapshot(path)
         except UserError as error:
@@ -130,11 +192,11 @@ def _compare_files(run: Run, loop: Loop, event: Event) -> None:
                 raise _Differs(f"{_place(event)}: the snapshot's {name.rstrip('_')} differs")
         assert loop.query.selection is not None
         again = score_table(context, loop.query.selection, loop.config.dims_per_class)
-        _compare_columns(event, run.scores(event.task, event.round), again.drop_columns("label"))
+        _compare_columns(event, run.scores(event.task, event.round), again.drop_columns("label"), exact)
     if isinstance(event, Bought) and (path := run.scores(event.task, event.round)).exists():
         label = dict(zip(event.ids, event.labels, strict=True))
         bought = pa.table({"label": pa.array([label.get(id_) for id_ in _table(event, path)["id"].to_pylist()])})
-        _compare_columns(event, path, bought)
+        _compare_columns(event, path, bought, exact)
 
 
 def _table(event: Event, path: Path) -> pa.Table:
@@ -146,15 +208,22 @@ def _table(event: Event, path: Path) -> pa.Table:
         raise _Differs(f"{_place(event)}: {path.name} cannot be read ({error})") from None
 
 
-def _compare_columns(event: Event, path: Path, again: pa.Table) -> None:
+def _compare_columns(event: Event, path: Path, again: pa.Table, exact: bool) -> None:
     """The columns of `again` stand in the table at `path`."""
     kept = _table(event, path)
     for name in again.column_names:
-        if name not in kept.column_names or not kept[name].equals(again[name]):
+        if name not in kept.column_names or not _equal_columns(kept[name], again[name], exact):
             raise _Differs(f"{_place(event)}: {name} differs in {path.parent.name}/{path.name}")
 
 
-def _compare_tensors(event: Event, path: Path, again: dict[str, Tensor]) -> None:
+def _equal_columns(a: pa.ChunkedArray, b: pa.ChunkedArray, exact: bool) -> bool:
+    if exact or not pa.types.is_floating(a.type):
+        return bool(a.equals(b))
+    kept, again = (torch.from_numpy(column.to_numpy().copy()) for column in (a, b))
+    return a.type == b.type and _equal(kept, again, exact)
+
+
+def _compare_tensors(event: Event, path: Path, again: dict[str, Tensor], exact: bool) -> None:
     if not path.exists():
         raise _Differs(f"{_place(event)}: {path.parent.name}/{path.name} is gone")
     try:
@@ -162,13 +231,17 @@ def _compare_tensors(event: Event, path: Path, again: dict[str, Tensor]) -> None
     except (OSError, SafetensorError) as error:
         raise _Differs(f"{_place(event)}: {path.name} cannot be read ({error})") from None
     for name in sorted(kept.keys() | again.keys()):
-        if name not in kept or name not in again or not _equal(kept[name], again[name].cpu()):
+        if name not in kept or name not in again or not _equal(kept[name], again[name].cpu(), exact):
             raise _Differs(f"{_place(event)}: {name} differs in {path.parent.name}/{path.name}")
 
 
-def _equal(a: Tensor, b: Tensor) -> bool:
-    """Bit for bit: a missing score is NaN, which equals nothing."""
-    return a.dtype == b.dtype and a.shape == b.shape and a.numpy().tobytes() == b.contiguous().numpy().tobytes()
+def _equal(a: Tensor, b: Tensor, exact: bool) -> bool:
+    """Bit for bit (a missing score is NaN, which equals nothing), or floating-point numbers to the tolerance."""
+    if a.dtype != b.dtype or a.shape != b.shape:
+        return False
+    if exact or not a.is_floating_point():
+        return a.numpy().tobytes() == b.contiguous().numpy().tobytes()
+    return torch.allclose(a, b, rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True)
 
 
 def _place(event: Event) -> str:

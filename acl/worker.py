@@ -32,6 +32,7 @@ from acl.datasets.base import TaskStream
 from acl.events import Bought, Evaluated, Event, Finished, History, Resumed, Scored, TaskStarted, Trained
 from acl.files import disk_trouble, is_full, replace_file, try_lock, write_json
 from acl.loop import Loop
+from acl.machine import described
 from acl.processes import OUT_OF_MEMORY, born, memory_sentence
 from acl.recording import save_labels, save_query
 from acl.registry import prepare
@@ -161,6 +162,7 @@ class Worker:
                 bases[-1].task if bases else 1,
                 max((e.round for e in history.of(Bought) if e.task == bases[-1].task), default=0) if bases else 0,
                 history.last_durable,
+                described(self._device),
             )
             history.add(self._when_there_is_room(lambda: self.writer.append(resumed)))
         self.loop.restore(history, self._base(history))

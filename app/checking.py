@@ -69,6 +69,5 @@ def _verdict(run: Run) -> str:
     verdict = kept(run)
     if verdict is None:
         return ""
-    if verdict.difference:
-        return f":material/error: It differs. {verdict.difference}."
-    return f":material/check_circle: Bit for bit the same: {verdict.compared} events, their models and snapshots."
+    icon = "check_circle" if not verdict.difference else "info" if verdict.elsewhere else "error"
+    return f":material/{icon}: {verdict.sentence}"

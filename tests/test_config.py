@@ -88,8 +88,8 @@ def test_json_both_ways(tmp_path):
     assert RunConfig.model_validate_json(config.to_json()) == config
     assert make_config({"lambda": "auto"}).lambda_ is None
     path = tmp_path / "config.json"
-    path.write_text(json.dumps({"format": "1", "parent": None, "config": json.loads(config.to_json())}))
-    assert read_config(path) == (config, {"format": "1", "parent": None})
+    path.write_text(json.dumps({"format": "2", "parent": None, "config": json.loads(config.to_json())}))
+    assert read_config(path) == (config, {"format": "2", "parent": None})
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,8 @@ def test_json_both_ways(tmp_path):
         ("{", "cannot be read"),
         ("\xff\xfe".encode("latin-1"), "cannot be read"),
         ("[]", "no run settings"),
-        ('{"format": "2", "config": {}}', "format '2'"),
+        ('{"format": "3", "config": {}}', "format '3'"),
+        ('{"format": "", "config": {}}', "format ''"),
         ('{"format": "1", "config": {"epochs": -3}}', "epochs"),
         ('{"format": "1", "config": {"from_the_future": 1}}', "from_the_future"),
     ],

@@ -121,7 +121,7 @@ def test_the_papers_settings():
     config = preset_config("tinyimagenet-paper-m2000")
     assert (config.memory, config.n_end, config.momentum, config.weight_decay) == (2000, 2000, 0.9, 1e-4)
     config = preset_config("cifar10-paper-m200")
-    assert (config.memory, config.rounds, config.lr_end, config.replay) == (200, 9, 0.001, "once")
+    assert (config.memory, config.rounds, config.lr_end, config.replay) == (200, 9, 0.001, "paper")
     assert config.feature_dim == 512 and config.device == "auto"
 
 

@@ -167,7 +167,7 @@ def gss_parts():
     config = small_config(learner="gss")
     stream = prepare(config)
     task = stream.tasks[0]
-    images = Images(stream.images, task.train_ids, "none", torch.device("cpu"))
+    images = Images(stream.images, task.train_ids, "none", torch.device("cpu"), torch.float64)
     model = build_model(config, images.shape, stream.n_classes)
     ids = task.train_ids[:24]
     return model, images, Labelled(ids, stream.labels[ids])
@@ -282,7 +282,7 @@ class TestContract:
         learner = build("learners", name, small_config(learner=name))
         x = images.batch(torch.from_numpy(samples.ids))
         y = torch.from_numpy(samples.labels)
-        stored = torch.zeros(8, 10) if learner.stores_logits else None
+        stored = torch.zeros(8, 10, dtype=x.dtype) if learner.stores_logits else None
         for replayed in (None, Batch(x[:8], y[:8], stored)):
             model.zero_grad()
             value = learner.loss(model, Batch(x[8:], y[8:]), replayed)

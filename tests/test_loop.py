@@ -90,14 +90,44 @@ def test_a_query_sees_the_pool_the_labelled_and_the_memory(config):
     while not (loop.task == 2 and loop.round == 2 and loop.stage == "buy"):
         loop.step()
     context = loop.query.context
-    assert context.classes == tuple(range(10)) and context.n == 4 and context.n_classes == 10
+    # The reservoir of ten has lost two classes of the first task; the second task has 5 to 9.
+    kept = sorted(set(loop.stream.labels[context.memory.ids].tolist()))
+    assert context.classes == (*kept, 5, 6, 7, 8, 9) and 0 < len(kept) < 5
+    assert context.n == 4 and context.n_classes == 10
     assert len(context.labelled) == 10 and len(context.memory) == 10
     assert len(context.pool) + 10 == len(loop.current.train_ids)
     assert not set(context.pool.ids.tolist()) & set(context.labelled.ids.tolist())
     with torch.no_grad():
         h, logits = loop.model(loop.images.batch(context.pool.ids[:5]))
-    torch.testing.assert_close(context.pool.h[:5], h)
-    torch.testing.assert_close(context.pool.p[:5], torch.softmax(logits, 1))
+    assert torch.equal(context.pool.h[:5], h.float())
+    assert torch.equal(context.pool.p[:5], torch.softmax(logits[:, list(context.classes)], 1).float())
+
+
+def queries_of(config):
+    """Each query's context with the memory's labels, and the evaluations, of a whole run."""
+    loop, found = Loop(config, prepare(config)), []
+    while not loop.done:
+        event = loop.step()
+        if isinstance(event, Scored):
+            found.append((loop.query.context, set(loop.base_memory.labels.tolist())))
+        if isinstance(event, Evaluated):
+            assert len(event.likelihood) == event.task and all(0 < each < 1 for each in event.likelihood)
+    return found
+
+
+def test_a_querys_classes_are_the_memorys_and_the_tasks_in_order_of_appearance():
+    order = "9,2,5,0,7,1,3,8,6,4"
+    config = small_config(classes_per_task=2, class_order=order, memory=10, epochs=1)
+    appeared = [2, 9, 0, 5, 1, 7, 3, 8, 4, 6]  # within a task by number
+    lost = 0
+    for context, remembered in queries_of(config):
+        task = appeared[2 * context.task - 2 : 2 * context.task]
+        seen = appeared[: 2 * context.task]
+        assert context.classes == tuple(c for c in seen if c in remembered or c in task)
+        lost += len(context.classes) < len(seen)
+    assert lost  # a reservoir of ten loses classes, else this shows nothing
+    for context, remembered in queries_of(small_config(learner="finetune")):
+        assert remembered == set() and context.classes == (tuple(range(5)) if context.task == 1 else (5, 6, 7, 8, 9))
 
 
 def test_lambda_is_the_share_of_past_samples_and_zero_without_a_memory(stream):

@@ -6,6 +6,8 @@ from collections import Counter
 
 import numpy as np
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 from scipy.stats import chisquare
 
@@ -49,6 +51,37 @@ def test_balanced_gives_up_old_samples_only_and_never_takes_them_back():
     assert len(second) == 6 and max(Counter(second.labels.tolist()).values()) <= 2
 
 
+def shares_by_hand(size, parts, seed):
+    """The samples kept when every class has a fixed share: a plain reference, class by class, from all ever fed."""
+    kept, bought = {}, set()
+    for ids, labels in parts:
+        bought |= set(labels)
+        for i, y in zip(ids, labels, strict=True):
+            kept.setdefault(y, []).append(i)
+        places = {c: size // len(bought) + (rank < size % len(bought)) for rank, c in enumerate(sorted(bought))}
+        order = dict(zip(range(500), Memory.empty(1, "reservoir", seed).added(np.arange(500), np.arange(500)).keys))
+        kept = {c: sorted(of_class, key=lambda i: order[i])[: places[c]] for c, of_class in kept.items()}
+    return sorted(i for of_class in kept.values() for i in of_class)
+
+
+@given(
+    size=st.integers(1, 25),
+    parts=st.lists(st.lists(st.integers(0, 8), min_size=0, max_size=30), min_size=1, max_size=5),
+    seed=st.integers(0, 99),
+)
+def test_shares_give_each_class_its_own_places(size, parts, seed):
+    starts = np.cumsum([0, *map(len, parts)])
+    fed = [(list(range(a, a + len(labels))), labels) for a, labels in zip(starts, parts, strict=False) if labels]
+    memory = feed("shares", size, [(np.array(i, np.int64), np.array(y, np.int64)) for i, y in fed], seed)
+    assert memory.ids.tolist() == (shares_by_hand(size, fed, seed) if fed else [])
+
+
+def test_shares_leave_empty_what_a_class_cannot_fill():
+    memory = feed("shares", 10, [(range(0, 30), [0] * 29 + [1]), (range(30, 60), [2] * 30)])
+    assert Counter(memory.labels.tolist()) == {0: 4, 1: 1, 2: 3}
+    assert Counter(feed("balanced", 10, [(range(0, 30), [0] * 29 + [1])]).labels.tolist()) == {0: 9, 1: 1}
+
+
 def test_a_memory_that_is_not_full_keeps_everything():
     assert len(feed("reservoir", 10, [(range(4), range(4))])) == 4
 
@@ -67,6 +100,7 @@ def test_logits_and_scores_stay_with_their_sample():
 
 def test_a_table_comes_back_bit_for_bit(tmp_path):
     memory = feed("reservoir", 5, [(range(9), range(9))])
+    assert memory.classes.tolist() == list(range(9))  # also those it has lost
     save_file(memory.table, tmp_path / "memory.safetensors")
     again = Memory.empty(5, "reservoir", 0).filled(load_file(tmp_path / "memory.safetensors"))
     for name, column in memory.table.items():

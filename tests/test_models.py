@@ -17,7 +17,7 @@ def parameters(model):
 @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 32, 32)])
 def test_every_network_gives_features_and_logits(model, shape):
     config = make_config({"model": model, "width": 24})
-    h, logits = build_model(config, shape, 7)(torch.zeros(2, *shape))
+    h, logits = build_model(config, shape, 7)(torch.zeros(2, *shape, dtype=getattr(torch, config.numbers)))
     assert h.shape == (2, config.feature_dim) and logits.shape == (2, 7)
 
 
@@ -42,6 +42,31 @@ def test_resnet18_has_the_stem_for_small_images():
     large.body.layer1.register_forward_hook(lambda module, x, y: seen.update(large=y.shape[2:]))
     assert large(torch.zeros(1, 3, 64, 64))[0].shape == (1, 512)
     assert tuple(seen["small"]) == tuple(seen["large"]) == (32, 32)
+
+
+def test_resnet18_for_larger_images_begins_as_torchvisions():
+    """Normal weights of variance 2/fan_out in all convolutions but the new stem; small images keep torch's default."""
+    large = build_model(make_config({"model": "resnet18"}), (3, 64, 64), 200)
+    small = build_model(make_config({"model": "resnet18"}), (3, 32, 32), 10)
+    for name, module in large.body.named_modules():
+        if not isinstance(module, torch.nn.Conv2d):
+            continue
+        weight, bound = module.weight, (module.in_channels * module.kernel_size[0] ** 2) ** -0.5
+        expected = (2 / (module.out_channels * module.kernel_size[0] ** 2)) ** 0.5
+        if name == "conv1":
+            assert weight.abs().max() <= bound
+        else:
+            assert float(weight.std()) == pytest.approx(expected, rel=0.05)
+            assert weight.abs().max() > 3 * expected  # not uniform
+        assert dict(small.body.named_modules())[name].weight.abs().max() <= bound
+    bound = 512**-0.5
+    assert float(large.head.weight.std()) == pytest.approx(bound / 3**0.5, rel=0.05)
+
+
+def test_a_seed_means_the_same_network_in_either_precision():
+    double, single = (build_model(make_config({"precision": p}), (1, 8, 8), 10) for p in ("float64", "float32"))
+    for name, value in double.state_dict().items():
+        assert value.dtype == torch.float64 and torch.equal(value.float(), single.state_dict()[name])
 
 
 @pytest.mark.parametrize("size", [(4, 4), (16, 16), (14, 7), (3, 2)])

@@ -10,7 +10,7 @@ from typing import Any
 
 from acl.config import RunConfig
 from acl.control import read_status
-from acl.events import TIMING, Epoch, Event, History, Resumed
+from acl.events import INCIDENTAL, Epoch, Event, History, Resumed
 from acl.loop import Loop
 from acl.registry import prepare
 from acl.runs import Run
@@ -33,7 +33,7 @@ def run_config(config: RunConfig) -> list[Event]:
 def facts(events: list[Event]) -> list[dict[str, Any]]:
     """What two runs of one config must agree in."""
     return [
-        {"kind": event.kind, **{k: v for k, v in asdict(event).items() if k not in TIMING}}
+        {"kind": event.kind, **{k: v for k, v in asdict(event).items() if k not in INCIDENTAL}}
         for event in events
         if not isinstance(event, Resumed)
     ]

@@ -6,11 +6,11 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Float32, Int64
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 from acl.images import Images
-from acl.memory import Labelled, Memory
+from acl.memory import Labelled, Memory, Policy
 from acl.models import Network
 
 
@@ -20,7 +20,7 @@ class Batch:
 
     x: Float[Tensor, "b channel height width"]
     y: Int64[Tensor, " b"]
-    logits: Float32[Tensor, "b n_classes"] | None = None
+    logits: Float[Tensor, "b n_classes"] | None = None
 
 
 def joined(current: Batch, replayed: Batch | None) -> Batch:
@@ -40,12 +40,26 @@ class Base(ABC):
 
     memory_policy: str = "reservoir"
     """Whom the memory keeps: "reservoir" or "balanced" (acl.memory)."""
+    refill: str = "full"
+    """Whether others get what a class cannot fill of a balanced memory ("full") or nobody ("paper")."""
     stores_logits: bool = False
     """Whether the memory keeps each sample's logits as they are at the end of the task that brought it."""
+
+    @property
+    def policy(self) -> Policy:
+        """The memory's policy, by these two."""
+        if self.memory_policy == "reservoir":
+            return "reservoir"
+        return "shares" if self.refill == "paper" else "balanced"
 
     @abstractmethod
     def loss(self, model: Network, current: Batch, replayed: Batch | None) -> Float[Tensor, ""]:
         """Loss of one step; `replayed` is None where the memory has nothing (left) to give."""
+
+    def replay_plan(self, replay: str, size: int) -> tuple[str, int]:
+        """How a memory is replayed, "cycle" or "once", and how many old samples a step, for the settings `replay` and
+        memory_batch_size; `paper` is what AccuACL's code does with this learner."""
+        return ("cycle" if replay == "paper" else replay), size
 
     def replay_memory(self, memory: Memory, labelled: Labelled) -> Memory:
         """What a training on `labelled` replays from, given the memory from before the task."""

@@ -18,7 +18,7 @@ from acl.learners.base import Base, Batch, joined
 from acl.models import Network
 
 LABEL = "DER++"
-SETTINGS = ("memory", "replay", "memory_batch_size")
+SETTINGS = ("memory", "refill", "replay", "memory_batch_size")
 
 ALPHA = 0.1
 """Weight of the distance to the stored logits (mean square over samples and outputs), as in AccuACL's code."""
@@ -28,6 +28,7 @@ BETA = 0.5
 
 @dataclass(frozen=True)
 class DERpp(Base):
+    refill: str = "full"
     memory_policy = "balanced"
     stores_logits = True
 

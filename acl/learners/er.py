@@ -16,14 +16,19 @@ from acl.learners.base import Base, Batch, joined
 from acl.models import Network
 
 LABEL = "ER"
-SETTINGS = ("memory", "memory_policy", "replay", "memory_batch_size")
+SETTINGS = ("memory", "memory_policy", "refill", "replay", "memory_batch_size")
 
 
 @dataclass(frozen=True)
 class ER(Base):
     memory_policy: str = "reservoir"
+    refill: str = "full"
 
     def loss(self, model: Network, current: Batch, replayed: Batch | None) -> Float[Tensor, ""]:
         both = joined(current, replayed)
         _, logits = model(both.x)
         return cross_entropy(logits, both.y)
+
+    def replay_plan(self, replay: str, size: int) -> tuple[str, int]:
+        # Their data loader gives out the memory once an epoch, then new samples alone.
+        return ("once" if replay == "paper" else replay), size

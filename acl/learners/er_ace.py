@@ -19,17 +19,19 @@ from acl.memory import Labelled, Memory
 from acl.models import Network
 
 LABEL = "ER-ACE"
-SETTINGS = ("memory", "replay", "memory_batch_size")
+SETTINGS = ("memory", "refill", "replay", "memory_batch_size")
 
 
 @dataclass(frozen=True)
 class ERACE(Base):
+    refill: str = "full"
     memory_policy = "balanced"
 
     def loss(self, model: Network, current: Batch, replayed: Batch | None) -> Float[Tensor, ""]:
         _, logits = model(current.x)
-        classes, y = torch.unique(current.y, return_inverse=True)
-        new = cross_entropy(logits[:, classes], y)
+        # A mask, not a smaller matrix: its size is known beforehand, which a GPU need not be waited for.
+        absent = torch.ones(logits.shape[1], dtype=torch.bool, device=logits.device).index_fill(0, current.y, False)
+        new = cross_entropy(logits.masked_fill(absent, -torch.inf), current.y)
         if replayed is None:
             # A mean of the terms there are, so that a step without replay is as long as one with it.
             return new

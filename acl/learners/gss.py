@@ -28,6 +28,8 @@ from acl.seeds import key, shuffled, uniforms
 LABEL = "GSS"
 SETTINGS = ("memory", "replay", "memory_batch_size", "memory_batches")
 
+PAPER_REPLAYED = 32
+"""Old samples in a step of the authors' code: its data loader's own default beside 16 new ones."""
 FIRST_SCORE = 0.1
 """Score of samples that enter an empty memory, as in the authors' code."""
 
@@ -42,6 +44,9 @@ class GSS(Base):
         both = joined(current, replayed)
         _, logits = model(both.x)
         return cross_entropy(logits, both.y)
+
+    def replay_plan(self, replay: str, size: int) -> tuple[str, int]:
+        return ("cycle", PAPER_REPLAYED) if replay == "paper" else (replay, size)
 
     def admit(
         self, model: Network, batch: Labelled, memory: Memory, images: Images, where: tuple[int, int, int, int]

@@ -3,8 +3,7 @@
 Source: AccuACL, ICLR 2025. The paper asks for the subset that minimises the trace of F(S)⁻¹ F*; its cheap
 form, followed here as in the authors' code, scores each sample alone: of the oversample·n samples spread
 most like the target (distribution score D), the n of largest magnitude M. Their code stores 1 − λ under the
-name lam; here λ is the weight of the past. It also takes p over all outputs; here it is over the classes
-seen so far.
+name lam; here λ is the weight of the past. p is over the classes of the memory and the current task, as there.
 """
 
 from __future__ import annotations

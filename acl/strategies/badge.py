@@ -4,7 +4,7 @@ Source: J. T. Ash et al., Deep Batch Active Learning by Diverse, Uncertain Gradi
 https://arxiv.org/abs/1906.03671, algorithm 1. The gradient embedding is g = r ⊗ h with r = p − onehot(argmax
 p), never built: ‖g_x − g_y‖² = ‖r_x‖²‖h_x‖² + ‖r_y‖²‖h_y‖² − 2⟨r_x, r_y⟩⟨h_x, h_y⟩. As in the authors' code the
 first pick has the largest norm; each next one is drawn with odds in proportion to the squared distance to
-the nearest pick. Their p is over all outputs; here it is over the classes seen so far.
+the nearest pick. Their p is over all outputs; here it is over the classes of the memory and the task.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ Embeddings, NeurIPS 2021, https://arxiv.org/abs/2106.09675, algorithm 1, scaled 
 
 The sum over the picks is not divided by their number, as in the authors' code. Of the pool, 2n picks are made
 greedily, each the one that lowers tr(A F) most, and then n taken back greedily, each the one that raises it
-least. The authors' code takes p over all outputs; here it is over the classes seen so far, and scaled to sum
+least. The authors' code takes p over all outputs; here it is over the classes of memory and task, scaled to sum
 to 1 in float64, without which diag p − ppᵀ is not positive.
 
 How: with K_x = V_x A V_xᵀ and Q_x = V_x A F A V_xᵀ the gain of x is tr((I + K_x)⁻¹ Q_x). All K and Q are computed

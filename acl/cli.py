@@ -305,6 +305,7 @@ def _follow(started: Any, arguments: argparse.Namespace) -> None:
 
 
 def _resume(arguments: argparse.Namespace) -> None:
+    from acl.config import check_method
     from acl.control import request
     from acl.files import disk_trouble, write_json
     from acl.runs import find_run, moved_data
@@ -314,13 +315,14 @@ def _resume(arguments: argparse.Namespace) -> None:
         raise UserError(f"{run.id} is a recording: it can be looked at, not taken up.")
     if arguments.data:
         run = moved_data(run, arguments.data)
-    run.config  # noqa: B018 - an unreadable config is said before anything is touched
+    config = run.config  # an unreadable one is said before anything is touched
     if finished := run.history().finished:
         if run.summary is None:
             with disk_trouble("The run", run.path):
                 write_json(run.path / "summary.json", finished.summary)
         _print_summary(run)
         return
+    check_method(config)
     if (run.path / "control.json").exists():
         request(run.path, mode="play", until=None)
     _work(run, arguments.quiet)

@@ -441,10 +441,13 @@ def read_config(path: Path) -> tuple[RunConfig, dict[str, Any]]:
         raise UserError(f"{path}: {error}") from None
 
 
+EARLIER = (
+    "This run was made by an earlier version, with another method (float32, probabilities over all classes seen): "
+    "it can be looked at, compared and exported, not resumed, forked or verified; start a new run."
+)
+
+
 def check_method(config: RunConfig) -> None:
     """UserError for a run of an earlier method: what is worked out today would be another run."""
     if config.method != METHOD:
-        raise UserError(
-            "This run was made by an earlier version, with another method (float32, probabilities over all classes "
-            "seen): it can be looked at, compared and exported, not resumed, forked or verified; start a new run."
-        )
+        raise UserError(EARLIER)

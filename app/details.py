@@ -89,6 +89,8 @@ def _settings(run: Run, config: RunConfig, history: History) -> None:
     shown = {title: "auto" if value is None else f"{value}" for title, value in values.items()}
     frame = pd.DataFrame({"setting": list(shown), "value": list(shown.values())})
     st.dataframe(frame, hide_index=True, height=320, width=760)
+    if history.started and history.started.machine:
+        st.caption(f"Worked out with {', '.join(f'{k} {v}' for k, v in history.started.machine.items())}.")
 
 
 def matrix_csv(r: list[list[float]], n_tasks: int) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from acl.config import FULL, UserError
+from acl.config import EARLIER, FULL, METHOD, UserError
 from acl.control import request
 from acl.fork import Place, changes_at, fork, past_of, places, settings_after
 from acl.runs import Run
@@ -39,6 +39,9 @@ def _dialog(run: Run, at: Place | None, suggested: Mapping[str, Any]) -> None:
 
 def form(run: Run, at: Place | None, suggested: Mapping[str, Any]) -> None:
     """From where, and with what changed; the button forks and opens the child."""
+    if run.config.method != METHOD:
+        st.info(EARLIER, icon=":material/history:")
+        return
     history = data.live_run(run.path).history()
     there = [place for place in places(history) if run.base(place[0]).exists()]
     if not there:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from acl.config import RunConfig
+from acl.config import EARLIER, METHOD, RunConfig
 from acl.control import ACTIVE, Status
 from acl.events import History
 from acl.fork import settings_after
@@ -45,11 +45,13 @@ def _live(run: Run, config: RunConfig, rhythm: float | None) -> None:
         _header(run, config, history, status)
     with progress:
         _progress(run, config, status, n_tasks)
-    if not run.recorded and (status is None or status.state != "finished"):
+    if not run.recorded and config.method == METHOD and (status is None or status.state != "finished"):
         with controls:
             transport(run, config, history, control, status)
     shown = rewind.shown(run, history)
     with notes:
+        if config.method != METHOD:
+            st.info(EARLIER, icon=":material/history:")
         _notes(run, status, live.reader.damaged, data.damage_of(run, config, history))
         rewind.note(run, shown, history)
         query = hands.waiting(history, status)

@@ -11,6 +11,7 @@ import streamlit as st
 
 from acl import table
 from acl.frames import plugin_label
+from acl.metrics import mean as mean_of
 from acl.runs import Run
 from app import published, words
 from app.cohorts import Chosen
@@ -83,8 +84,18 @@ def _cell(cell: table.Cell | None, place: tuple[str, str, str, int, str], found:
     if theirs and published.as_in_the_paper(found.folders[id_].config for id_ in cell.runs):
         mean, std = theirs
         spread = f" ± {std:.1f}" if std == std else ""
-        drawn["paper"] = f"paper {mean:.1f}{spread} ({cell.mean - mean:+.1f})".replace("-", "−")
+        name, ours = _as_they_count(cell, place[4], found)
+        drawn["paper"] = f"{name}paper {mean:.1f}{spread} ({ours - mean:+.1f})".replace("-", "−")
     return drawn
+
+
+def _as_they_count(cell: table.Cell, metric: str, found: Chosen) -> tuple[str, float]:
+    """Our figure of the kind the paper prints, in percent, and its name where that is another: the authors' F is
+    initial minus last accuracy, our F_diag."""
+    if metric != "F":
+        return "", cell.mean
+    ours = mean_of([100 * (found.folders[id_].summary or {}).get("F_diag", float("nan")) for id_ in cell.runs])
+    return f"F_diag {ours:.1f}, ", ours
 
 
 def why_missing(runs: pd.DataFrame, learner: str, strategy: str, data: str, memory: int) -> str:

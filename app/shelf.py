@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from acl.archive import as_bytes, import_run
-from acl.config import RunConfig, UserError
+from acl.config import EARLIER, METHOD, RunConfig, UserError
 from acl.control import ACTIVE, request
 from acl.fork import led_by_hand
 from acl.registry import Kind, choices
@@ -183,19 +183,22 @@ def _actions(run: Run, row: dict[str, Any]) -> None:
     damaged = row["state"] == "damaged"
     live = data.live_run(run.path)
     history = live.history()
+    earlier = not damaged and run.config.method != METHOD
     if live.reader.damaged:
         st.warning(f"Its events are damaged in {live.reader.damaged} places.", icon=":material/warning:")
     for sentence in [] if damaged else data.damage_of(run, run.config, history):
         st.warning(sentence, icon=":material/warning:")
+    if earlier:
+        st.caption(f":material/history: {EARLIER}")
     if hand := led_by_hand(history):
         st.caption(f":material/tune: This run was {hand}: its row shows the settings it began with.")
-    over = run.recorded or damaged or (status is not None and status.state == "finished")
+    over = run.recorded or damaged or earlier or (status is not None and status.state == "finished")
     with st.container(horizontal=True, key="actions"):
         if st.button("Open run", icon=":material/open_in_new:", type="primary", disabled=damaged):
             open_run(run)
         playing = active and row["state"] == "playing"
         st.button("Resume", icon=":material/play_arrow:", disabled=over or playing, on_click=_resume, args=(run,))
-        st.button("Fork", icon=":material/fork_right:", disabled=damaged, on_click=forking.ask, args=(run,))
+        st.button("Fork", icon=":material/fork_right:", disabled=damaged or earlier, on_click=forking.ask, args=(run,))
         st.download_button(
             "Export", lambda: as_bytes(run), f"{run.id}.zip", "application/zip", icon=":material/download:",
             on_click="ignore", disabled=damaged, key=f"export-{run.id}",

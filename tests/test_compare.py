@@ -20,6 +20,7 @@ from acl.control import Status, read_control, request, write_status
 from acl.events import Bought, Evaluated, History, Remembered, Row
 from acl.presets import preset_config
 from acl.runs import Run, create, list_runs
+from acl.table import Cell
 from acl.tags import keep_tags
 from acl.worker import execute
 from app import (
@@ -285,6 +286,20 @@ def test_a_missing_cell_says_why(full):
     }
     assert list(said.values()) == ["1 not finished", "not run"]
     assert "Click a cell" in text(page(view="table", **{"from": "all"}))
+
+
+def test_the_papers_forgetting_stands_beside_ours_of_its_kind(full, monkeypatch):
+    """The authors' F is initial minus last accuracy: the published figure is held against F_diag, which is named."""
+    run = list_runs(full)[0]
+    (run.path / "summary.json").write_text(json.dumps({**run.summary, "A": 0.6, "F": 0.3, "F_diag": 0.25}))
+    place = ("ER", "Uniform", "SplitDigits", 10)
+    theirs = {(*place, "A"): (50.0, 1.0), (*place, "F"): (27.0, float("nan"))}
+    monkeypatch.setattr(published, "figures", lambda: theirs)
+    monkeypatch.setattr(published, "as_in_the_paper", lambda configs: True)
+    found = everything(full)
+    said = [table._cell(Cell(value, 0.0, 1, 0, (run.id,)), (*place, m), found)["paper"] for m, value in
+            (("A", 60.0), ("F", 30.0))]  # fmt: skip
+    assert said == ["paper 50.0 ± 1.0 (+10.0)", "F_diag 25.0, paper 27.0 (−2.0)"]
 
 
 def test_a_paper_preset_stands_beside_the_paper():

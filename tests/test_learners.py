@@ -24,6 +24,7 @@ from acl.memory import Labelled, Memory
 from acl.models import Network, build_model
 from acl.presets import preset_config
 from acl.registry import build, discover, plugin, prepare
+from acl.training import Training
 from tests.conftest import small_config
 from tests.tools import facts, run_config
 
@@ -270,6 +271,57 @@ def test_gss_victims_of_one_batch_are_all_different():
     assert chisquare([draws - gone[i] for i in range(3)], stays * draws).pvalue > 1e-3
     # More new samples than places: the first of the batch, in its random order.
     assert race(scores, [-1.0] * 5, 3)[1] == {100: 3, 101: 3, 102: 3}
+
+
+# -- the paper's presets -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("learner", "replay", "with_replay", "old_a_step"),
+    [
+        ("er", "cycle", 63, 16), ("er", "once", 7, 16), ("er", "paper", 7, 16),
+        ("derpp", "once", 7, 16), ("derpp", "paper", 63, 16),
+        ("er_ace", "paper", 63, 16), ("gss", "paper", 63, 32), ("gss", "cycle", 63, 16),
+        ("finetune", "paper", 0, 0),
+    ],
+)  # fmt: skip
+def test_steps_with_replay_at_a_thousand_labels_and_a_memory_of_a_hundred(learner, replay, with_replay, old_a_step):
+    """As counted in the authors' code: ER's loader gives out the memory once an epoch, the others' cycle."""
+    config = small_config(learner=learner, replay=replay, memory=100, classes_per_task=10, n_end=100)
+    loop = Loop(config, prepare(config))
+    new, old = np.arange(1000), np.arange(2000, 2100)
+    memory = loop.memory.added(old, np.zeros(100, np.int64)) if learner != "finetune" else loop.memory
+    labelled = Labelled(new, np.ones(1000, np.int64))
+    training = Training(config, loop.model, loop.learner, loop.images, labelled, memory, (2, 1), final=False)
+    training.memory = memory
+    training._begin_epoch(0)
+    assert training.steps_per_epoch == 63 and len(training._old) == with_replay
+    assert {len(batch) for batch in training._old[:6]} <= {old_a_step} and not (with_replay and not training._old)
+
+
+def test_the_step_size_falls_by_a_cosine_of_the_epochs_share():
+    """Epoch e of E: the angle is π·e/E, as torch's CosineAnnealingLR(T_max=E)."""
+    config = small_config(epochs=7, lr=0.01, lr_end=0.001)
+    loop = Loop(config, prepare(config))
+    labelled = Labelled(np.arange(8), np.ones(8, np.int64))
+    training = Training(config, loop.model, loop.learner, loop.images, labelled, loop.memory, (1, 0), final=False)
+    theirs = torch.optim.SGD(loop.model.parameters(), lr=0.01)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(theirs, T_max=7, eta_min=0.001)
+    for epoch in range(7):
+        training._begin_epoch(epoch)
+        assert training.optimizer.param_groups[0]["lr"] == pytest.approx(schedule.get_last_lr()[0])
+        theirs.step()
+        schedule.step()
+
+
+@pytest.mark.parametrize("name", ["er_ace", "derpp", "er"])
+def test_balanced_memories_of_the_paper_have_fixed_shares(name):
+    config = small_config(learner=name, refill="paper", memory=13, memory_policy="balanced", classes_per_task=2)
+    for loop in until_remembered(config):
+        classes, counts = loop.memory.classes, Counter(loop.memory.labels.tolist())
+        places = {c: 13 // len(classes) + (rank < 13 % len(classes)) for rank, c in enumerate(classes.tolist())}
+        assert all(counts[c] <= places[c] for c in places) and set(counts) <= set(places)
+    assert preset_config("cifar10-paper-m100", learner=name).refill == "paper"
 
 
 # -- every learner -------------------------------------------------------------------------------------

@@ -90,7 +90,7 @@ def test_a_query_sees_the_pool_the_labelled_and_the_memory(config):
     while not (loop.task == 2 and loop.round == 2 and loop.stage == "buy"):
         loop.step()
     context = loop.query.context
-    # The reservoir of ten has lost two classes of the first task; the second task has 5 to 9.
+    # The memory holds no label of some class of the first task; the second task has 5 to 9.
     kept = sorted(set(loop.stream.labels[context.memory.ids].tolist()))
     assert context.classes == (*kept, 5, 6, 7, 8, 9) and 0 < len(kept) < 5
     assert context.n == 4 and context.n_classes == 10
@@ -117,7 +117,7 @@ def queries_of(config):
 
 def test_a_querys_classes_are_the_memorys_and_the_tasks_in_order_of_appearance():
     order = "9,2,5,0,7,1,3,8,6,4"
-    config = small_config(classes_per_task=2, class_order=order, memory=10, epochs=1)
+    config = small_config(classes_per_task=2, class_order=order, memory_policy="reservoir", epochs=1)
     appeared = [2, 9, 0, 5, 1, 7, 3, 8, 4, 6]  # within a task by number
     lost = 0
     for context, remembered in queries_of(config):

@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from scipy.stats import chisquare
 
 from acl.memory import Memory
+from acl.seeds import key, mix
 
 
 def feed(policy, size, parts, seed=0):
@@ -59,7 +60,7 @@ def shares_by_hand(size, parts, seed):
         for i, y in zip(ids, labels, strict=True):
             kept.setdefault(y, []).append(i)
         places = {c: size // len(bought) + (rank < size % len(bought)) for rank, c in enumerate(sorted(bought))}
-        order = dict(zip(range(500), Memory.empty(1, "reservoir", seed).added(np.arange(500), np.arange(500)).keys))
+        order = mix(key(seed, "memory"), np.arange(500))
         kept = {c: sorted(of_class, key=lambda i: order[i])[: places[c]] for c, of_class in kept.items()}
     return sorted(i for of_class in kept.values() for i in of_class)
 

@@ -27,7 +27,7 @@ class Verdict:
     @property
     def sentence(self) -> str:
         """All of it for a reader. On another machine a difference is no fault: float32 promises no more."""
-        how = "to six digits, because it was recorded with other parts: " + ", ".join(self.elsewhere)
+        how = "to six digits, because it was recorded with another processor or other versions: " + ", ".join(self.elsewhere)
         if not self.difference:
             agreed = f"{self.compared} events, their models and snapshots"
             if not self.elsewhere:
@@ -36,8 +36,8 @@ class Verdict:
         if not self.elsewhere:
             return f"It differs. {self.difference}."
         return (
-            f"Worked out here it takes another way: {self.difference}. It was recorded with other parts: "
-            f"{', '.join(self.elsewhere)}; there the last digits differ, and small differences grow.{self.figures}"
+            f"Worked out here it takes another way: {self.difference}. It was recorded with another processor or other "
+            f"versions: {', '.join(self.elsewhere)}; the last digits differ then, and grow in float32.{self.figures}"
         )
 
 

@@ -11,7 +11,7 @@ from acl.presets import preset_config
 from acl.projector import Projector, Wish, ask
 from acl.recording import save_thumbs
 from acl.registry import prepare
-from acl.runs import Run, create
+from acl.runs import Run, create, resolved
 from acl.worker import execute
 
 HOME = Path(__file__).resolve().parent / "runs"
@@ -23,7 +23,7 @@ RECORDINGS = (("finetune", "uniform", "last_round"), ("er", "uniform", "last_rou
 def record(learner: str, strategy: str, snapshots: str) -> Path:
     config = preset_config("digits-demo", learner=learner, strategy=strategy, snapshots=snapshots)
     stream = prepare(config)
-    run = create(config, HOME)
+    run = create(resolved(config, stream), HOME)
     execute(run)
     save_thumbs(run, stream)
     project(run)

@@ -1,11 +1,13 @@
-# make app | test | check | fix | install | stop | recordings | soak
+# make app | test | check | fix | install | stop | recordings | figures | soak
 PYTHON ?= python3
 PORT ?= 8501
+GRID ?= digits
+JOBS ?= 1
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PYTHONUNBUFFERED = 1
 
-.PHONY: app install test check fix stop recordings soak browser
+.PHONY: app install test check fix stop recordings figures soak browser
 
 app: install
 	@$(BIN)/python -m app.launch --port $(PORT)
@@ -49,3 +51,6 @@ fix: .venv/installed-dev
 
 recordings: install
 	$(BIN)/python assets/record.py
+
+figures: install
+	$(BIN)/python -m benchmarks.figures $(GRID) --jobs $(JOBS) $(if $(DATA),--data "$(DATA)")

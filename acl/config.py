@@ -139,7 +139,7 @@ class RunConfig(BaseModel):
         5,
         ge=1,
         title="Dimensions per class",
-        description="Fisher entries AccuACL keeps for each output of the network (shared by the classes seen).",
+        description="Fisher entries AccuACL keeps for each output of the network (shared by the classes of the query).",
         json_schema_extra={"group": "strategy"},
     )
     oversample: float = Field(

@@ -98,4 +98,6 @@ def preset_config(name: str, **values: Any) -> RunConfig:
     """The settings of preset `name` with `values` on top. Unknown name or bad value: UserError."""
     if name not in PRESETS:
         raise UserError(near(name, PRESETS, "preset"))
+    if "method" in values:
+        raise UserError("The method is no choice: it is what this version works by, so leave it out.")
     return make_config({**PRESETS[name].values, "preset": name, **values})

@@ -27,7 +27,9 @@ class Verdict:
     @property
     def sentence(self) -> str:
         """All of it for a reader. On another machine a difference is no fault: float32 promises no more."""
-        how = "to six digits, because it was recorded with another processor or other versions: " + ", ".join(self.elsewhere)
+        how = "to six digits, because it was recorded with another processor or other versions: " + ", ".join(
+            self.elsewhere
+        )
         if not self.difference:
             agreed = f"{self.compared} events, their models and snapshots"
             if not self.elsewhere:

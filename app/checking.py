@@ -1,4 +1,4 @@
-"""Verify: work a run out again in a process of its own, and say whether every bit agrees."""
+"""Verify: work a run out again in a process of its own, and say whether it agrees."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def panel(run: Run) -> None:
         st.button(
             "Verify", icon=":material/fact_check:", key=f"verify-{run.id}", disabled=busy(run),
             on_click=_start, args=(run,),
-            help="Works the run out again from its settings and compares every event, model and snapshot bit for bit.",
+            help="Works the run out again from its settings and compares every event, model and snapshot.",
         )  # fmt: skip
         if busy(run):
             st.caption("Working the run out again…", width="content")

@@ -45,7 +45,7 @@ HELP = {
     "J": "Trace objective J: how well these picks cover what the target asks for (lower is better): the sum of "
     "F* / F(picks) over the kept Fisher entries.",
     "n": "Samples to pick in this query.",
-    "dims": "Fisher entries AccuACL keeps for each output of the network, shared by the classes seen.",
+    "dims": "Fisher entries AccuACL keeps for each output of the network, shared by the classes of the query.",
     "oversample": "AccuACL first takes this many times the picks by distribution, then cuts by magnitude.",
     "target": "Target F*: λ times the Fisher information of the memory plus 1 − λ times that of the pool; what the "
     "picks should cover.",

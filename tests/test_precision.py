@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import subprocess
 import sys
 from dataclasses import replace
@@ -21,6 +22,7 @@ from acl.events import Epoch, Evaluated, Started, Trained, to_line
 from acl.fork import fork
 from acl.loop import Loop
 from acl.machine import described, differences
+from acl.presets import preset_config
 from acl.registry import discover, prepare
 from acl.runs import Run, create, find_run, list_runs, resolved
 from acl.sameness import key, telling
@@ -72,7 +74,8 @@ def test_digits_demo_is_the_same_run_under_three_instruction_sets():
     """Decisions exactly, what is measured as float32 (or the neighbour, where a value lies between two)."""
     found = {name: worked_out(environment) for name, environment in ENVIRONMENTS.items()}
     capabilities = {name: capability for name, (capability, _) in found.items()}
-    assert capabilities["plain"] == "DEFAULT" and capabilities["as it is"] != "DEFAULT"
+    assert capabilities["plain"] == "DEFAULT"
+    assert capabilities["as it is"] != "DEFAULT" or platform.machine() != "x86_64", "the three must differ"
     first = found["as it is"][1]
     assert first.keys() == discover("learners").keys()
     for name, (_, runs) in found.items():
@@ -149,7 +152,8 @@ def test_an_earlier_run_opens_compares_and_exports(earlier, runs, capsys, tmp_pa
     for path in sorted((earlier.path / "queries").glob("*.safetensors")):
         assert main(["select", str(path), "--strategy", "accuacl"]) == 0
     # Nothing of it may enter a new run.
-    assert make_config({}).method == 2
+    with pytest.raises(UserError, match="no choice"):
+        preset_config("digits-demo", method=1)
 
 
 @pytest.mark.parametrize("command", [["resume"], ["verify", "--quiet"], ["fork", "--at", "2.1"]])

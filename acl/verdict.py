@@ -27,9 +27,8 @@ class Verdict:
     @property
     def sentence(self) -> str:
         """All of it for a reader. On another machine a difference is no fault: float32 promises no more."""
-        how = "to six digits, because it was recorded with another processor or other versions: " + ", ".join(
-            self.elsewhere
-        )
+        others = ", ".join(self.elsewhere)
+        how = f"to six digits, because it was recorded with another processor or other versions: {others}"
         if not self.difference:
             agreed = f"{self.compared} events, their models and snapshots"
             if not self.elsewhere:
@@ -39,7 +38,7 @@ class Verdict:
             return f"It differs. {self.difference}."
         return (
             f"Worked out here it takes another way: {self.difference}. It was recorded with another processor or other "
-            f"versions: {', '.join(self.elsewhere)}; the last digits differ then, and grow in float32.{self.figures}"
+            f"versions: {others}; the last digits differ then, and grow in float32.{self.figures}"
         )
 
 

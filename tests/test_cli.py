@@ -173,7 +173,7 @@ def test_a_run_of_a_newer_format(runs, capsys):
     acl("run", *SETTINGS, "--runs", runs, "--quiet", capsys=capsys)
     run = list_runs(runs)[0]
     config = run.path / "config.json"
-    config.write_text(config.read_text().replace('"format": "1"', '"format": "7"'))
+    config.write_text(config.read_text().replace('"format": "2"', '"format": "7"'))
     code, _, err = acl("resume", run.id, "--runs", runs, capsys=capsys)
     assert code == 2 and "format '7'" in err and err.count("\n") == 1
 

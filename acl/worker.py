@@ -411,7 +411,7 @@ def main(path: str, epoch: int = 0) -> int:
     except lease.Superseded as error:
         print(error, file=sys.stderr)
     except UserError as error:
-        if isinstance(error, PluginError):
+        if error.__cause__:
             traceback.print_exception(error.__cause__)
         print(error, file=sys.stderr)
         return 2

@@ -45,7 +45,8 @@ class Base(ABC):
 
     @abstractmethod
     def loss(self, model: Network, current: Batch, replayed: Batch | None) -> Float[Tensor, ""]:
-        """Loss of one step; `replayed` is None where the memory has nothing (left) to give."""
+        """Loss of one step, finite and with a gradient in the weights of `model`; `replayed` is None where the memory
+        has nothing (left) to give."""
 
     def replay_memory(self, memory: Memory, labelled: Labelled) -> Memory:
         """What a training on `labelled` replays from, given the memory from before the task."""

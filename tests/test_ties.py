@@ -36,8 +36,8 @@ CONTEXTS = {
     "the whole pool": replace(with_duplicates(make_context(7), 30), n=30),
 }
 NO_FISHER = (
-    "Every sample has magnitude 0, no Fisher information where the target looks, and the same distribution score: nothing "
-    "ranks them, and the lowest ids were picked."
+    "Every sample has magnitude 0, no Fisher information where the target looks, and the same distribution score: "
+    "nothing ranks them, and the lowest ids were picked."
 )
 STRATEGIES = [name for name in choices("strategies") if name != FULL]
 

@@ -122,6 +122,10 @@ class Worker:
                     self._keep_pace(event)
             except Stopped:
                 return self._say("stopped")
+            except UserError:
+                # Where it stands: the last heartbeat may be of a round before.
+                self._say("playing")
+                raise
             finally:
                 self.writer.close()
             return self._say("finished")

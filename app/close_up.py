@@ -37,7 +37,7 @@ def newest_query(run: Run, config: RunConfig, history: History) -> None:
         _pictures(run, history)
     if query and scores is not None:
         for remark in remarks(query.strategy, deciding(query, scores), len(query.ids), config.oversample):
-            st.caption(f":material/warning: {remark}")
+            st.caption(f":material/warning: {words.plain(remark)}")
     where = {"run": run.id} | ({"task": str(query.task), "round": str(query.round)} if query else {})
     st.page_link(
         PAGES / "inspect.py", label="Why these? Open this query in Inspect", icon=":material/biotech:",

@@ -6,10 +6,12 @@ from typing import Any
 
 import streamlit as st
 
+from app import words
+
 
 def show(sentence: str, details: str, where: Any = st) -> None:
     """where: the container that takes it."""
-    where.error(sentence, icon=":material/error:")
+    where.error(words.plain(sentence), icon=":material/error:")
     if details:
         with where.expander("Details"):
             st.code(details, language=None, wrap_lines=True)

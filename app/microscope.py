@@ -62,7 +62,7 @@ def _page(sight: Sight, history: History | None) -> None:
     frame = pool.table(sight, choice)
     view = row_of_changes(sight, frame, settings, strategy)
     for remark in remarks(strategy, pool.deciding(choice), settings.n, settings.oversample):
-        st.caption(f":material/warning: {remark}")
+        st.caption(f":material/warning: {words.plain(remark)}")
     colours, meanings = pool.colours(frame, view["colour"], sight, strategy)
     frame["colour"] = colours
     lasso = st.session_state.get(f"lasso-{sight.name}", [])

@@ -138,6 +138,17 @@ def test_a_plug_in_that_failed_is_a_sentence_and_its_line(site, runs):
     assert f"{path}:5: def select(self, context):" in [code.value for code in test.code]
 
 
+def test_what_a_plug_in_says_is_shown_as_it_is(site, runs):
+    """Markdown in it is no markup."""
+    said = "raise ValueError('Mine.__init__ got [a](b), **kwargs and $1 :red[x]')"
+    site.add("strategies", "bad", BAD.replace("return Selection(context.pool.ids[: context.n - 1])", said))
+    run = create(small_config(strategy="bad"), runs)
+    with pytest.raises(UserError):
+        execute(run)
+    shown = page("run", run=run.id).error[0].value
+    assert r"Mine.\_\_init\_\_ got \[a\](b), \*\*kwargs and \$1 \:red\[x\]" in shown
+
+
 def test_a_dataset_that_is_none_is_said_in_the_form(site):
     site.add("datasets", "bad", "from acl.datasets.base import Base\nclass Bad(Base):\n    def load(self): return 3\n")
     test = page("start")
@@ -152,7 +163,8 @@ def test_scores_that_say_nothing_are_said_beside_the_newest_query(site, runs):
     site.add("strategies", "bad", BAD.replace("return Selection(context.pool.ids[: context.n - 1])", flat))
     run = create(small_config(strategy="bad"), runs)
     execute(run)
-    assert "Every sample has the same flat (0): it tells nothing about these picks." in text(page("run", run=run.id))
+    said = words.plain("Every sample has the same flat (0): it tells nothing about these picks.")
+    assert said in text(page("run", run=run.id))
     run = create(small_config(strategy="entropy"), runs)
     execute(run)
     assert "Every sample has" not in text(page("run", run=run.id))

@@ -112,7 +112,7 @@ def in_a_run(runs, capsys):
     assert main(["run", *SETTINGS, "--strategy", "bad", "--runs", str(runs), "--quiet"]) == 2
     path = next(path for path in runs.iterdir() if path.name[0] != ".")
     status = read_status(path)
-    assert status.state == "failed"
+    assert status.state == "failed" and (status.task, status.round, status.phase) == (1, 1, "score")
     said = capsys.readouterr()
     assert said.out == "" and said.err.count("\n") == 1
     assert said.err == f"acl: {status.error} ({status.details})\n"
@@ -237,6 +237,26 @@ def test_the_backend_does_not_try_again(site, runs, body):
     log = (run.path / "worker.log").read_text()
     assert log.count("hello") == 1 and log.splitlines()[-1] == status.error and "NoneType: None" not in log
     assert [event.round for event in run.history().of(Bought)] == [0]
+
+
+def test_an_adapter_that_gives_other_positions_shows_its_class(site):
+    source = "from acl.strategies.base import FromQuery\n\nclass Bad(FromQuery):\n"
+    path = site.add(
+        "strategies", "bad", f"{source}    def query_function(self, context):\n        return lambda n: [0] * n\n"
+    )
+    with pytest.raises(
+        PluginError, match=r"The strategy 'bad' raised ValueError: query\(4\) must return 4 diff"
+    ) as caught:
+        ask("bad", RunConfig(), make_context(n=4))
+    assert caught.value.details == f"{path}:3: class Bad(FromQuery):"
+
+
+def test_a_full_memory_and_an_interrupt_are_not_its_fault(site):
+    for raised in ("MemoryError", "KeyboardInterrupt", "RuntimeError('not enough memory: you tried')"):
+        site.add("strategies", "bad", f"{HEAD}        raise {raised}\n")
+        with pytest.raises((MemoryError, KeyboardInterrupt, RuntimeError)) as caught:
+            ask("bad", RunConfig(), make_context(n=4))
+        assert not isinstance(caught.value, PluginError)
 
 
 def test_a_run_is_not_steered_to_a_strategy_that_cannot_be_made(site, config, runs):

@@ -12,12 +12,13 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
 
 from acl import sinks
+from acl.blame import with_line
 from acl.config import UserError
 
 Command = Callable[[argparse.Namespace], None]
@@ -35,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             os.environ["ACL_DATA"] = arguments.data_dir
         arguments.command(arguments)
     except UserError as error:
-        print(f"acl: {error}", file=sys.stderr)
+        print(f"acl: {with_line(error)}", file=sys.stderr)
         return 2
     except OSError as error:
         # Paths are looked at in many places; only this of what a disk may say is no fault of ours in any of them.
@@ -221,7 +222,8 @@ def _run(arguments: argparse.Namespace) -> None:
     named = {name: getattr(arguments, name) for name in ("dataset", "learner", "strategy", "seed", "data")}
     values = {name: value for name, value in named.items() if value is not None} | _changes(arguments.changes)
     config = preset_config(arguments.preset, **values)
-    stream = prepare(config)
+    with _prints_aside():
+        stream = prepare(config)
     for note in stream.notes:
         print(f"acl: {note}", file=sys.stderr)
     config = resolved(config, stream)
@@ -245,7 +247,8 @@ def _sweep(arguments: argparse.Namespace) -> None:
     # What a sweep keeps of each query would fill the disk before anyone looked at it.
     base = preset_config(arguments.preset, **{"snapshots": "off", **_changes(arguments.changes)})
     configs = sweep.grid(base, {name: sweep.values_of(name, text) for name, text in axes.items() if text})
-    started = sweep.start(configs, arguments.runs, arguments.title or f"{arguments.preset}, {len(configs)} runs")
+    with _prints_aside():
+        started = sweep.start(configs, arguments.runs, arguments.title or f"{arguments.preset}, {len(configs)} runs")
     _ensure_backend(arguments)
     if not arguments.no_wait:
         _follow(started, arguments)
@@ -343,7 +346,7 @@ def _verify(arguments: argparse.Namespace) -> None:
     from acl.verify import verify
 
     run = find_run(arguments.run, arguments.runs)
-    with _progress(run.id, arguments.quiet) as show:
+    with _progress(run.id, arguments.quiet) as show, _prints_aside():
         verdict = verify(run, show)
     keep(run, verdict)
     print(json.dumps({"run": run.id, **asdict(verdict)}))
@@ -391,10 +394,17 @@ def _progress(name: str, quiet: bool) -> Iterator[Callable[[Any, Any], None]]:
         yield show
 
 
+@contextmanager
+def _prints_aside() -> Iterator[None]:
+    """What plug-ins print goes to stderr: the last line of stdout is ours."""
+    with redirect_stdout(sys.stderr):
+        yield
+
+
 def _work(run: Any, quiet: bool) -> None:
     from acl.worker import execute
 
-    with _progress(run.id, quiet) as show:
+    with _progress(run.id, quiet) as show, _prints_aside():
         status = execute(run, show)
     if status.state != "finished":
         raise UserError(f"Run {run.id} was stopped before its end: acl resume {run.id} goes on.")
@@ -446,7 +456,7 @@ def _select(arguments: argparse.Namespace) -> None:
     from dataclasses import replace
 
     from acl.config import FULL, make_config
-    from acl.registry import build, plugin
+    from acl.registry import plugin
 
     changes = _changes(arguments.changes)
     if arguments.strategy == FULL:
@@ -459,14 +469,20 @@ def _select(arguments: argparse.Namespace) -> None:
             raise UserError(f"{arguments.strategy} does not use the setting {name}: leave it out.")
     config = make_config({"strategy": arguments.strategy, **changes})
     # What is cheap to check has been checked: reading the snapshot imports torch.
+    from acl.asking import ask
     from acl.query import load_snapshot
+    from acl.ties import remarks
 
     context = load_snapshot(arguments.snapshot)
     if arguments.n is not None:
         context = replace(context, n=arguments.n)
     if config.lambda_ is not None:
         context = replace(context, lambda_=config.lambda_)
-    selection = build("strategies", arguments.strategy, config).select(context)
+    with _prints_aside():
+        selection = ask(arguments.strategy, config, context)
+    scores = {name: values.numpy() for name, values in selection.scores.items()}
+    for line in remarks(arguments.strategy, scores, context.n, config.oversample):
+        print(f"acl: {line}", file=sys.stderr)
     if arguments.scores:
         import pyarrow.parquet as pq
 

@@ -14,11 +14,11 @@ import torch
 from jaxtyping import Float64, Int64
 from torch import Tensor
 
-from acl.blame import blamed
+from acl.asking import ask
+from acl.blame import with_line
 from acl.config import RunConfig, UserError
 from acl.fisher import Information, Kept, Objective, TraceObjective, keep_largest
 from acl.query import QueryContext
-from acl.registry import build
 from acl.seeds import key, uniforms
 from acl.strategies.bait import estimate
 
@@ -98,12 +98,9 @@ def strategies_here(context: QueryContext, config: RunConfig, names: Iterable[st
     found: dict[str, Judged | str] = {}
     for name in names:
         try:
-            chooser = build("strategies", name, config)
-            with blamed("strategy", name):
-                ids = chooser.select(context).ids
-            found[name] = judge.judge(torch.searchsorted(context.pool.ids, ids))
+            found[name] = judge.judge(torch.searchsorted(context.pool.ids, ask(name, config, context).ids))
         except (UserError, MemoryError) as error:
-            found[name] = str(error)
+            found[name] = with_line(error)
     return found
 
 

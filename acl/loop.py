@@ -22,8 +22,8 @@ from jaxtyping import Int64
 from numpy import ndarray
 from torch import Tensor
 
+from acl.asking import ask
 from acl.backbone import FrozenImages
-from acl.blame import blamed
 from acl.config import FULL, RunConfig, UserError, check_method
 from acl.cost import measured
 from acl.datasets.base import Task, TaskStream
@@ -46,6 +46,7 @@ from acl.events import (
 )
 from acl.images import Images
 from acl.inference import Inference, Seen, probabilities
+from acl.learning import Learner
 from acl.machine import described
 from acl.memory import Labelled, Memory
 from acl.metrics import summarise
@@ -89,9 +90,10 @@ class Loop:
             used = np.unique(np.concatenate([train_ids, *(task.test_ids for task in stream.tasks)]))
             self.images = FrozenImages(config, stream.images, train_ids, used)
         self.model = build_model(config, self.images.shape, stream.n_classes).to(self.device)
-        self.learner = build("learners", config.learner, config)
+        self.learner = Learner(config)
         self.uses_memory = "memory" in plugin("learners", config.learner).settings
-        self.strategy = None if config.strategy == FULL else build("strategies", config.strategy, config)
+        if config.strategy != FULL:
+            build("strategies", config.strategy, config)  # one that cannot be made is said before anything is trained
         self.choice: Choice | None = None
         n_logits = stream.n_classes if self.learner.stores_logits else 0
         self.memory = Memory.empty(config.memory, self.learner.policy, config.seed, n_logits, config.numbers)
@@ -222,7 +224,9 @@ class Loop:
         """Change settings from here on; only `before_query`. UserError for what cannot be changed here."""
         if not self.before_query:
             raise UserError("Settings can be changed only between two queries.")
-        steered(self.config, changes, self.stage == "buy")
+        changed = steered(self.config, changes, self.stage == "buy")
+        if changed.strategy != FULL:
+            build("strategies", changed.strategy, changed)
         event = Steered(self.task, self.round, dict(changes))
         self._advance(event)
         return event
@@ -257,9 +261,7 @@ class Loop:
                 self._bought, self.stage = [], "buy"
             case Steered():
                 self.config = steered(self.config, event.changes, self.stage == "buy")
-                self.learner = build("learners", self.config.learner, self.config)
-                if self.config.strategy != FULL:
-                    self.strategy = build("strategies", self.config.strategy, self.config)
+                self.learner = Learner(self.config)
             case Scored():
                 self._picks, self.stage = event.ids, "buy"
             case Bought():
@@ -361,7 +363,6 @@ class Loop:
         return TaskStarted(self.task, list(self.current.classes), len(self.current.train_ids), len(self.memory))
 
     def _score(self) -> Event | None:
-        assert self.strategy is not None
         if self.n_wanted == 0:
             return Bought(self.task, self.round, [], [], "nobody", self.labelled_so_far)
         roles = [self.pool, self.labelled.ids, self.memory.ids]
@@ -374,8 +375,8 @@ class Loop:
                 query.inference.step()
             return None
         query.context = self._context(query.inference, roles)
-        with measured(self.device, query.cost, "score"), blamed("strategy", self.config.strategy):
-            query.selection = self.strategy.select(query.context)
+        during = measured(self.device, query.cost, "score")
+        query.selection = ask(self.config.strategy, self.config, query.context, during)
         return Scored(
             self.task,
             self.round,
@@ -525,7 +526,7 @@ class Loop:
         if not self._inference.done:
             self._inference.step()
             return None
-        logits, self._inference = self._inference.result().logits, None
+        logits, self._inference = self._finite(self._inference).logits, None
         return self._evaluation(logits, tasks)
 
     def _evaluation(self, logits: Tensor, tasks: tuple[Task, ...]) -> Evaluated:
@@ -553,7 +554,8 @@ class Loop:
     def _finite(self, inference: Inference) -> Seen:
         """What the network said, unless its training has diverged (UserError)."""
         seen = inference.result()
-        if not bool(torch.isfinite(seen.logits).all() and torch.isfinite(seen.h).all()):
+        # As float32, which snapshots hold.
+        if not bool(torch.isfinite(seen.logits.float()).all() and torch.isfinite(seen.h.float()).all()):
             raise UserError(
                 f"The training diverged in task {self.task}, round {self.round}: the network's outputs are no longer "
                 f"finite; lower the learning rate (lr is {self.config.lr})."

@@ -7,7 +7,7 @@ asked again later, elsewhere, or with other settings, and that other people's pi
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -108,12 +108,20 @@ class QueryContext:
         save_file(tensors, path, metadata)
 
 
+COLUMNS = frozenset({"id", "role", "predicted", "p", "rank", "picked", "label", "change", "colour"})
+"""What stands beside the scores in tables of a query, and so is no name for a score."""
+
+
 @dataclass(frozen=True)
 class Selection:
-    """Picks in the order of their rank, and for every pool sample the named scores that decided."""
+    """Picks in the order of their rank, and for every pool sample the named scores that decided.
+
+    partial: the names of scores that some samples do not have; theirs is NaN.
+    """
 
     ids: Int64[Tensor, " n"]
     scores: Mapping[str, Float[Tensor, " pool"]] = field(default_factory=dict)
+    partial: Collection[str] = frozenset()
 
 
 def best(score: Float[Tensor, " pool"], ids: Int64[Tensor, " pool"], n: int) -> Int64[Tensor, " n"]:

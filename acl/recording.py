@@ -28,9 +28,9 @@ def score_table(context: QueryContext, selection: Selection, dims_per_class: int
     rank = {int(id_): place for place, id_ in enumerate(selection.ids, start=1)}
     ids = context.pool.ids.tolist()
     scores = {name: values.numpy() for name, values in selection.scores.items()}
-    if "magnitude" not in scores:
+    if not {"magnitude", "distribution"} <= scores.keys():
         magnitude, distribution = magnitude_and_distribution(context, dims_per_class)
-        scores |= {"magnitude": magnitude.numpy(), "distribution": distribution.numpy()}
+        scores = scores | {"magnitude": magnitude.numpy(), "distribution": distribution.numpy()} | scores
     classes = torch.tensor(context.classes)
     return pa.table(
         {

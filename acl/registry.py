@@ -13,20 +13,26 @@ import ast
 import importlib
 import importlib.util
 import inspect
-from dataclasses import dataclass, field
-from functools import cache, lru_cache
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, fields, is_dataclass
+from functools import cache, lru_cache, partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Literal
 
-from acl.blame import blamed
-from acl.config import FULL, RunConfig, UserError, near
+from acl.blame import blamed, fault
+from acl.config import FULL, RunConfig, UserError, field_names, near
 from acl.device import cuda_devices
 from acl.downloads import data_dir, weights_file
+from acl.reading import read
 from acl.tasks import cut
 
 Kind = Literal["strategies", "learners", "datasets"]
 SINGULAR = {"strategies": "strategy", "learners": "learner", "datasets": "dataset"}
+
+# A run's id holds it.
+NAME = re.compile("[a-z0-9][a-z0-9_-]*")
 
 # The settings that decide how a set is cut into tasks.
 CUT_BY = ["scenario", "classes_per_task", "class_order", "shuffle_classes", "max_per_class", "domain", "domains"]
@@ -34,34 +40,76 @@ CUT_BY = ["scenario", "classes_per_task", "class_order", "shuffle_classes", "max
 
 @dataclass(frozen=True)
 class Plugin:
+    """trouble: why its file cannot be read; such a plug-in is listed, and refused where it is used."""
+
     kind: Kind
     name: str
     module: str
     label: str
     summary: str
     settings: tuple[str, ...] = field(default=())
+    trouble: str = ""
+
+    @property
+    def what(self) -> str:
+        return SINGULAR[self.kind]
+
+    @property
+    def ours(self) -> bool:
+        return self.module.startswith("acl.")
 
     def load(self) -> type[Any]:
-        """The plug-in's class; the module is imported now. UserError if it cannot be."""
-        module = importlib.import_module(self.module)
+        """The plug-in's class; the module is imported now. PluginError if it cannot be, or has none or several."""
+        with blamed(self):
+            module = importlib.import_module(self.module)
+        if self.trouble:
+            raise fault(self, f"cannot be read: {self.trouble}", module)
         base: type[Any] = importlib.import_module(f"acl.{self.kind}.base").Base
-        for value in vars(module).values():
-            if inspect.isclass(value) and issubclass(value, base) and value.__module__ == module.__name__:
-                return value
-        raise UserError(f"{self.module} defines no subclass of acl.{self.kind}.base.Base.")
+        own = {
+            value
+            for value in vars(module).values()
+            if inspect.isclass(value) and issubclass(value, base) and value.__module__ == module.__name__
+        }
+        # A class that another one builds on is not what is meant.
+        found = [one for one in own if not any(issubclass(other, one) for other in own - {one})]
+        if len(found) != 1:
+            names = ", ".join(sorted(one.__name__ for one in found)) or "none"
+            raise fault(self, f"must be one subclass of {base.__module__}.Base, and {self.module} has {names}", module)
+        return found[0]
+
+
+def _described(kind: Kind, name: str, module: str, path: Callable[[], Path]) -> Plugin:
+    """What a plug-in's file says of it. One that cannot be read is listed with its trouble: it must not break the
+    menus, whatever a package of another party does when Python looks for its module."""
+    try:
+        return _describe(kind, name, module, path())
+    except (Exception, SystemExit) as error:  # noqa: BLE001
+        reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+        return Plugin(kind, name, module, name, f"Cannot be read ({reason}).", trouble=reason)
 
 
 def _describe(kind: Kind, name: str, module: str, path: Path) -> Plugin:
+    if not NAME.fullmatch(name):
+        raise ValueError("its name must be lower-case letters, digits, _ and -")
     tree = ast.parse(path.read_text("utf-8"))
-    constants = {
-        target.id: ast.literal_eval(node.value)
-        for node in tree.body
-        if isinstance(node, ast.Assign)
-        for target in node.targets
-        if isinstance(target, ast.Name) and target.id in {"LABEL", "SETTINGS"}
-    }
+    constants = dict(_constants(tree))
+    label, settings = constants.get("LABEL", name), constants.get("SETTINGS", ())
+    if not isinstance(label, str) or not isinstance(settings, tuple | list):
+        raise ValueError("LABEL must be a text and SETTINGS a tuple of names")
+    for setting in settings:
+        if setting not in field_names():
+            raise ValueError(f"SETTINGS names {setting!r}, which is no setting")
     summary = (ast.get_docstring(tree) or "").split("\n")[0]
-    return Plugin(kind, name, module, constants.get("LABEL", name), summary, tuple(constants.get("SETTINGS", ())))
+    return Plugin(kind, name, module, label, summary, tuple(settings))
+
+
+def _constants(tree: ast.Module) -> Iterator[tuple[str, Any]]:
+    """LABEL and SETTINGS, where the file gives them: values that can be read without running it."""
+    for node in tree.body:
+        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value:
+            for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+                if isinstance(target, ast.Name) and target.id in {"LABEL", "SETTINGS"}:
+                    yield target.id, ast.literal_eval(node.value)
 
 
 FULL_LABELS = Plugin("strategies", FULL, "", "Full labels", "No selection: every sample of the task is labelled.")
@@ -72,25 +120,21 @@ def discover(kind: Kind) -> dict[str, Plugin]:
     """Every plug-in of `kind` by name, ours and those of installed packages, without importing them."""
     folder = Path(__file__).parent / kind
     found = {
-        path.stem: _describe(kind, path.stem, f"acl.{kind}.{path.stem}", path)
+        path.stem: _described(kind, path.stem, f"acl.{kind}.{path.stem}", path.absolute)
         for path in sorted(folder.glob("*.py"))
         if path.stem not in {"__init__", "base"}
     }
     for point in entry_points(group=f"acl.{kind}"):
         if point.name not in found:
-            found[point.name] = _describe_foreign(kind, point.name, point.value)
+            found[point.name] = _described(kind, point.name, point.value, partial(_file_of, point.value))
     return found
 
 
-def _describe_foreign(kind: Kind, name: str, module: str) -> Plugin:
-    """Another package's plug-in. One that cannot be read is listed with its trouble: it must not break the menus."""
-    try:
-        spec = importlib.util.find_spec(module)
-        if spec is None or spec.origin is None:
-            raise ImportError(f"there is no module {module}")
-        return _describe(kind, name, module, Path(spec.origin))
-    except (ImportError, SyntaxError, OSError, ValueError) as error:
-        return Plugin(kind, name, module, name, f"Cannot be read ({error}).")
+def _file_of(module: str) -> Path:
+    spec = importlib.util.find_spec(module)
+    if spec is None or spec.origin is None:
+        raise ImportError(f"there is no module {module}")
+    return Path(spec.origin)
 
 
 def choices(kind: Kind) -> dict[str, Plugin]:
@@ -107,32 +151,40 @@ def plugin(kind: Kind, name: str) -> Plugin:
 
 
 def build(kind: Kind, name: str, config: RunConfig) -> Any:
-    """A plug-in's object: its dataclass fields that are also RunConfig fields are filled from `config`."""
+    """A plug-in's object: its dataclass fields are RunConfig fields, filled from `config`. PluginError if it cannot
+    be made."""
     found = plugin(kind, name)
-    with blamed(SINGULAR[kind], name):
-        cls = found.load()
-        names = getattr(cls, "__dataclass_fields__", {})
-        return cls(**{name: getattr(config, name) for name in names if name in RunConfig.model_fields})
+    cls = found.load()
+    if inspect.isabstract(cls):
+        raise fault(found, f"lacks the method {', '.join(sorted(cls.__abstractmethods__))}", cls)
+    names = [one.name for one in fields(cls) if one.init] if is_dataclass(cls) else []
+    for name_ in names:
+        if name_ not in RunConfig.model_fields:
+            raise fault(found, f"has the field '{name_}', and there is no setting of that name to fill it", cls)
+    with blamed(found, cls):
+        return cls(**{name_: getattr(config, name_) for name_ in names})
 
 
 @lru_cache(maxsize=2)
-def _loaded(dataset: Any, folder: str, mark: object) -> Any:
+def _loaded(dataset: Any, found: Plugin, folder: str, mark: object) -> Any:
     """The ImageSet of a dataset, kept: forms and pages ask for it again and again."""
-    return dataset.load()
+    return read(found, dataset)
 
 
 @lru_cache(maxsize=2)
-def _cut(dataset: Any, folder: str, mark: object, config: RunConfig) -> Any:
+def _cut(dataset: Any, found: Plugin, folder: str, mark: object, config: RunConfig) -> Any:
     """Kept too: a set in other looks takes seconds to make."""
-    return cut(_loaded(dataset, folder, mark), config)
+    return cut(_loaded(dataset, found, folder, mark), config)
 
 
 def _stream(config: RunConfig) -> Any:
-    dataset = build("datasets", config.dataset, config)
+    found, dataset = plugin("datasets", config.dataset), build("datasets", config.dataset, config)
     names = [*CUT_BY, "seed"] if config.shuffle_classes else CUT_BY
     only = RunConfig(**{name: getattr(config, name) for name in names})
-    with blamed("dataset", config.dataset):
-        return _cut(dataset, str(data_dir()), dataset.mark(), only)
+    with blamed(found, type(dataset).mark, type(dataset)):
+        mark = dataset.mark()
+        hash((dataset, mark))  # what is kept is found again by them
+    return _cut(dataset, found, str(data_dir()), mark, only)
 
 
 def prepare(config: RunConfig) -> Any:

@@ -11,11 +11,10 @@ from jaxtyping import Int64
 from numpy import ndarray
 from torch import Tensor
 
-from acl.blame import blamed
 from acl.config import RunConfig, UserError
 from acl.images import Images
-from acl.learners.base import Base as Learner
 from acl.learners.base import Batch
+from acl.learning import Learner
 from acl.memory import Labelled, Memory
 from acl.models import Network
 from acl.seeds import key, shuffled
@@ -74,9 +73,8 @@ class Training:
             where = (*self.where, epoch, step)
             self.kept = self.learner.admit(self.model, self._labels(self._new[step]), self.kept, self.images, where)
         self.optimizer.zero_grad()
-        with blamed("learner", self.config.learner):
-            loss = self.learner.loss(self.model, self._batch(self._new[step], "augment"), self._replayed(step))
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss = self.learner.loss(self.model, self._batch(self._new[step], "augment"), self._replayed(step))
+        self.learner.backward(loss, self.model)
         self.optimizer.step()
         self._losses.append(loss.detach())
         self.n_done += 1
@@ -133,8 +131,10 @@ class Training:
         loss = float(torch.stack(self._losses).mean().float())
         if not math.isfinite(loss):
             task, round_ = self.where
+            if self._epoch == 0:
+                self.learner.check_first(float(self._losses[0]), task, round_)
             raise UserError(
                 f"The loss became {loss} in task {task}, round {round_}, epoch {self._epoch + 1}: "
-                f"lower the learning rate (lr is {self.config.lr})."
+                f"lower the learning rate (lr is {self.config.lr}){self.learner.or_mend_it}."
             )
         return loss

@@ -123,6 +123,10 @@ class Worker:
                     self._keep_pace(event)
             except Stopped:
                 return self._say("stopped")
+            except UserError:
+                # Where it stands: the last heartbeat may be of a round before.
+                self._say("playing")
+                raise
             finally:
                 self.writer.close()
             return self._say("finished")
@@ -413,7 +417,7 @@ def main(path: str, epoch: int = 0) -> int:
     except lease.Superseded as error:
         print(error, file=sys.stderr)
     except UserError as error:
-        if isinstance(error, PluginError):
+        if error.__cause__:
             traceback.print_exception(error.__cause__)
         print(error, file=sys.stderr)
         return 2

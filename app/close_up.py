@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
 from acl.config import FULL, RunConfig
 from acl.events import Bought, History, Scored
 from acl.runs import Run
+from acl.ties import remarks
 from app import charts, data, words
 from app.gallery import Card, cards_html
 from app.palette import OTHER, strategy_colour
@@ -33,11 +35,21 @@ def newest_query(run: Run, config: RunConfig, history: History) -> None:
         _map(run, query, history)
     with grid.cell():
         _pictures(run, history)
+    if query and scores is not None:
+        for remark in remarks(query.strategy, deciding(query, scores), len(query.ids), config.oversample):
+            st.caption(f":material/warning: {words.plain(remark)}")
     where = {"run": run.id} | ({"task": str(query.task), "round": str(query.round)} if query else {})
     st.page_link(
         PAGES / "inspect.py", label="Why these? Open this query in Inspect", icon=":material/biotech:",
         query_params=where, disabled=scores is None,
     )  # fmt: skip
+
+
+def deciding(query: Scored, scores: pd.DataFrame) -> dict[str, np.ndarray]:
+    """The scores that the query's strategy looked at, out of a table that has AccuACL's two for every one."""
+    hero = query.strategy == "accuacl"
+    own = ["magnitude", "distribution"] if hero else [name for name in scores.columns if name not in data.SCORED]
+    return {name: scores[name].to_numpy(float) for name in own}
 
 
 def _nothing_yet(query: Scored | None) -> None:

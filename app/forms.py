@@ -10,7 +10,7 @@ from acl.config import FULL, RunConfig, UserError, make_config
 from acl.presets import PRESETS, preset_config
 from acl.registry import Kind, choices, prepare
 from acl.runs import resolved, snapshot_bytes
-from app import words
+from app import errors, words
 
 MAIN = ("learner", "strategy", "n_end", "memory", "seed")
 PLUGINS: dict[str, Kind] = {"dataset": "datasets", "learner": "learners", "strategy": "strategies"}
@@ -49,7 +49,7 @@ def new_run_form(trouble: Any) -> RunConfig | None:
         with st.spinner("Reading the images …", show_time=True):
             stream = prepare(config)
     except UserError as error:
-        trouble.error(words.in_titles(str(error)), icon=":material/error:")
+        errors.show(words.in_titles(str(error)), errors.details_of(error), trouble)
         return None
     for note in stream.notes:
         st.warning(note, icon=":material/image_not_supported:")

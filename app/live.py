@@ -10,7 +10,7 @@ from acl.control import ACTIVE, Status
 from acl.events import History
 from acl.fork import settings_after
 from acl.runs import Run, list_runs
-from app import charts, checking, close_up, data, details, forking, hands, rewind, steer, words
+from app import charts, checking, close_up, data, details, errors, forking, hands, rewind, steer, words
 from app.controls import transport
 from app.state import PAGES, POLL_S, RECORDED, RUNS, ensure_backend, new_run
 
@@ -147,10 +147,7 @@ def _trouble(status: Status | None) -> None:
     if status and status.state in {"queued", "playing", "paused"} and status.error:
         st.warning(status.error, icon=":material/warning:")
     if status and status.state == "failed" and status.error:
-        st.error(f"{status.error} Every finished round is kept.", icon=":material/error:")
-        if status.details:
-            with st.expander("Details"):
-                st.code(status.details, language=None, wrap_lines=True)
+        errors.show(f"{status.error} Every finished round is kept.", status.details)
 
 
 def _curves(run: Run, history: History, config: RunConfig, n_tasks: int) -> None:

@@ -14,8 +14,9 @@ import streamlit as st
 from acl.config import UserError
 from acl.events import History
 from acl.layout import MOST_POINTS
+from acl.ties import remarks
 from acl.whatif import Settings, sentence, why
-from app import export, forking, maps, palette, panels, pool, sample_card, words
+from app import errors, export, forking, maps, palette, panels, pool, sample_card, words
 from app.ask_again import row_of_changes, url_is_here, waits_for_a_yes, what_if
 from app.choose_query import choose_sight
 from app.gallery import shared_sheet
@@ -44,7 +45,7 @@ def page() -> None:
         with forking.dialog():
             _page(sight, history)
     except UserError as error:
-        st.error(str(error), icon=":material/error:")
+        errors.show(str(error), errors.details_of(error))
     except OSError as error:
         st.error(f"The files of this query went away meanwhile ({error.strerror}).", icon=":material/error:")
 
@@ -60,6 +61,8 @@ def _page(sight: Sight, history: History | None) -> None:
         choice = pool.choose(sight, strategy, settings)
     frame = pool.table(sight, choice)
     view = row_of_changes(sight, frame, settings, strategy)
+    for remark in remarks(strategy, pool.deciding(choice), settings.n, settings.oversample):
+        st.caption(f":material/warning: {words.plain(remark)}")
     colours, meanings = pool.colours(frame, view["colour"], sight, strategy)
     frame["colour"] = colours
     lasso = st.session_state.get(f"lasso-{sight.name}", [])

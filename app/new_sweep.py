@@ -11,7 +11,7 @@ from acl.config import FULL, RunConfig, UserError
 from acl.presets import PRESETS, preset_config
 from acl.registry import choices
 from acl.sameness import key
-from app import address, data, words
+from app import address, data, errors, words
 from app.controls import PACES
 from app.state import RUNS, ensure_backend
 
@@ -137,6 +137,6 @@ def _start(configs: Sequence[RunConfig], title: str, kind: sweep.SweepKind, pace
             started = sweep.start(configs, RUNS, title, kind, pace)
             ensure_backend()
     except UserError as error:
-        st.error(str(error), icon=":material/error:")
+        errors.show(str(error), errors.details_of(error))
         return
     address.go(view="race" if kind == "race" else "sweeps", **{"from": f"sweep:{started.id}"})

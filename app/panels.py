@@ -118,7 +118,7 @@ def _every_strategy(sight: Sight, settings: Settings) -> None:
         found, band, greedy = _judged_here(sight, settings)
     for name, value in found.items():
         if isinstance(value, str):
-            st.caption(f"{words.strategy(name)} could not be asked: {value}")
+            st.caption(f"{words.strategy(name)} could not be asked: {words.plain(value)}")
     fine = _fine(found)
     for sentence in verdicts(fine, band):
         st.markdown(sentence)

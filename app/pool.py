@@ -11,10 +11,9 @@ import pandas as pd
 import streamlit as st
 import torch
 
-from acl.blame import blamed
+from acl.asking import ask
 from acl.config import RunConfig
 from acl.query import QueryContext
-from acl.registry import build
 from acl.strategies.badge import embed
 from acl.strategies.kcenter import nearest
 from acl.whatif import Ranking, Settings
@@ -61,6 +60,11 @@ def choose(sight: Sight, strategy: str, settings: Settings) -> Choice:
     return Choice(strategy, picked, scores | own, ranking)
 
 
+def deciding(choice: Choice) -> dict[str, np.ndarray]:
+    """The scores that the strategy looked at: every other one's are not AccuACL's two."""
+    return {name: values for name, values in choice.scores.items() if (name in AXES[HERO]) == (choice.strategy == HERO)}
+
+
 def recorded_scores(sight: Sight) -> dict[str, np.ndarray]:
     """The strategy's own scores as it left them; none where its table is gone."""
     table = scores_of(sight.run, sight.query) if sight.run and sight.query else None
@@ -77,10 +81,7 @@ def selection(
 ) -> tuple[tuple[int, ...], dict[str, np.ndarray]]:
     """What any strategy picks of a snapshot's pool, and its scores."""
     context = replace(microscope(path, changed_ns).context, n=n)
-    config = RunConfig.model_validate_json(config_json)
-    chooser = build("strategies", strategy, config)
-    with blamed("strategy", strategy):
-        found = chooser.select(context)
+    found = ask(strategy, RunConfig.model_validate_json(config_json), context)
     return tuple(found.ids.tolist()), {name: values.numpy() for name, values in found.scores.items()}
 
 

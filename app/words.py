@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -192,7 +193,9 @@ OPTIONS = {
 
 
 def short(score: float) -> str:
-    """A score that fits below a picture."""
+    """A score that fits below a picture; one that a sample does not have is a dash."""
+    if math.isnan(score):
+        return "–"
     text = f"{score:.2g}"
     return text if len(text) <= 6 else f"{score:.0e}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from acl.datasets.base import TaskStream
 from acl.presets import preset_config
 from acl.registry import prepare
 from acl.runs import resolved
+from tests.foreign import Site
 
 torch.set_num_threads(1)
 SMALL = {"classes_per_task": 5, "epochs": 3, "n_start": 6, "n_query": 4, "n_end": 16, "width": 12}
@@ -36,3 +38,11 @@ def stream(config: RunConfig) -> TaskStream:
 @pytest.fixture
 def runs(tmp_path: Path) -> Path:
     return tmp_path / "runs"
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    """Where plug-ins of another party can be installed."""
+    made = Site(tmp_path / "site", monkeypatch)
+    yield made
+    made.forget()

@@ -22,6 +22,13 @@ from app.forms import no_effect
 from app.gallery import Card, cards_html, sprite
 from tests.conftest import small_config
 
+BAD = """from acl.query import Selection
+from acl.strategies.base import Base
+
+class Bad(Base):
+    def select(self, context):
+        return Selection(context.pool.ids[: context.n - 1])
+"""
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -117,6 +124,50 @@ def test_a_run_in_its_first_training_with_a_half_last_line(runs):
     test = page("run", run=run.id)
     assert "task 1 of 5 · first labels · training, epoch 1 of 3" in text(test) and "5,400 img/s · cpu" in text(test)
     assert "No query yet" in text(test)
+
+
+def test_a_plug_in_that_failed_is_a_sentence_and_its_line(site, runs):
+    path = site.add("strategies", "bad", BAD)
+    run = create(small_config(strategy="bad"), runs)
+    with pytest.raises(UserError):
+        execute(run)
+    test = page("run", run=run.id)
+    assert [e.value for e in test.error] == [
+        "The strategy 'bad' returned 3 ids, 4 were asked for. Every finished round is kept."
+    ]
+    assert f"{path}:5: def select(self, context):" in [code.value for code in test.code]
+
+
+def test_what_a_plug_in_says_is_shown_as_it_is(site, runs):
+    """Markdown in it is no markup."""
+    said = "raise ValueError('Mine.__init__ got [a](b), **kwargs and $1 :red[x]')"
+    site.add("strategies", "bad", BAD.replace("return Selection(context.pool.ids[: context.n - 1])", said))
+    run = create(small_config(strategy="bad"), runs)
+    with pytest.raises(UserError):
+        execute(run)
+    shown = page("run", run=run.id).error[0].value
+    assert r"Mine.\_\_init\_\_ got \[a\](b), \*\*kwargs and \$1 \:red\[x\]" in shown
+
+
+def test_a_dataset_that_is_none_is_said_in_the_form(site):
+    site.add("datasets", "bad", "from acl.datasets.base import Base\nclass Bad(Base):\n    def load(self): return 3\n")
+    test = page("start")
+    test.selectbox(key="new-digits-demo-dataset").set_value("bad").run()
+    assert not test.exception
+    assert [e.value for e in test.error] == ["The dataset 'bad' must load an ImageSet, it loaded an int."]
+    assert [code.value for code in test.code] == [f"{site.folder / 'foreign_bad.py'}:3: def load(self): return 3"]
+
+
+def test_scores_that_say_nothing_are_said_beside_the_newest_query(site, runs):
+    flat = "return Selection(context.pool.ids[: context.n], {'flat': context.pool.h[:, 0].double() * 0})"
+    site.add("strategies", "bad", BAD.replace("return Selection(context.pool.ids[: context.n - 1])", flat))
+    run = create(small_config(strategy="bad"), runs)
+    execute(run)
+    said = words.plain("Every sample has the same flat (0): it tells nothing about these picks.")
+    assert said in text(page("run", run=run.id))
+    run = create(small_config(strategy="entropy"), runs)
+    execute(run)
+    assert "Every sample has" not in text(page("run", run=run.id))
 
 
 @pytest.mark.parametrize("state_", ["queued", "starting", "paused", "stopped", "failed"])

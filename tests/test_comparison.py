@@ -76,10 +76,10 @@ def test_every_strategy_picks_n_of_the_pool():
 
 
 def test_a_strategy_that_cannot_be_asked_is_a_sentence(monkeypatch):
-    def broken(kind, name, config):
+    def broken(name, config, context):
         raise UserError("It needs what is not here.")
 
-    monkeypatch.setattr(comparison, "build", broken)
+    monkeypatch.setattr(comparison, "ask", broken)
     assert strategies_here(make_context(9), RunConfig(), ["uniform"]) == {"uniform": "It needs what is not here."}
 
 

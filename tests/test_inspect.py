@@ -22,10 +22,24 @@ from acl.runs import Run, create
 from acl.strategies.accuacl import AccuACL
 from acl.whatif import Settings
 from acl.worker import execute
-from app import choose_query, export, figures, gallery, lens, maps, microscope, panels, pool, sample_card, sight, state
+from app import (
+    choose_query,
+    export,
+    figures,
+    gallery,
+    lens,
+    maps,
+    microscope,
+    panels,
+    pool,
+    sample_card,
+    sight,
+    state,
+    words,
+)
 from app.data import live_run
 from tests.conftest import small_config
-from tests.contexts import make_context
+from tests.contexts import make_context, with_duplicates
 
 ROOT = Path(__file__).resolve().parent.parent
 RECORDED = "recorded-er-accuacl-digits-s0"
@@ -527,3 +541,63 @@ def test_torch_stays_out_of_the_ribbon_cache():
     here = recorded_sight()
     lambdas, picked = panels.ribbon_here(here, here.recorded)
     assert isinstance(picked, np.ndarray) and not isinstance(picked, torch.Tensor) and len(lambdas) == 101
+
+
+# -- strategies of others, and scores that say nothing --------------------------------------------------
+
+BAD = """from acl.query import Selection
+from acl.strategies.base import Base
+
+class Bad(Base):
+    def select(self, context):
+        return Selection(context.pool.ids[: context.n - 1])
+"""
+
+
+def test_a_strategy_that_answers_nonsense_is_a_sentence_and_its_line(site):
+    path = site.add("strategies", "bad", BAD)
+    test = page(run=RECORDED, task="5", round="3", strategy="bad")
+    said = "The strategy 'bad' returned 9 ids, 10 were asked for."
+    assert [error.value for error in test.error] == [said]
+    assert [code.value for code in test.code] == [f"{path}:5: def select(self, context):"]
+    # The page can be left: another strategy is chosen.
+    keyed(test, "strategy-").set_value("entropy").run()
+    assert not test.exception and not test.error and "Entropy instead of AccuACL" in text(test)
+
+
+def test_among_every_strategy_only_the_bad_one_is_missing(site):
+    path = site.add("strategies", "bad", BAD)
+    test = page(run=RECORDED)
+    test.session_state["panel"] = panels.TABS[1]
+    test.run()
+    assert not test.exception
+    missing = [c.value for c in test.caption if "could not be asked" in c.value]
+    said = f"The strategy 'bad' returned 9 ids, 10 were asked for. ({path}:5: def select(self, context):)"
+    assert missing == [f"bad could not be asked: {words.plain(said)}"]
+    assert test.dataframe[0].value["strategy"].tolist().count("Entropy") == 1
+
+
+def test_a_score_that_some_samples_lack_can_be_looked_at(site):
+    scores = "{'half': torch.where(context.pool.ids % 2 > 0, 1.0, torch.nan)}"
+    half = "import torch\n" + BAD.replace("[: context.n - 1])", f"[: context.n], {scores}, {{'half'}})")
+    site.add("strategies", "bad", half)
+    test = page(
+        run=RECORDED, task="5", round="3", strategy="bad", sample=str(recorded_sight().context.pool.ids[0].item())
+    )
+    assert not test.error and "instead of AccuACL" in text(test)
+    test.session_state["inspect-colour"] = "half"
+    test.run()
+    assert not test.exception and not test.error
+
+
+def test_scores_that_say_nothing_are_said_above_the_pictures(runs):
+    context = with_duplicates(make_context(4, scale=1e4), 30)
+    context.save(runs / "alike.safetensors")
+    name = sight.keep_dropped((runs / "alike.safetensors").read_bytes(), None)
+    test = page(snapshot=name)
+    assert "nothing ranks them, and the lowest ids were picked" in text(test)
+    keyed(test, "strategy-").set_value("entropy").run()
+    assert "the same entropy (0)" in text(test) and "it ranks nothing, and the lowest ids were picked" in text(test)
+    keyed(test, "strategy-").set_value("uniform").run()
+    assert not test.exception and "Every sample has" not in text(test)
+    assert "Every sample has" not in text(page(run=RECORDED))

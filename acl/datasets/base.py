@@ -67,8 +67,9 @@ class TaskStream:
 class ImageSet:
     """What a dataset holds before it is cut into tasks; a row is a sample.
 
-    A label of UNREADABLE marks a row without an image. `domains`: for each row the number of its domain
-    (from 0), for sets that come in several looks. `notes`: what the user should know.
+    A label of UNREADABLE marks a row without an image; each class has a training and a test image. `domains`:
+    for each row the number of its domain (from 0), for sets that come in several looks. `notes`: what the user
+    should know. acl.reading checks all of it.
     """
 
     name: str

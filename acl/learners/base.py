@@ -54,7 +54,8 @@ class Base(ABC):
 
     @abstractmethod
     def loss(self, model: Network, current: Batch, replayed: Batch | None) -> Float[Tensor, ""]:
-        """Loss of one step; `replayed` is None where the memory has nothing (left) to give."""
+        """Loss of one step, finite and with a gradient in the weights of `model`; `replayed` is None where the memory
+        has nothing (left) to give."""
 
     def replay_plan(self, replay: str, size: int) -> tuple[str, int]:
         """How a memory is replayed, "cycle" or "once", and how many old samples a step, for the settings `replay` and

@@ -1,0 +1,22 @@
+"""How a mistake is shown: its sentence, and folded below it, for the author of a plug-in, the line at fault."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from app import words
+
+
+def show(sentence: str, details: str, where: Any = st) -> None:
+    """where: the container that takes it."""
+    where.error(words.plain(sentence), icon=":material/error:")
+    if details:
+        with where.expander("Details"):
+            st.code(details, language=None, wrap_lines=True)
+
+
+def details_of(error: Exception) -> str:
+    """The line of a plug-in at fault; empty for any other mistake."""
+    return str(getattr(error, "details", ""))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from acl.blame import blamed, fault, kind_of
 from acl.config import RunConfig
-from acl.query import COLUMNS, QueryContext, Samples, Selection
+from acl.query import COLUMNS, QueryContext, Selection
 from acl.registry import build, plugin
 
 
@@ -28,7 +28,7 @@ def ask(
     """
     found, strategy = plugin("strategies", name), build("strategies", name, config)
     # Ours leave the context as it is (tests/test_strategies.py); of others nobody knows, and it will be written down.
-    shown = context if found.ours else _copy(context)
+    shown = context if found.ours else deepcopy(context)
     where = type(strategy).select, type(strategy)
     with blamed(found, *where), during or nullcontext():
         answer = strategy.select(shown)
@@ -40,11 +40,6 @@ def ask(
     assert ids is not None
     scores = {name: torch.as_tensor(_vector(values)).to(torch.float64) for name, values in answer.scores.items()}
     return Selection(ids.to(torch.int64), scores, frozenset(answer.partial))
-
-
-def _copy(context: QueryContext) -> QueryContext:
-    pool, labelled, memory = (Samples(s.ids.clone(), s.h.clone(), s.p.clone()) for s in context.roles().values())
-    return replace(context, pool=pool, labelled=labelled, memory=memory)
 
 
 def _vector(value: Any) -> Tensor | None:

@@ -25,6 +25,7 @@ from torch import Tensor
 from acl.backbone import FrozenImages
 from acl.blame import blamed
 from acl.config import FULL, RunConfig, UserError
+from acl.contradictions import refuse_contradictions
 from acl.cost import measured
 from acl.datasets.base import Task, TaskStream
 from acl.events import (
@@ -219,7 +220,7 @@ class Loop:
         """Change settings from here on; only `before_query`. UserError for what cannot be changed here."""
         if not self.before_query:
             raise UserError("Settings can be changed only between two queries.")
-        steered(self.config, changes, self.stage == "buy")
+        refuse_contradictions(steered(self.config, changes, self.stage == "buy"), self.stream)
         event = Steered(self.task, self.round, dict(changes))
         self._advance(event)
         return event

@@ -2,9 +2,9 @@
 
 A plug-in is one file in acl/strategies, acl/learners or acl/datasets that defines one class (a subclass of
 its folder's base), and may say at the top LABEL = "…" (its name in the literature) and SETTINGS = (…), the
-RunConfig fields that change what it does. The first line of its docstring is its description. Other
-packages add theirs by an entry point in the group acl.strategies, acl.learners or acl.datasets whose value
-is the module.
+RunConfig fields that change what it does; those that its dataclass has as fields need not be named again. The
+first line of its docstring is its description. Other packages add theirs by an entry point in the group
+acl.strategies, acl.learners or acl.datasets whose value is the module.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from acl.blame import blamed
-from acl.config import FULL, RunConfig, UserError, near
+from acl.config import FULL, RunConfig, UserError, field_names, near
+from acl.contradictions import refuse_contradictions
 from acl.device import cuda_devices
 from acl.downloads import data_dir, weights_file
 from acl.tasks import cut
@@ -40,6 +41,12 @@ class Plugin:
     label: str
     summary: str
     settings: tuple[str, ...] = field(default=())
+    fields: tuple[str, ...] = field(default=())
+
+    @property
+    def uses(self) -> frozenset[str]:
+        """The settings that change what it does: those it names in SETTINGS, and its dataclass's fields."""
+        return frozenset(self.settings + self.fields)
 
     def load(self) -> type[Any]:
         """The plug-in's class; the module is imported now. UserError if it cannot be."""
@@ -61,7 +68,25 @@ def _describe(kind: Kind, name: str, module: str, path: Path) -> Plugin:
         if isinstance(target, ast.Name) and target.id in {"LABEL", "SETTINGS"}
     }
     summary = (ast.get_docstring(tree) or "").split("\n")[0]
-    return Plugin(kind, name, module, constants.get("LABEL", name), summary, tuple(constants.get("SETTINGS", ())))
+    label, settings = constants.get("LABEL", name), tuple(constants.get("SETTINGS", ()))
+    return Plugin(kind, name, module, label, summary, settings, _fields(tree))
+
+
+def _fields(tree: ast.Module) -> tuple[str, ...]:
+    """The settings among the fields of the module's dataclasses, as users write them."""
+    written = {attribute: name for name, attribute in field_names().items()}
+    classes = [
+        node
+        for node in tree.body
+        if isinstance(node, ast.ClassDef) and any("dataclass" in ast.unparse(mark) for mark in node.decorator_list)
+    ]
+    named = [
+        node.target.id
+        for found in classes
+        for node in found.body
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+    ]
+    return tuple(written[name] for name in named if name in written)
 
 
 FULL_LABELS = Plugin("strategies", FULL, "", "Full labels", "No selection: every sample of the task is labelled.")
@@ -91,6 +116,14 @@ def _describe_foreign(kind: Kind, name: str, module: str) -> Plugin:
         return _describe(kind, name, module, Path(spec.origin))
     except (ImportError, SyntaxError, OSError, ValueError) as error:
         return Plugin(kind, name, module, name, f"Cannot be read ({error}).")
+
+
+@cache
+def owned(kind: Kind) -> frozenset[str]:
+    """The settings that belong to plug-ins of this kind: those that ours name. Another package's plug-in may use any
+    setting, and takes none away from the others."""
+    ours = [found for found in discover(kind).values() if found.module.startswith(f"acl.{kind}.")]
+    return frozenset(name for found in ours for name in found.settings)
 
 
 def choices(kind: Kind) -> dict[str, Plugin]:
@@ -149,4 +182,5 @@ def prepare(config: RunConfig) -> Any:
     learner = plugin("learners", config.learner)
     stream = _stream(config)
     stream.check(config, uses_memory="memory" in learner.settings)
+    refuse_contradictions(config, stream)
     return stream

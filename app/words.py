@@ -24,6 +24,7 @@ from acl.events import (
     Trained,
 )
 from acl.registry import choices
+from acl.unused import KINDS
 from app.data import label_of
 
 InRound = Steered | Scored | Bought | Trained | Evaluated
@@ -211,6 +212,20 @@ def in_titles(sentence: str) -> str:
     named = re.sub(r"\b[a-z]+(_[a-z]+)+\b", lambda m: f"“{titles.get(m[0])}”" if m[0] in titles else m[0], sentence)
     first = named.split(" ", 1)[0].rstrip(":")
     return (named.replace(first, f"“{titles[first]}”", 1) if first in titles else named) + choices_ + rest
+
+
+def why(sentence: str) -> str:
+    """Why a setting changes nothing (acl.unused), for the help of its widget: what plug-ins and choices are called."""
+    titles = {info.alias or name: info.title for name, info in RunConfig.model_fields.items()}
+    labels = {name: plugin.label for kind in KINDS.values() for name, plugin in choices(kind).items()}
+
+    def choice(found: re.Match[str]) -> str:
+        title = titles.get(found[2])
+        return f"“{titles.get(found[1], found[1])}” = {f'“{title}”' if title else option(found[2])}"
+
+    said = re.sub(r"\bdoes not use \w+", "does not use this", sentence)
+    said = re.sub(r"[\w=]+", lambda found: labels.get(found[0], found[0]), said)
+    return re.sub(r"(\w+)=(\w+)", choice, said) + "."
 
 
 SCORE_NAMES = {

@@ -18,7 +18,6 @@ from acl.runs import Run, create
 from acl.worker import execute
 from app import charts, close_up, data, details, launch, palette, state, words
 from app.controls import target
-from app.forms import no_effect
 from app.gallery import Card, cards_html, sprite
 from tests.conftest import small_config
 
@@ -211,15 +210,6 @@ def test_what_was_asked_shows_until_the_worker_has_seen_it():
     control = Control(seq=4, mode="pause")
     assert words.requested(control, Status("playing", seq=3)) == "requested: pause"
     assert words.requested(control, Status("paused", seq=4)) == ""
-
-
-def test_settings_without_effect_say_why():
-    values = {"strategy": "entropy", "learner": "finetune"}
-    assert "Entropy does not use" in no_effect("lambda", values) and "Fine-tuning does not" in no_effect(
-        "memory", values
-    )
-    assert no_effect("lambda", {"strategy": "accuacl", "learner": "er"}) is None
-    assert "at once" in no_effect("n_query", {"strategy": "full", "learner": "er"})
 
 
 # -- words, tables, charts -----------------------------------------------------------------------------

@@ -24,7 +24,7 @@ def _has_memory(config: RunConfig) -> bool:
 # Settings, where they change nothing, who there has no use for them, and who has.
 RULES: tuple[tuple[tuple[str, ...], Callable[[RunConfig], bool], str, str], ...] = (
     (("n_start", "n_query", "n_end"), lambda c: c.strategy == FULL, FULL, "strategies that choose"),
-    (QUERIES, lambda c: c.n_end <= c.n_start, "n_end=n_start", "a budget above the first labels"),
+    (QUERIES, lambda c: c.n_end <= c.n_start, "a budget of n_start", "n_end above n_start"),
     (("lambda",), lambda c: not _has_memory(c), "{learner}", "learners with a memory"),
     (("classes_per_task", "shuffle_classes"), lambda c: c.scenario == "domain", "scenario=domain", "scenario=class"),
     (("domain", "domains"), lambda c: c.scenario == "class", "scenario=class", "scenario=domain"),

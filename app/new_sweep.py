@@ -81,7 +81,7 @@ def sweep_form() -> None:
     preset = _preset("sweep")
     defaults = preset_config(preset)
     strategies = st.multiselect(
-        "Strategies", [*choices("strategies"), FULL], [name for name in choices("strategies") if name != FULL],
+        "Strategies", list(choices("strategies")), [name for name in choices("strategies") if name != FULL],
         key="sweep-strategies", format_func=words.strategy,
     )  # fmt: skip
     left, right = st.columns(2)

@@ -216,16 +216,13 @@ def in_titles(sentence: str) -> str:
 
 def why(sentence: str) -> str:
     """Why a setting changes nothing (acl.unused), for the help of its widget: what plug-ins and choices are called."""
-    titles = {info.alias or name: info.title for name, info in RunConfig.model_fields.items()}
-    labels = {name: plugin.label for kind in KINDS.values() for name, plugin in choices(kind).items()}
-
-    def choice(found: re.Match[str]) -> str:
-        title = titles.get(found[2])
-        return f"“{titles.get(found[1], found[1])}” = {f'“{title}”' if title else option(found[2])}"
-
+    titles = {info.alias or name: f"“{info.title}”" for name, info in RunConfig.model_fields.items()}
+    labels = {name: title for name, title in titles.items() if "_" in name}
+    labels |= {name: plugin.label for kind in KINDS.values() for name, plugin in choices(kind).items()}
     said = re.sub(r"\bdoes not use \w+", "does not use this", sentence)
     said = re.sub(r"[\w=]+", lambda found: labels.get(found[0], found[0]), said)
-    return re.sub(r"(\w+)=(\w+)", choice, said) + "."
+    said = re.sub(r"(\w+)=(\w+)", lambda found: f"{titles.get(found[1], found[1])} = {option(found[2])}", said)
+    return f"{said[0].upper()}{said[1:]}."
 
 
 SCORE_NAMES = {

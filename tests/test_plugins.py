@@ -121,6 +121,7 @@ def test_what_they_use_is_what_they_name_and_what_their_fields_are(foreign, runs
     assert unused(RunConfig())["image_size"].endswith("it is for folder, parquet and stripes")
     (foreign / "foreign_half.py").write_text(HALF.replace("LABEL", 'SETTINGS = ("epochs", "lambda")\nLABEL'))
     registry.discover.cache_clear()
+    registry.owned.cache_clear()
     # It asks for what every run uses, and for what belongs to a strategy: neither is taken from the others.
     assert "epochs" not in unused(RunConfig()) and "memory" in unused(RunConfig(learner="half"))
 

@@ -22,6 +22,8 @@ from acl.blame import with_line
 from acl.config import UserError
 
 Command = Callable[[argparse.Namespace], None]
+# The magnitude M and distribution score D that a table of scores holds for every strategy.
+SCORES_USE = frozenset({"lambda", "dims_per_class"})
 
 
 class Parser(argparse.ArgumentParser):
@@ -218,10 +220,12 @@ def _run(arguments: argparse.Namespace) -> None:
     from acl.presets import preset_config
     from acl.registry import prepare
     from acl.runs import create, resolved
+    from acl.unused import refuse
 
     named = {name: getattr(arguments, name) for name in ("dataset", "learner", "strategy", "seed", "data")}
     values = {name: value for name, value in named.items() if value is not None} | _changes(arguments.changes)
     config = preset_config(arguments.preset, **values)
+    refuse([config], values, {} if arguments.data is None else {"data": "--data"})
     with _prints_aside():
         stream = prepare(config)
     for note in stream.notes:
@@ -233,6 +237,7 @@ def _run(arguments: argparse.Namespace) -> None:
 def _sweep(arguments: argparse.Namespace) -> None:
     from acl import sweep
     from acl.presets import preset_config
+    from acl.unused import refuse
 
     _check_slots(arguments)
     axes = {
@@ -245,8 +250,10 @@ def _sweep(arguments: argparse.Namespace) -> None:
     axes |= _changes(arguments.vary, "--vary")
     _check_engine(arguments)
     # What a sweep keeps of each query would fill the disk before anyone looked at it.
-    base = preset_config(arguments.preset, **{"snapshots": "off", **_changes(arguments.changes)})
+    changes = _changes(arguments.changes)
+    base = preset_config(arguments.preset, **{"snapshots": "off", **changes})
     configs = sweep.grid(base, {name: sweep.values_of(name, text) for name, text in axes.items() if text})
+    refuse(configs, changes)
     with _prints_aside():
         started = sweep.start(configs, arguments.runs, arguments.title or f"{arguments.preset}, {len(configs)} runs")
     _ensure_backend(arguments)
@@ -312,11 +319,13 @@ def _resume(arguments: argparse.Namespace) -> None:
     from acl.control import request
     from acl.files import disk_trouble, write_json
     from acl.runs import find_run, moved_data
+    from acl.unused import refuse
 
     run = find_run(arguments.run, arguments.runs)
     if run.recorded:
         raise UserError(f"{run.id} is a recording: it can be looked at, not taken up.")
     if arguments.data:
+        refuse([run.config], ["data"], {"data": "--data"})
         run = moved_data(run, arguments.data)
     config = run.config  # an unreadable one is said before anything is touched
     if finished := run.history().finished:
@@ -456,18 +465,14 @@ def _select(arguments: argparse.Namespace) -> None:
     from dataclasses import replace
 
     from acl.config import FULL, make_config
-    from acl.registry import plugin
 
     changes = _changes(arguments.changes)
     if arguments.strategy == FULL:
         raise UserError("Full labels chooses nothing: name a query strategy (see acl strategies).")
-    used = plugin("strategies", arguments.strategy).settings
     if arguments.lambda_ is not None:
         changes["lambda"] = arguments.lambda_
-    for name in changes.keys() - {"lambda", "dims_per_class"}:
-        if name not in used:
-            raise UserError(f"{arguments.strategy} does not use the setting {name}: leave it out.")
     config = make_config({"strategy": arguments.strategy, **changes})
+    _refuse_unasked(arguments, changes)
     # What is cheap to check has been checked: reading the snapshot imports torch.
     from acl.asking import ask
     from acl.query import load_snapshot
@@ -495,6 +500,19 @@ def _select(arguments: argparse.Namespace) -> None:
     print(json.dumps({"ids": selection.ids.tolist()}))
 
 
+def _refuse_unasked(arguments: argparse.Namespace, changes: dict[str, Any]) -> None:
+    """UserError for a setting that changes neither the choice nor the table of scores, which holds AccuACL's too."""
+    from acl.config import make_config
+    from acl.registry import plugin
+    from acl.unused import refuse
+
+    used = plugin("strategies", arguments.strategy).uses | (SCORES_USE if arguments.scores else set())
+    options = {} if arguments.lambda_ is None else {"lambda": "--lambda"}
+    for name in changes.keys() - used:
+        refuse([make_config({"strategy": arguments.strategy})], [name], options)
+        raise UserError(f"{arguments.strategy} does not use {name}: it is for runs, not for one query; leave it out.")
+
+
 # -- lists and backend ---------------------------------------------------------------------------------
 
 
@@ -507,7 +525,7 @@ def _catalogue(arguments: argparse.Namespace) -> None:
         from acl.registry import choices
 
         rows = [
-            {"name": name, "label": p.label, "summary": p.summary, "settings": list(p.settings)}
+            {"name": name, "label": p.label, "summary": p.summary, "settings": sorted(p.uses)}
             for name, p in choices(arguments.kind).items()
         ]
     if arguments.json:

@@ -339,7 +339,7 @@ class RunConfig(BaseModel):
 
     @model_validator(mode="after")
     def _budget_fits(self) -> RunConfig:
-        if self.n_end < self.n_start:
+        if self.strategy != FULL and self.n_end < self.n_start:
             raise ValueError(
                 f"n_end must be at least n_start ({self.n_start}), got {self.n_end}: "
                 "the label budget of a task includes its first labels"

@@ -15,8 +15,10 @@ from typing import Any
 
 from acl.config import RunConfig, UserError, check_method
 from acl.events import Bought, Evaluated, Event, History, Resumed, Row, Scored, Steered, TaskStarted, to_line
+from acl.registry import prepare
 from acl.runs import EventReader, Run, create
 from acl.steering import differences, steered
+from acl.unused import refuse
 
 Place = tuple[int, int]
 
@@ -64,8 +66,12 @@ def fork(run: Run, at: Place, changes: Mapping[str, Any], runs: Path, ghost: boo
         raise UserError(f"{run.id} kept no model of the start of task {at[0]}: it can be looked at, not forked there.")
     past = past_of(history, at)
     settings = settings_after(run.config, past)
+    wanted = settings.changed(**changes)
+    refuse([wanted], changes)
     changes = differences(settings, changes)
     steered(settings, changes, at[1] == 0)
+    if changes:
+        prepare(wanted)
 
     def fill(child: Run) -> None:
         for path in _shared(run, past):

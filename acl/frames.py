@@ -22,7 +22,8 @@ from acl.fork import led_by_hand
 from acl.metrics import Matrix, average_accuracy, backward_transfer, forgetting, learning_accuracy
 from acl.registry import Kind, choices
 from acl.runs import Run, find_run, list_runs
-from acl.sameness import key, own, telling
+from acl.sameness import key, telling
+from acl.unused import own
 
 LEARNERS = ("finetune", "er", "gss", "derpp", "er_ace")
 STRATEGIES = (FULL, "uniform", "entropy", "least_confidence", "kcenter", "badge", "bait", "accuacl")

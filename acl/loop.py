@@ -25,6 +25,7 @@ from torch import Tensor
 from acl.asking import ask
 from acl.backbone import FrozenImages
 from acl.config import FULL, RunConfig, UserError, check_method
+from acl.contradictions import refuse_contradictions
 from acl.cost import measured
 from acl.datasets.base import Task, TaskStream
 from acl.events import (
@@ -225,6 +226,7 @@ class Loop:
         if not self.before_query:
             raise UserError("Settings can be changed only between two queries.")
         changed = steered(self.config, changes, self.stage == "buy")
+        refuse_contradictions(changed, self.stream)
         if changed.strategy != FULL:
             build("strategies", changed.strategy, changed)
         event = Steered(self.task, self.round, dict(changes))

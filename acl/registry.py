@@ -2,9 +2,9 @@
 
 A plug-in is one file in acl/strategies, acl/learners or acl/datasets that defines one class (a subclass of
 its folder's base), and may say at the top LABEL = "…" (its name in the literature) and SETTINGS = (…), the
-RunConfig fields that change what it does. The first line of its docstring is its description. Other
-packages add theirs by an entry point in the group acl.strategies, acl.learners or acl.datasets whose value
-is the module.
+RunConfig fields that change what it does; those that its dataclass has as fields need not be named again. The
+first line of its docstring is its description. Other packages add theirs by an entry point in the group
+acl.strategies, acl.learners or acl.datasets whose value is the module.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from typing import Any, Literal
 
 from acl.blame import blamed, fault
 from acl.config import FULL, RunConfig, UserError, field_names, near
+from acl.contradictions import refuse_contradictions
 from acl.device import cuda_devices
 from acl.downloads import data_dir, weights_file
 from acl.reading import read
@@ -48,6 +49,7 @@ class Plugin:
     label: str
     summary: str
     settings: tuple[str, ...] = field(default=())
+    fields: tuple[str, ...] = field(default=())
     trouble: str = ""
 
     @property
@@ -57,6 +59,11 @@ class Plugin:
     @property
     def ours(self) -> bool:
         return self.module.startswith("acl.")
+
+    @property
+    def uses(self) -> frozenset[str]:
+        """The settings that change what it does: those it names in SETTINGS, and its dataclass's fields."""
+        return frozenset(self.settings + self.fields)
 
     def load(self) -> type[Any]:
         """The plug-in's class; the module is imported now. PluginError if it cannot be, or has none or several."""
@@ -100,7 +107,7 @@ def _describe(kind: Kind, name: str, module: str, path: Path) -> Plugin:
         if setting not in field_names():
             raise ValueError(f"SETTINGS names {setting!r}, which is no setting")
     summary = (ast.get_docstring(tree) or "").split("\n")[0]
-    return Plugin(kind, name, module, label, summary, tuple(settings))
+    return Plugin(kind, name, module, label, summary, tuple(settings), _fields(tree))
 
 
 def _constants(tree: ast.Module) -> Iterator[tuple[str, Any]]:
@@ -110,6 +117,23 @@ def _constants(tree: ast.Module) -> Iterator[tuple[str, Any]]:
             for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
                 if isinstance(target, ast.Name) and target.id in {"LABEL", "SETTINGS"}:
                     yield target.id, ast.literal_eval(node.value)
+
+
+def _fields(tree: ast.Module) -> tuple[str, ...]:
+    """The settings among the fields of the module's dataclasses, as users write them."""
+    written = {attribute: name for name, attribute in field_names().items()}
+    classes = [
+        node
+        for node in tree.body
+        if isinstance(node, ast.ClassDef) and any("dataclass" in ast.unparse(mark) for mark in node.decorator_list)
+    ]
+    named = [
+        node.target.id
+        for found in classes
+        for node in found.body
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+    ]
+    return tuple(written[name] for name in named if name in written)
 
 
 FULL_LABELS = Plugin("strategies", FULL, "", "Full labels", "No selection: every sample of the task is labelled.")
@@ -135,6 +159,14 @@ def _file_of(module: str) -> Path:
     if spec is None or spec.origin is None:
         raise ImportError(f"there is no module {module}")
     return Path(spec.origin)
+
+
+@cache
+def owned(kind: Kind) -> frozenset[str]:
+    """The settings that belong to plug-ins of this kind: those that ours name. Another package's plug-in may use any
+    setting, and takes none away from the others."""
+    ours = [found for found in discover(kind).values() if found.module.startswith(f"acl.{kind}.")]
+    return frozenset(name for found in ours for name in found.settings)
 
 
 def choices(kind: Kind) -> dict[str, Plugin]:
@@ -201,4 +233,5 @@ def prepare(config: RunConfig) -> Any:
     learner = plugin("learners", config.learner)
     stream = _stream(config)
     stream.check(config, uses_memory="memory" in learner.settings)
+    refuse_contradictions(config, stream)
     return stream

@@ -25,6 +25,7 @@ from acl.device import cuda_devices
 from acl.events import Event, History, Row, Started, from_line, to_line
 from acl.files import disk_trouble, read_json, write_json
 from acl.sound import is_sound, is_summary
+from acl.unused import without_unused
 
 ID = re.compile(r"[a-z0-9][a-z0-9_-]{3,95}")
 AUTO_SNAPSHOT_BYTES = 200_000_000
@@ -185,7 +186,9 @@ def snapshot_bytes(config: RunConfig, stream: Any) -> dict[str, int]:
 
 
 def resolved(config: RunConfig, stream: Any) -> RunConfig:
-    """`config` with every 'auto' that concerns the machine decided, as it will be recorded."""
+    """`config` as it will be recorded: every 'auto' that concerns the machine is decided, and what the run does not use
+    is at its default."""
+    config = without_unused(config)
     if config.device == "auto":
         config = config.changed(device="cuda" if cuda_devices() else "cpu")
     config = config.changed(precision=config.numbers)

@@ -23,6 +23,7 @@ from acl.fork import led_by_hand
 from acl.registry import Kind, choices, prepare
 from acl.runs import Run, check_folder, create, list_runs, resolved
 from acl.sameness import key
+from acl.unused import refuse
 
 SweepKind = Literal["sweep", "race"]
 ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{4}")
@@ -64,7 +65,8 @@ class Progress:
 
 def grid(base: RunConfig, axes: Mapping[str, Sequence[Any]]) -> list[RunConfig]:
     """Every combination of the values of `axes` (settings by name) on top of `base`, each different run once; the
-    seed changes slowest, so that every setting has its first result early. UserError for what makes no sense."""
+    seed changes slowest, so that every setting has its first result early. UserError for what makes no sense, and for
+    an axis along which nothing changes."""
     names = sorted(axes, key=lambda name: name != "seed")
     n = 1
     for name in names:
@@ -80,6 +82,7 @@ def grid(base: RunConfig, axes: Mapping[str, Sequence[Any]]) -> list[RunConfig]:
     values = base.model_dump(by_alias=True)
     combinations = itertools.product(*(axes[name] for name in names))
     configs = [make_config({**values, **dict(zip(names, combination, strict=True))}) for combination in combinations]
+    refuse(configs, names)
     return list({key(config): config for config in configs}.values())
 
 

@@ -20,7 +20,8 @@ from acl.fork import led_by_hand
 from acl.frames import FULL_LABEL, LEARNERS, STRATEGIES, differing, named_runs, plugin_label
 from acl.registry import Kind
 from acl.runs import Run
-from acl.sameness import NAMED, key, own, telling
+from acl.sameness import NAMED, key, telling
+from acl.unused import own
 
 PARTS: dict[str, tuple[Kind, tuple[str, ...]]] = {
     "learner": ("learners", LEARNERS),
@@ -30,6 +31,7 @@ PARTS: dict[str, tuple[Kind, tuple[str, ...]]] = {
 METRICS = {"A": True, "F": False}
 """Which figures of a summary are shown, and whether more of it is better."""
 MISSING = "–"
+NO_MEMORY = 0
 
 
 # -- which runs ----------------------------------------------------------------------------------------
@@ -69,7 +71,7 @@ def results(runs: Sequence[Run]) -> pd.DataFrame:
     """One row a cell, in the paper's order: learner, strategy, dataset, memory, then for each of METRICS its
     mean and sample standard deviation in percent (A_mean, A_std, …; NaN where n is 1), n, the seeds, and runs, the
     ids of the runs it is made from."""
-    frame = pd.DataFrame([_row(run) for run in runs])
+    frame = _placed(pd.DataFrame([_row(run) for run in runs]))
     for part, (kind, order) in PARTS.items():
         headings = map(_heading, _differences(frame, part))
         frame[f"{part}_place"] = [order.index(name) if name in order else len(order) for name in frame[part]]
@@ -87,12 +89,22 @@ def _row(run: Run) -> dict[str, Any]:
     learner, strategy = own("learners", config.learner), own("strategies", config.strategy)
     return {
         "run": run.id,
-        **{name: getattr(config, name) for name in ("learner", "strategy", "dataset", "memory")},
+        **{name: getattr(config, name) for name in ("learner", "strategy", "dataset")},
+        "memory": config.memory if "memory" in telling(config) else NO_MEMORY,
         "learner_settings": {k: v for k, v in settings.items() if k in learner},
         "strategy_settings": {k: v for k, v in settings.items() if k in strategy},
         "dataset_settings": {k: v for k, v in settings.items() if k not in learner | strategy},
         **{metric: 100 * summary[metric] for metric in METRICS},
     }
+
+
+def _placed(frame: pd.DataFrame) -> pd.DataFrame:
+    """What has no memory is the same at any size: it stands in every column of its data; M = 0 where there is none."""
+    without = frame["memory"] == NO_MEMORY
+    columns = frame.loc[~without, ["dataset", "memory"]].drop_duplicates()
+    everywhere = frame[without].drop(columns="memory").merge(columns, how="left", on="dataset")
+    both = pd.concat([frame[~without], everywhere.fillna({"memory": NO_MEMORY})], ignore_index=True)
+    return both.astype({"memory": int})
 
 
 def _differences(frame: pd.DataFrame, part: str) -> list[dict[str, Any]]:
@@ -113,7 +125,7 @@ def _heading(differs: dict[str, Any]) -> str:
 
 def kept_apart(runs: Sequence[Run]) -> list[str]:
     """A sentence naming the settings that forbid to average runs of one name; none if there are none."""
-    frame = pd.DataFrame([_row(run) for run in runs])
+    frame = _placed(pd.DataFrame([_row(run) for run in runs]))
     names = sorted({name for part in PARTS for differs in _differences(frame, part) for name in differs})
     return [f"The runs differ in {', '.join(names)}: each variant is kept apart under its own values."] if names else []
 

@@ -12,6 +12,7 @@ from numpy import ndarray
 from torch import Tensor
 
 from acl.config import RunConfig, UserError
+from acl.contradictions import least_batch
 from acl.images import Images
 from acl.learners.base import Batch
 from acl.learning import Learner
@@ -45,7 +46,8 @@ class Training:
         self.optimizer = torch.optim.SGD(
             model.parameters(), lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay
         )
-        self.steps_per_epoch = math.ceil(len(labelled.ids) / config.batch_size)
+        self._least = least_batch(config, *images.shape[1:])
+        self.steps_per_epoch = len(_split(labelled.ids, config.batch_size, self._least))
         self.n_steps = config.epochs * self.steps_per_epoch
         self.n_done = 0
         self.n_images = 0
@@ -84,7 +86,7 @@ class Training:
         config = self.config
         self._epoch, self._losses = epoch, []
         order = shuffled(self._key("order"), self.labelled.ids)
-        self._new = np.split(order, range(config.batch_size, len(order), config.batch_size))
+        self._new = _split(order, config.batch_size, self._least)
         self._old = self._replay_order()
         share = epoch / config.epochs
         lr = config.lr_end + (config.lr - config.lr_end) * (1 + math.cos(math.pi * share)) / 2
@@ -102,7 +104,7 @@ class Training:
             needed = min(len(self.memory), needed)
         passes = range(math.ceil(needed / len(self.memory)))
         order = np.concatenate([shuffled(self._key("replay", turn), self.memory.ids) for turn in passes])
-        return np.split(order[:needed], range(size, needed, size))
+        return _split(order[:needed], size, self._least)
 
     def _replayed(self, step: int) -> Batch | None:
         if step >= len(self._old):
@@ -138,3 +140,8 @@ class Training:
                 f"lower the learning rate (lr is {self.config.lr}){self.learner.or_mend_it}."
             )
         return loss
+
+
+def _split(ids: Int64[ndarray, " n"], size: int, least: int) -> list[Int64[ndarray, " _"]]:
+    """Batches of `size`; what is left over is the last one, or joins the last one where it is fewer than `least`."""
+    return np.split(ids, range(size, len(ids) - least + 1, size))

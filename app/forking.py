@@ -53,7 +53,8 @@ def form(run: Run, at: Place | None, suggested: Mapping[str, Any]) -> None:
     now = settings_after(run.config, past_of(history, place))
     changes = {}
     if now.strategy != FULL:
-        changes = differences(now, {**suggested, **steer.settings(f"fork-{place}", now.changed(**suggested))})
+        wanted = {**suggested, **steer.settings(f"fork-{place}", now.changed(**suggested))}
+        changes = differences(now, steer.useful(now, wanted))
     dropped = changes_at(place, [row.event for row in history.rows])
     if changes:
         st.markdown(f"Changed from there on: **{words.changes(changes)}**")

@@ -1,4 +1,7 @@
-"""The form of a new run, made from RunConfig's own fields: a new setting appears here by itself."""
+"""The form of a new run, made from RunConfig's own fields: a new setting appears here by itself.
+
+What the other choices leave without a use is disabled, says why, and is not sent.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,14 @@ from typing import Any, Literal, get_args, get_origin
 
 import streamlit as st
 
-from acl.config import FULL, RunConfig, UserError, make_config
+from acl.config import FULL, RunConfig, UserError, field_names, make_config
 from acl.presets import PRESETS, preset_config
-from acl.registry import Kind, choices, prepare
+from acl.registry import choices, prepare
 from acl.runs import resolved, snapshot_bytes
+from acl.unused import KINDS, unused
 from app import errors, words
 
 MAIN = ("learner", "strategy", "n_end", "memory", "seed")
-PLUGINS: dict[str, Kind] = {"dataset": "datasets", "learner": "learners", "strategy": "strategies"}
 SHOWN_TASKS = 10
 GROUPS = {
     "budget": "Budget",
@@ -34,18 +37,17 @@ def new_run_form(trouble: Any) -> RunConfig | None:
         "Start from", list(PRESETS), format_func=lambda name: PRESETS[name].label, key="preset", bind="query-params"
     )
     st.caption(PRESETS[preset].summary)
-    defaults = preset_config(preset)
-    values: dict[str, Any] = {}
+    form = _Form(preset)
     with st.container(key="form-main"):
-        values["dataset"] = _widget("dataset", defaults, preset, values)
+        form.draw("dataset")
         left, right = st.columns(2)
         for index, name in enumerate(MAIN):
             with (left, right)[index % 2]:
-                values[name] = _widget(name, defaults, preset, values)
+                form.draw(name)
     with st.expander("All settings", icon=":material/tune:"):
-        _other_settings(defaults, preset, values)
+        _other_settings(form)
     try:
-        config = make_config({**values, "preset": preset})
+        config = make_config({**form.values, "preset": preset})
         with st.spinner("Reading the images …", show_time=True):
             stream = prepare(config)
     except UserError as error:
@@ -58,7 +60,7 @@ def new_run_form(trouble: Any) -> RunConfig | None:
     return config
 
 
-def _other_settings(defaults: RunConfig, preset: str, values: dict[str, Any]) -> None:
+def _other_settings(form: _Form) -> None:
     for group, title in GROUPS.items():
         names = [
             name
@@ -69,50 +71,47 @@ def _other_settings(defaults: RunConfig, preset: str, values: dict[str, Any]) ->
         columns = st.columns(2)
         for index, name in enumerate(names):
             with columns[index % 2]:
-                alias = RunConfig.model_fields[name].alias or name
-                values[alias] = _widget(name, defaults, preset, values)
+                form.draw(name)
 
 
 def _group(extra: Any) -> str:
     return str(extra.get("group", "")) if isinstance(extra, dict) else ""
 
 
-def no_effect(name: str, values: dict[str, Any]) -> str | None:
-    """Why a setting changes nothing for the chosen strategy and learner; None if it does."""
-    strategy, learner = values.get("strategy", ""), values.get("learner", "")
-    strategies, learners = choices("strategies"), choices("learners")
-    if any(name in found.settings for found in strategies.values()) and name not in strategies[strategy].settings:
-        return f"{strategies[strategy].label} does not use this."
-    if any(name in found.settings for found in learners.values()) and name not in learners[learner].settings:
-        return f"{learners[learner].label} does not use this."
-    if strategy == FULL and name in {"n_start", "n_query", "n_end"}:
-        return "Every sample is labelled at once."
-    return _no_effect_on_data(name, values)
+class _Form:
+    """The widgets of one preset; `values`: what those say that have a use, by the names users write."""
+
+    def __init__(self, preset: str) -> None:
+        self.preset, self.defaults = preset, preset_config(preset)
+        self.values: dict[str, Any] = {}
+        self._unused = unused(self._standing())
+
+    def _standing(self) -> RunConfig:
+        """The settings as all widgets stand, those further down too; unchecked, but enough to say which have a use."""
+        states = {name: st.session_state.get(self._key(alias)) for alias, name in field_names().items()}
+        return self.defaults.model_copy(update={name: value for name, value in states.items() if value is not None})
+
+    def _key(self, alias: str) -> str:
+        return f"new-{self.preset}-{alias}"
+
+    def draw(self, name: str) -> None:
+        """The widget of a RunConfig attribute."""
+        info = RunConfig.model_fields[name]
+        alias = info.alias or name
+        why = self._unused.get(alias)
+        help_ = f"{info.description} {words.why(why)}" if why else info.description
+        common = {"key": self._key(alias), "help": help_, "disabled": why is not None}
+        value = _widget(name, getattr(self.defaults, name), common)
+        if why is None:
+            self.values[alias] = value
 
 
-def _no_effect_on_data(name: str, values: dict[str, Any]) -> str | None:
-    found, dataset, scenario = choices("datasets"), values.get("dataset", ""), values.get("scenario")
-    if any(name in other.settings for other in found.values()) and name not in found[dataset].settings:
-        return f"{found[dataset].label} does not use this."
-    if scenario == "class" and name in {"domain", "domains"}:
-        return "Only where a task brings all classes in a new look."
-    if scenario == "domain" and name in {"classes_per_task", "shuffle_classes"}:
-        return "Every task has all classes."
-    if values.get("domain") == "folders" and name == "domains":
-        return "There are as many looks as folders."
-    return None
-
-
-def _widget(name: str, defaults: RunConfig, preset: str, values: dict[str, Any]) -> Any:
+def _widget(name: str, default: Any, common: dict[str, Any]) -> Any:
     """The input that fits a field's type, with its title, range and explanation."""
     info = RunConfig.model_fields[name]
-    alias, default = info.alias or name, getattr(defaults, name)
-    reason = no_effect(alias, values) if {"strategy", "learner"} <= values.keys() else None
-    help_ = f"{info.description} {reason or ''}".strip()
-    common: dict[str, Any] = {"key": f"new-{preset}-{alias}", "help": help_, "disabled": reason is not None}
     title = info.title or name
-    if name in PLUGINS:
-        found = choices(PLUGINS[name])
+    if name in KINDS:
+        found = choices(KINDS[name])
         return st.selectbox(
             title, list(found), list(found).index(default), format_func=lambda option: found[option].label, **common
         )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
+from typing import Any
 
 import streamlit as st
 
@@ -11,6 +13,7 @@ from acl.config import FULL, RunConfig, UserError
 from acl.presets import PRESETS, preset_config
 from acl.registry import choices
 from acl.sameness import key
+from acl.unused import unused_by_all
 from app import address, data, errors, words
 from app.controls import PACES
 from app.state import RUNS, ensure_backend
@@ -44,11 +47,17 @@ def race_form() -> None:
         "CL method", list(choices("learners")), list(choices("learners")).index(defaults.learner),
         key=f"race-learner-{preset}", format_func=lambda name: data.label_of("learners", name),
     )  # fmt: skip
-    memory = right.number_input("Memory size", value=defaults.memory, step=1, key=f"race-memory-{preset}")
-    budget = left.number_input("Label budget per task", value=defaults.n_end, step=1, key=f"race-end-{preset}")
+    idle = _idle(defaults, strategies, [learner])
+    memory = right.number_input(
+        "Memory size", value=defaults.memory, step=1, key=f"race-memory-{preset}", **_use("memory", idle)
+    )
+    budget = left.number_input(
+        "Label budget per task", value=defaults.n_end, step=1, key=f"race-end-{preset}", **_use("n_end", idle)
+    )
     first = right.number_input("First seed", 0, None, 0, key="race-first", help="Others follow it.")
     try:
-        base = preset_config(preset, learner=learner, memory=memory, n_end=budget)
+        sizes = {name: value for name, value in {"memory": memory, "n_end": budget}.items() if name not in idle}
+        base = preset_config(preset, learner=learner, **sizes)
         configs = sweep.grid(base, {"strategy": strategies, "seed": [int(first) + i for i in range(n)]})
     except UserError as error:
         st.error(words.in_titles(str(error)), icon=":material/error:")
@@ -72,7 +81,7 @@ def sweep_form() -> None:
     preset = _preset("sweep")
     defaults = preset_config(preset)
     strategies = st.multiselect(
-        "Strategies", [*choices("strategies"), FULL], [name for name in choices("strategies") if name != FULL],
+        "Strategies", list(choices("strategies")), [name for name in choices("strategies") if name != FULL],
         key="sweep-strategies", format_func=words.strategy,
     )  # fmt: skip
     left, right = st.columns(2)
@@ -81,9 +90,12 @@ def sweep_form() -> None:
         format_func=lambda name: data.label_of("learners", name),
     )  # fmt: skip
     seeds = right.text_input("Seeds", "0-4", key="sweep-seeds", help="E.g. 0-9 or 0,1,7.")
-    memory = left.text_input("Memory sizes", str(defaults.memory), key=f"sweep-memory-{preset}", help="E.g. 10, 20.")
+    idle = _idle(defaults, strategies, learners)
+    memory = left.text_input(
+        "Memory sizes", str(defaults.memory), key=f"sweep-memory-{preset}", **_use("memory", idle, "E.g. 10, 20.")
+    )
     budgets = right.text_input(
-        "Label budgets per task", str(defaults.n_end), key=f"sweep-end-{preset}", help="E.g. 20, 40."
+        "Label budgets per task", str(defaults.n_end), key=f"sweep-end-{preset}", **_use("n_end", idle, "E.g. 20, 40.")
     )
     title = st.text_input("Title", "", key="sweep-title", placeholder="what it is called in the lists")
     others = st.text_area(
@@ -91,7 +103,9 @@ def sweep_form() -> None:
         help="Any setting of a run: several values are swept over, one alone is the same for all.",
     )  # fmt: skip
     try:
-        configs = _grid(preset, strategies, learners, {"seed": seeds, "memory": memory, "n_end": budgets}, others)
+        written = {"seed": seeds, "memory": memory, "n_end": budgets}
+        written = {name: text for name, text in written.items() if name not in idle}
+        configs = _grid(preset, strategies, learners, written, others)
     except UserError as error:
         st.error(words.in_titles(str(error)), icon=":material/error:")
         return
@@ -106,6 +120,18 @@ def _preset(form: str) -> str:
     )
     st.caption(PRESETS[preset].summary)
     return preset
+
+
+def _idle(defaults: RunConfig, strategies: Sequence[str], learners: Sequence[str]) -> dict[str, str]:
+    """What none of these combinations uses, and why."""
+    pairs = itertools.product(strategies, learners)
+    return unused_by_all(defaults.model_copy(update={"strategy": s, "learner": c}) for s, c in pairs)
+
+
+def _use(name: str, idle: dict[str, str], help_: str = "") -> dict[str, Any]:
+    """How a field looks that has a use, or none."""
+    why = words.why(idle[name]) if name in idle else ""
+    return {"disabled": name in idle, "help": f"{help_} {why}".strip() or None}
 
 
 def _grid(

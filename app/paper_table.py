@@ -13,6 +13,7 @@ from acl import table
 from acl.frames import plugin_label
 from acl.metrics import mean as mean_of
 from acl.runs import Run
+from acl.unused import own
 from app import published, words
 from app.cohorts import Chosen
 from app.legend import remarks
@@ -101,7 +102,8 @@ def _as_they_count(cell: table.Cell, metric: str, found: Chosen) -> tuple[str, f
 def why_missing(runs: pd.DataFrame, learner: str, strategy: str, data: str, memory: int) -> str:
     """Why there is no figure: nobody ran it, or what was run does not count."""
     labels = {"learner": ("learners", learner), "strategy": ("strategies", strategy), "dataset": ("datasets", data)}
-    here = runs["memory"] == memory
+    no_memory = runs["learner"].map(lambda name: "memory" not in own("learners", name))
+    here = no_memory | (runs["memory"] == memory)
     for column, (kind, label) in labels.items():
         # A label may name a variant: "AccuACL (lambda=0.5)".
         here &= runs[column].map(lambda name, kind=kind: plugin_label(kind, name)) == label.split(" (")[0]

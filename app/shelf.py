@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import time
 import zlib
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from acl.archive import as_bytes, import_run
-from acl.config import EARLIER, METHOD, RunConfig, UserError
+from acl.config import EARLIER, METHOD, UserError
 from acl.control import ACTIVE, request
 from acl.fork import led_by_hand
-from acl.registry import Kind, choices
 from acl.runs import Run, delete, list_runs
+from acl.sameness import telling
 from acl.tags import keep_tags, tags_of
 from app import data, forking, words
 from app.state import PAGES, POLL_S, RECORDED, RUNS, ensure_backend, forget_run, new_run, open_run
@@ -148,15 +149,15 @@ def _row(run: Run) -> dict[str, Any]:
         config = run.config
     except UserError as error:
         return {**row, "state": "damaged", "trouble": str(error)}
-    summary = run.summary or {}
+    summary, used = run.summary or {}, telling(config)
     return {
         **row,
         "data": data.label_of("datasets", config.dataset),
         "learner": data.label_of("learners", config.learner),
         "strategy": data.label_of("strategies", config.strategy),
-        "λ": _lambda(config),
-        "labels": config.n_end,
-        "memory": config.memory if "memory" in _settings("learners", config.learner) else None,
+        "λ": _lambda(used),
+        "labels": used.get("n_end"),
+        "memory": used.get("memory"),
         "seed": config.seed,
         "also": f"{row['also']} seed {config.seed}",
         **{name: 100 * summary[name] if name in summary else None for name in ("A", "LA", "F")},
@@ -164,15 +165,10 @@ def _row(run: Run) -> dict[str, Any]:
     }
 
 
-def _settings(kind: Kind, name: str) -> tuple[str, ...]:
-    found = choices(kind).get(name)
-    return found.settings if found else ()
-
-
-def _lambda(config: RunConfig) -> str:
-    if "lambda" not in _settings("strategies", config.strategy):
+def _lambda(used: Mapping[str, Any]) -> str:
+    if "lambda" not in used:
         return "–"
-    return "auto" if config.lambda_ is None else f"{config.lambda_:g}"
+    return "auto" if used["lambda"] is None else f"{used['lambda']:g}"
 
 
 def _actions(run: Run, row: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ from acl.config import UserError
 from acl.control import ACTIVE
 from acl.files import read_json
 from acl.runs import find_run
+from acl.sameness import telling
 from app import address, cohorts, data, new_sweep, words
 from app.state import POLL_S, RUNS, ensure_backend, open_run
 
@@ -144,12 +145,14 @@ def summary(here: list[sweep.Progress]) -> str:
 
 def _row(each: sweep.Progress) -> dict[str, object]:
     config, result = each.member.config, each.summary or {}
+    used = telling(config)
     state = (
         "waiting" if each.state == "new" else words.STATE[each.state][0] if each.state in words.STATE else each.state
     )
     return {
         "state": state, "done": each.done, "strategy": words.strategy(config.strategy),
-        "learner": data.label_of("learners", config.learner), "memory": config.memory, "labels": config.n_end,
+        "learner": data.label_of("learners", config.learner), "memory": used.get("memory"),
+        "labels": used.get("n_end"),
         "seed": config.seed, "A": 100 * result["A"] if "A" in result else None,
         "F": 100 * result["F"] if "F" in result else None, "took": each.seconds, "error": each.error,
         "run": each.member.run,

@@ -25,6 +25,7 @@ from acl.events import (
     Trained,
 )
 from acl.registry import choices
+from acl.unused import KINDS
 from app.data import label_of
 
 InRound = Steered | Scored | Bought | Trained | Evaluated
@@ -214,6 +215,17 @@ def in_titles(sentence: str) -> str:
     named = re.sub(r"\b[a-z]+(_[a-z]+)+\b", lambda m: f"“{titles.get(m[0])}”" if m[0] in titles else m[0], sentence)
     first = named.split(" ", 1)[0].rstrip(":")
     return (named.replace(first, f"“{titles[first]}”", 1) if first in titles else named) + choices_ + rest
+
+
+def why(sentence: str) -> str:
+    """Why a setting changes nothing (acl.unused), for the help of its widget: what plug-ins and choices are called."""
+    titles = {info.alias or name: f"“{info.title}”" for name, info in RunConfig.model_fields.items()}
+    labels = {name: title for name, title in titles.items() if "_" in name}
+    labels |= {name: plugin.label for kind in KINDS.values() for name, plugin in choices(kind).items()}
+    said = re.sub(r"\bdoes not use \w+", "does not use this", sentence)
+    said = re.sub(r"[\w=]+", lambda found: labels.get(found[0], found[0]), said)
+    said = re.sub(r"(\w+)=(\w+)", lambda found: f"{titles.get(found[1], found[1])} = {option(found[2])}", said)
+    return f"{said[0].upper()}{said[1:]}."
 
 
 SCORE_NAMES = {

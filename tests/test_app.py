@@ -14,11 +14,11 @@ from acl.control import Control, Status, read_control, request, write_status
 from acl.events import Bought, Epoch, Evaluated, History, Row, Started, TaskStarted, to_line
 from acl.presets import preset_config
 from acl.registry import discover
-from acl.runs import Run, create
+from acl.runs import Run, create, list_runs
+from acl.unused import unused
 from acl.worker import execute
 from app import charts, close_up, data, details, launch, palette, state, words
 from app.controls import target
-from app.forms import no_effect
 from app.gallery import Card, cards_html, sprite
 from tests.conftest import small_config
 
@@ -264,13 +264,66 @@ def test_what_was_asked_shows_until_the_worker_has_seen_it():
     assert words.requested(control, Status("paused", seq=4)) == ""
 
 
-def test_settings_without_effect_say_why():
-    values = {"strategy": "entropy", "learner": "finetune"}
-    assert "Entropy does not use" in no_effect("lambda", values) and "Fine-tuning does not" in no_effect(
-        "memory", values
+# -- the form of a new run -----------------------------------------------------------------------------
+
+INPUTS = ("selectbox", "number_input", "text_input", "toggle", "slider")
+
+
+def form_widgets(test: AppTest) -> dict:
+    """The inputs of the new run's form by the names of their settings (λ has two)."""
+    found = [widget for kind in INPUTS for widget in test.get(kind)]
+    start = "new-digits-demo-"
+    return {widget.key.removeprefix(start): widget for widget in found if (widget.key or "").startswith(start)}
+
+
+@pytest.mark.parametrize(
+    "choices_",
+    [
+        {},
+        {"strategy": "full"},
+        {"learner": "finetune"},
+        {"learner": "finetune", "strategy": "entropy"},
+        {"learner": "gss", "strategy": "bait"},
+        {"dataset": "folder", "scenario": "domain", "domain": "folders"},
+        {"scenario": "domain", "model": "resnet18"},
+        {"backbone": "resnet50", "epochs": 1, "n_end": 10},
+    ],
+)
+def test_the_form_disables_what_is_unused_says_why_and_is_live(choices_):
+    test = page("start")
+    for name, value in choices_.items():
+        widget = form_widgets(test)[name]
+        (widget.select if hasattr(widget, "select") else widget.set_value)(value).run()
+    idle = unused(preset_config("digits-demo", **choices_))
+    widgets = form_widgets(test)
+    shown = {info.alias or name for name, info in RunConfig.model_fields.items()} - {"preset"}
+    assert shown <= widgets.keys() and not test.exception
+    for name in shown:
+        where = f"{name}-auto" if name == "lambda" else name
+        assert widgets[where].disabled is (name in idle), name
+        assert (" does not use this: it is for " in widgets[where].help) is (name in idle), name
+
+
+def test_the_form_calls_what_has_no_use_for_a_setting_by_its_name():
+    help_ = {name: widget.help.split(". ")[-1] for name, widget in form_widgets(page("start")).items()}
+    assert help_["image_size"] == "SplitDigits does not use this: it is for Own image folder and Own Parquet images."
+    one, other = "“What a task brings” = new classes", "“What a task brings” = all classes in a new look"
+    assert help_["domains"] == f"{one} does not use this: it is for {other}."
+    assert words.why(unused(RunConfig(n_end=10))["lambda"]) == (
+        "A budget of “First labels per task” does not use this: it is for “Label budget per task” above “First labels "
+        "per task”."
     )
-    assert no_effect("lambda", {"strategy": "accuacl", "learner": "er"}) is None
-    assert "at once" in no_effect("n_query", {"strategy": "full", "learner": "er"})
+
+
+def test_what_was_typed_into_a_disabled_field_is_not_sent(runs):
+    test = page("start")
+    form_widgets(test)["memory"].set_value(0).run()
+    assert any("Memory size" in error.value for error in test.error)
+    form_widgets(test)["learner"].select("finetune").run()
+    assert not test.error and form_widgets(test)["memory"].value == 0
+    next(button for button in test.button if button.label == "Start the run").click().run()
+    (run,) = list_runs(runs)
+    assert run.config.memory == RunConfig().memory and run.config.learner == "finetune"
 
 
 # -- words, tables, charts -----------------------------------------------------------------------------

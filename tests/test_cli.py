@@ -105,7 +105,7 @@ def test_select_takes_lambda_either_way_and_refuses_what_has_no_effect(snapshot,
         by_option[0] == 0 and by_option[1] == by_setting[1] != acl("select", snapshot, "--lambda", 0, capsys=capsys)[1]
     )
     code, out, err = acl("select", snapshot, "--set", "memory=50", capsys=capsys)
-    assert code == 2 and "does not use the setting memory" in err and not out
+    assert code == 2 and "accuacl does not use memory" in err and not out
     assert "name a query strategy" in acl("select", snapshot, "--strategy", "full", capsys=capsys)[2]
 
 

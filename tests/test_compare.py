@@ -519,6 +519,29 @@ def test_a_race_begins_with_its_form(here):
     assert [(m.config.seed, m.config.memory) for m in started.members[:3]] == [(0, 20)] * 3
 
 
+def test_a_race_and_a_sweep_ask_nothing_that_none_of_their_runs_uses(here):
+    test = AppTest.from_function(race_form, default_timeout=30).run()
+    test.number_input(key="race-memory-digits-demo").set_value(0).run()
+    test.selectbox(key="race-learner-digits-demo").select("finetune").run()
+    memory = test.number_input(key="race-memory-digits-demo")
+    assert (
+        memory.disabled and memory.help.startswith("Fine-tuning does not use this: it is for DER++") and not test.error
+    )
+    test = AppTest.from_function(sweep_form, default_timeout=30).run()
+    test.text_input(key="sweep-seeds").set_value("0").run()
+    test.multiselect(key="sweep-learners-digits-demo").set_value(["finetune"]).run()
+    assert test.text_input(key="sweep-memory-digits-demo").disabled
+    assert not test.text_input(key="sweep-end-digits-demo").disabled
+    test.multiselect(key="sweep-strategies").set_value(["full"]).run()
+    assert test.text_input(key="sweep-end-digits-demo").disabled and not test.error
+    test.text_area(key="sweep-others").set_value("image_size=32, 64").run()
+    assert any("does not use “Image size”" in error.value for error in test.error)
+    test.text_area(key="sweep-others").set_value("").run()
+    test.button(key="sweep-start").click().run()
+    (member,) = sweep.list_sweeps(here)[0].members
+    assert (member.config.memory, member.config.n_end) == (10, 40)
+
+
 def test_a_sweep_of_any_setting():
     written = {"seed": "0-1", "memory": "10, 20", "n_end": "40"}
     configs = new_sweep._grid("digits-demo", ["uniform", "accuacl"], ["er"], written, "lambda=0, 0.5\nepochs = 5\n")

@@ -72,6 +72,10 @@ def test_a_learner_without_memory_may_have_any_memory_size():
     prepare(preset_config("digits-demo", learner="finetune", memory=1))
 
 
+def test_full_labels_know_no_budget_that_could_not_fit():
+    assert make_config({"strategy": "full", "n_start": 30, "n_end": 20}).rounds == 0
+
+
 def test_unknown_preset():
     text = sentence(preset_config, "digit-demo")
     assert "Did you mean 'digits-demo'" in text

@@ -15,11 +15,13 @@ import torch
 from acl import registry
 from acl.blame import PluginError
 from acl.cli import main
-from acl.config import UserError
+from acl.config import RunConfig, UserError
 from acl.control import read_status
 from acl.registry import choices, plugin, prepare
 from acl.runs import create, list_runs
+from acl.sameness import telling
 from acl.strategies.base import FromQuery
+from acl.unused import unused
 from acl.worker import execute
 from tests.conftest import SMALL, small_config
 from tests.contexts import make_context
@@ -109,6 +111,19 @@ def test_they_run_from_the_command_line(foreign, runs, capsys):
     run = list_runs(runs)[0]
     assert json.loads(capsys.readouterr().out)["run"] == run.id and "-half-margin-stripes-" in run.id
     assert facts(run_config(run.config)) == facts([row.event for row in run.history().rows])
+
+
+def test_what_they_use_is_what_they_name_and_what_their_fields_are(foreign, runs):
+    stripes = RunConfig(dataset="stripes")
+    assert plugin("datasets", "stripes").uses == {"image_size"}
+    assert "image_size" not in unused(stripes) and "image_size" in telling(stripes)
+    assert unused(stripes)["data"] == "stripes does not use data: it is for folder and parquet"
+    assert unused(RunConfig())["image_size"].endswith("it is for folder, parquet and stripes")
+    (foreign / "foreign_half.py").write_text(HALF.replace("LABEL", 'SETTINGS = ("epochs", "lambda")\nLABEL'))
+    registry.discover.cache_clear()
+    registry.owned.cache_clear()
+    # It asks for what every run uses, and for what belongs to a strategy: neither is taken from the others.
+    assert "epochs" not in unused(RunConfig()) and "memory" in unused(RunConfig(learner="half"))
 
 
 def test_an_unreadable_one_is_listed_with_its_trouble(foreign):

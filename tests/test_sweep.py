@@ -32,8 +32,8 @@ def test_a_grid_is_every_combination_with_the_seed_slowest():
 def test_what_cannot_change_a_result_is_no_other_run():
     # λ means nothing to Uniform, and a budget nothing to full labels.
     assert len(two(**{"lambda": [0.2, 0.8]})) == 2 + 4
-    full = sweep.grid(small_config(), {"strategy": ["full"], "n_end": [16, 20]})
-    assert len(full) == 1
+    full = sweep.grid(small_config(), {"strategy": ["full", "uniform"], "n_end": [16, 20]})
+    assert [config.strategy for config in full].count("full") == 1 and len(full) == 3
     assert key(small_config()) == key(small_config(preset="digits-m20", memory=10, snapshots="all"))
     assert key(small_config()) != key(small_config(epochs=4))
 

@@ -74,6 +74,21 @@ def test_markdown(paper, table):
     )
 
 
+def test_a_learner_without_memory_stands_in_every_column_once(finished, table):
+    for memory in (10, 20):
+        finished(0.6, 0.2, strategy="uniform", memory=memory)
+        finished(0.3, 0.9, strategy="uniform", memory=memory, learner="finetune")
+    code, out, err = table()
+    assert code == 0 and "has the same settings and seed" in err
+    assert "| Fine-tuning | Uniform | 30.0 | 90.0 | 30.0 | 90.0 |" in out
+    assert table("--format", "csv")[1].count("Fine-tuning") == 2
+
+
+def test_without_any_memory_the_column_is_of_none(finished, table):
+    finished(0.3, 0.9, strategy="uniform", learner="finetune")
+    assert table("--format", "csv")[1].endswith("Fine-tuning,Uniform,SplitDigits,0,30.00,,90.00,,1\n")
+
+
 def test_csv_is_tidy(paper, table):
     assert table("--format", "csv")[1] == (
         "learner,strategy,dataset,memory,A_mean,A_std,F_mean,F_std,n\n"

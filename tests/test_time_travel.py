@@ -221,6 +221,19 @@ def test_inspect_forks_with_the_settings_that_are_shown(runs, monkeypatch):
     assert "Changed from there on: **λ 0.25**" in text(test)
 
 
+def test_what_the_chosen_strategy_does_not_use_is_disabled_and_not_asked_for(runs):
+    run = finished(runs)
+    test = form(run, "(2, 1)", str({"strategy": "entropy", "lambda": 0.25, "oversample": 3.0}))
+    weight = next(s for s in test.slider if s.label.startswith("λ"))
+    assert weight.disabled and "Changed from there on: **strategy Entropy**" in text(test)
+    assert any("Entropy does not use this: it is for AccuACL" in toggle.help for toggle in test.toggle)
+    next(n for n in test.number_input if n.label == "Label budget per task").set_value(6).run()
+    assert next(n for n in test.number_input if n.label == "Labels per query round").disabled
+    next(s for s in test.selectbox if s.label == "Query strategy").select("accuacl").run()
+    next(n for n in test.number_input if n.label == "Label budget per task").set_value(16).run()
+    assert "Changed from there on: **λ 0.25, oversample 3**" in text(test)
+
+
 # -- rewind ------------------------------------------------------------------------------------------
 
 

@@ -10,6 +10,7 @@ from acl import sweep
 from acl.cli import main
 from acl.config import FULL, RunConfig, UserError, field_names
 from acl.frames import load_runs, with_cohorts
+from acl.presets import preset_config
 from acl.registry import choices, prepare
 from acl.runs import create, list_runs, resolved
 from acl.sameness import NO_EFFECT, key, telling
@@ -33,7 +34,7 @@ OTHER = {
     "model": "cnn", "backbone": "mobilenet_v3_small",
     "weights": "random", "width": 5, "epochs": 3, "batch_size": 2, "memory_batch_size": 2, "lr": 0.01, "lr_end": 0.01,
     "momentum": 0.1, "weight_decay": 0.1, "augment": "flip", "eval_batch": 7, "threads": 2, "device": "auto",
-    "snapshots": "off",
+    "snapshots": "off", "refill": "paper", "precision": "float32", "method": 1,
 }  # fmt: skip
 DOMAIN = {"scenario": "domain", "domains": 2, "max_per_class": 4}
 SITUATIONS = [
@@ -42,6 +43,7 @@ SITUATIONS = [
     {**DOMAIN, "domain": "permute"},
     {"dataset": "folder", "scenario": "domain", "domain": "folders"},
     {"dataset": "folder"},
+    {"memory_policy": "reservoir"},
     {"model": "cnn"},
     {"model": "resnet18", "lr": 0.001, "lr_end": 0.001},
     {"backbone": "mobilenet_v3_small", "weights": "random"},
@@ -106,7 +108,7 @@ NO_EVENT = {"preset", "snapshots", "dataset", "backbone", "data", "weights", "ev
 """Those that change none, only last bits, or need files that are not here."""
 
 
-@pytest.mark.parametrize("name", sorted(field_names().keys() - NO_EFFECT))
+@pytest.mark.parametrize("name", sorted(field_names().keys() - NO_EFFECT - {"method"}))
 def test_what_is_used_tells_runs_apart(tiny, name):
     config = tiny(**SHOWN_WITH.get(name, {}))
     assert name not in unused(config) and name in telling(config)
@@ -146,7 +148,7 @@ def said(capsys, *arguments):
 @pytest.mark.parametrize("field", KINDS)
 def test_what_a_user_named_and_nothing_uses_is_refused(field, runs, capsys):
     for chosen in choices(KINDS[field]):
-        idle = unused(RunConfig(**{field: chosen}))
+        idle = unused(preset_config("digits-demo", **{field: chosen}))
         for name in idle:
             value = OTHER[name]
             text = said(capsys, "run", f"--{field}", chosen, "--set", f"{name}={value}", "--runs", runs)

@@ -36,3 +36,10 @@ def stream(config: RunConfig) -> TaskStream:
 @pytest.fixture
 def runs(tmp_path: Path) -> Path:
     return tmp_path / "runs"
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder for fetched sets and decoded images."""
+    monkeypatch.setenv("ACL_DATA", str(tmp_path / "sets"))
+    return tmp_path / "sets"

@@ -13,9 +13,33 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 from PIL import Image
 
+from acl.config import UserError, make_config
+from acl.datasets.base import ImageSet
+from acl.registry import build
+
 RNG = np.random.default_rng(0)
+
+
+def load(dataset: str, **values: object) -> ImageSet:
+    return build("datasets", dataset, make_config(values)).load()
+
+
+def refusal(dataset: str, **values: object) -> str:
+    """The one sentence with which it is refused."""
+    with pytest.raises(UserError) as raised:
+        load(dataset, **values)
+    text = str(raised.value)
+    assert text.endswith((".", "?")) and "\n" not in text
+    return text
+
+
+def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
 
 
 def noise(*shape: int) -> np.ndarray:

@@ -48,3 +48,8 @@ def some(names: Sequence[str]) -> str:
 
 def count(n: int, noun: str) -> str:
     return f"{n:,} {noun}" + ("" if n == 1 else "s")
+
+
+def reason(error: BaseException) -> str:
+    """What a foreign library says went wrong, for the brackets of a sentence."""
+    return " ".join(printable(str(error)).split()).rstrip(".") or type(error).__name__

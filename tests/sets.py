@@ -117,3 +117,19 @@ def write_zip(path: Path, files: dict[str, bytes]) -> None:
     with zipfile.ZipFile(path, "w") as archive:
         for name, data in files.items():
             archive.writestr(name, data)
+
+
+IMAGE = {"_type": "Image"}
+
+
+def class_label(*names: str) -> dict[str, object]:
+    return {"names": list(names), "_type": "ClassLabel"}
+
+
+def write_table(path: Path, columns: dict[str, object], features: dict[str, object] | None = None) -> None:
+    """A Parquet file of any columns (lists or Arrow arrays); features: what it says of them, as the hub does."""
+    table = pa.table(columns)
+    if features is not None:
+        table = table.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(table, path)

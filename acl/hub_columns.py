@@ -1,95 +1,26 @@
-"""What the Hugging Face library `datasets` says of Parquet files: splits, columns, classes, the bytes of images.
+"""Which columns of a Parquet file hold images and labels, and what these are, as the library `datasets` has it.
 
-It is given names, schemas and arrays, never a file: what it opens by itself may be an address on the network,
-its offline switch notwithstanding. It is imported where such files are read, because that takes a second.
+It is given schemas and arrays, never a file or a path. It is imported where they are read.
 """
 
 from __future__ import annotations
 
 import json
-import threading
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
-from uuid import uuid4
 
 import numpy as np
 import pyarrow as pa
 from numpy import ndarray
 
 from acl.config import UserError, near
-from acl.names import printable, some
+from acl.names import printable, reason, some
 
-TRAIN, TEST, VALIDATION = "train", "test", "validation"
 IMAGES = ("image", "img", "images", "picture", "photo")
 MOST_CLASSES = 1 << 16  # where nothing names the classes, larger numbers are no classes
 LABELS = ("label", "labels", "fine_label", "coarse_label", "class", "classes", "target", "category")
-_one_at_a_time = threading.Lock()
-
-
-# -- splits --------------------------------------------------------------------------------------------
-
-
-@lru_cache(maxsize=8)
-def splits(names: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
-    """The files of each split, by the library's rules for file and folder names, in any case; none: no name says.
-
-    UserError where the names contradict each other.
-    """
-    spelled: dict[str, list[str]] = {}
-    for name in names:
-        spelled.setdefault(name.lower(), []).append(name)
-    try:
-        with _one_at_a_time:
-            said = _said(list(spelled))
-    except Exception as error:  # noqa: BLE001 - whatever the library meets in a name
-        raise UserError(f"The names of the Parquet files ({some(names)}) give no splits ({_reason(error)}).") from None
-    found = {split: tuple(name for file in sorted(files) for name in spelled[file]) for split, files in said.items()}
-    _check_once(found)
-    return found
-
-
-def _said(names: list[str]) -> dict[str, set[str]]:
-    """Asked of a file system that holds nothing but these names."""
-    import fsspec
-    from datasets.data_files import DEFAULT_PATTERNS_ALL, SPLIT_KEYWORDS, get_data_patterns, resolve_pattern
-
-    usual = {keyword: str(split) for split, keywords in SPLIT_KEYWORDS.items() for keyword in keywords}
-    memory, root = fsspec.filesystem("memory"), f"/{uuid4().hex}"
-    try:
-        for name in names:
-            memory.pipe_file(f"{root}/{name}", b"")
-        patterns = get_data_patterns(f"memory:/{root}")
-        if patterns == DEFAULT_PATTERNS_ALL:
-            return {}
-        found: dict[str, set[str]] = {}
-        for split, of_split in patterns.items():
-            for pattern in of_split:
-                try:
-                    matches = resolve_pattern(pattern, f"memory:/{root}")
-                except FileNotFoundError:
-                    continue
-                files = found.setdefault(usual.get(str(split), str(split)), set())
-                files |= {match.partition(f"{root}/")[2] for match in matches}
-        return found
-    finally:
-        if memory.exists(root):
-            memory.rm(root, recursive=True)
-
-
-def _check_once(found: dict[str, tuple[str, ...]]) -> None:
-    split_of: dict[str, str] = {}
-    for split, files in found.items():
-        for file in files:
-            if file in split_of:
-                raise UserError(
-                    f"By its name {printable(file)} is in two splits, {split_of[file]} and {split}: rename it."
-                )
-            split_of[file] = split
-
-
-# -- columns -------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -126,7 +57,7 @@ def _described(schema: pa.Schema, where: str) -> dict[str, Any]:
             if isinstance(features.get(name), dict) and features[name].get("_type") in {"ClassLabel", "Image"}
         }
     except Exception as error:  # noqa: BLE001 - whatever the library meets in a description
-        raise UserError(f"What {where} says of its columns cannot be used ({_reason(error)}): write it anew.") from None
+        raise UserError(f"What {where} says of its columns cannot be used ({reason(error)}): write it anew.") from None
 
 
 def _is(feature: Any, kind: str) -> bool:
@@ -181,10 +112,6 @@ def _shown(schema: pa.Schema) -> str:
     return some([f"{field.name}: {field.type}" for field in schema]) or "no columns"
 
 
-def _reason(error: Exception) -> str:
-    return " ".join(printable(str(error)).split()).rstrip(".") or type(error).__name__
-
-
 # -- Arrow types ---------------------------------------------------------------------------------------
 
 
@@ -210,6 +137,12 @@ def _holds_images(type_: pa.DataType) -> bool:
     return bool(_is_text(type_) or _is_binary(type_) or pixels)
 
 
+def names_files(type_: pa.DataType) -> bool:
+    """Whether an image column of this type may hold paths in the place of images."""
+    type_ = _values(type_)
+    return _is_text(type_) or bool(pa.types.is_struct(type_) and type_.get_field_index("path") >= 0)
+
+
 def _holds_labels(type_: pa.DataType) -> bool:
     type_ = _values(type_)
     return bool(_is_text(type_) or pa.types.is_integer(type_) or pa.types.is_boolean(type_))
@@ -231,9 +164,11 @@ def images(column: pa.Array, where: str) -> Iterator[tuple[bytes | None, str | N
     from datasets import Image
 
     try:
-        cells = Image(decode=False).cast_storage(_usual(column)).to_pylist()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that pixels in lists become numbers of fewer bits
+            cells = Image(decode=False).cast_storage(_usual(column)).to_pylist()
     except Exception as error:  # noqa: BLE001 - whatever the library meets in an array
-        raise UserError(f"The images of {where} cannot be read ({_reason(error)}).") from None
+        raise UserError(f"The images of {where} cannot be read ({reason(error)}).") from None
     return ((cell["bytes"], cell["path"]) if cell else (None, None) for cell in cells)
 
 

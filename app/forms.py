@@ -49,10 +49,10 @@ def new_run_form(trouble: Any) -> RunConfig | None:
         with st.spinner("Reading the images …", show_time=True):
             stream = prepare(config)
     except UserError as error:
-        trouble.error(words.in_titles(str(error)), icon=":material/error:")
+        trouble.error(words.plain(words.in_titles(str(error))), icon=":material/error:")
         return None
     for note in stream.notes:
-        st.warning(note, icon=":material/image_not_supported:")
+        st.warning(words.plain(note), icon=":material/image_not_supported:")
     config = resolved(config, stream)
     _outlook(config, stream)
     return config
@@ -154,4 +154,4 @@ def _outlook(config: RunConfig, stream: Any) -> None:
     st.caption(f"{tasks} · {labels} · snapshots {size / 1e6:,.1f} MB")
     names = [", ".join(stream.class_names[c] for c in task.classes) for task in stream.tasks[:SHOWN_TASKS]]
     more = "" if len(stream.tasks) <= SHOWN_TASKS else f" · and {len(stream.tasks) - SHOWN_TASKS} more"
-    st.caption(" · ".join(f"task {t}: {classes[:80]}" for t, classes in enumerate(names, start=1)) + more)
+    st.caption(" · ".join(f"task {t}: {words.plain(classes[:80])}" for t, classes in enumerate(names, start=1)) + more)

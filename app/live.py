@@ -143,9 +143,9 @@ def _trouble(status: Status | None) -> None:
     if trouble:
         st.error(trouble, icon=":material/error:")
     if status and status.state in {"queued", "playing", "paused"} and status.error:
-        st.warning(status.error, icon=":material/warning:")
+        st.warning(words.plain(status.error), icon=":material/warning:")
     if status and status.state == "failed" and status.error:
-        st.error(f"{status.error} Every finished round is kept.", icon=":material/error:")
+        st.error(f"{words.plain(status.error)} Every finished round is kept.", icon=":material/error:")
         if status.details:
             with st.expander("Details"):
                 st.code(status.details, language=None, wrap_lines=True)

@@ -51,7 +51,7 @@ def race_form() -> None:
         base = preset_config(preset, learner=learner, memory=memory, n_end=budget)
         configs = sweep.grid(base, {"strategy": strategies, "seed": [int(first) + i for i in range(n)]})
     except UserError as error:
-        st.error(words.in_titles(str(error)), icon=":material/error:")
+        st.error(words.plain(words.in_titles(str(error))), icon=":material/error:")
         return
     _already(configs)
     names = ", ".join(words.strategy(name) for name in strategies)
@@ -93,7 +93,7 @@ def sweep_form() -> None:
     try:
         configs = _grid(preset, strategies, learners, {"seed": seeds, "memory": memory, "n_end": budgets}, others)
     except UserError as error:
-        st.error(words.in_titles(str(error)), icon=":material/error:")
+        st.error(words.plain(words.in_titles(str(error))), icon=":material/error:")
         return
     _already(configs)
     if st.button(f"Start {len(configs):,} runs", type="primary", icon=":material/play_arrow:", key="sweep-start"):
@@ -137,6 +137,6 @@ def _start(configs: Sequence[RunConfig], title: str, kind: sweep.SweepKind, pace
             started = sweep.start(configs, RUNS, title, kind, pace)
             ensure_backend()
     except UserError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(words.plain(str(error)), icon=":material/error:")
         return
     address.go(view="race" if kind == "race" else "sweeps", **{"from": f"sweep:{started.id}"})

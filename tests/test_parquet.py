@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from acl.config import make_config
-from acl.registry import build
+from acl.registry import build, prepare
 from tests.sets import IMAGE, class_label, load, noise, png, refusal, write_parquet, write_table
 
 pytestmark = pytest.mark.usefixtures("data_dir")
@@ -367,6 +367,8 @@ def test_the_mark_changes_when_a_file_does(tmp_path):
     bugs(tmp_path / "hub" / "train.parquet"), bugs(tmp_path / "hub" / "test.parquet")
     dataset = build("datasets", "parquet", make_config({"data": str(tmp_path / "hub")}))
     marks = [dataset.mark()]
+    small = {"n_start": 2, "n_query": 2, "n_end": 4}
+    assert len(prepare(make_config({"dataset": "parquet", "data": str(tmp_path / "hub"), **small})).tasks) == 1
     for name in ("test.parquet", "validation.parquet"):
         bugs(tmp_path / "hub" / name, 10)
         marks.append(dataset.mark())

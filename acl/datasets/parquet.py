@@ -75,7 +75,7 @@ class Parquet(Base):
         try:
             with sentences(self.data):
                 files = self._files()
-                return [Shard(files.root, name, self.label_column).identity for name in files.all]
+                return tuple(Shard(files.root, name, self.label_column).identity for name in files.all)
         except UserError:
             return None
 

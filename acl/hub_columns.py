@@ -39,7 +39,7 @@ def columns(schema: pa.Schema, wanted: str, where: str) -> Columns:
     described = _described(schema, where)
     label = _wanted(schema, wanted, where) if wanted else _label(schema, described, where)
     classes = described[label].names if _is(described.get(label), "ClassLabel") else None
-    return Columns(_image(schema, described, where), label, classes and tuple(str(name) for name in classes))
+    return Columns(_image(schema, described, where), label, tuple(str(name) for name in classes or ()) or None)
 
 
 def _described(schema: pa.Schema, where: str) -> dict[str, Any]:

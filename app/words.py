@@ -157,7 +157,7 @@ def plain(text: str) -> str:
     escaped = re.sub(r"([\\`*_{}\[\]<>$~:#|!&@^+])", r"\\\1", text)
     escaped = re.sub(r"^(\d*)([-=.)])", r"\1\\\2", escaped)  # a list, at the beginning of a line
     # Addresses, :icons: and :emoji: are looked for after escapes are gone: an invisible joiner parts them.
-    return re.sub(r"([:@](?=\S)|www(?=\\?\.))", "\\1\u2060", escaped)
+    return re.sub(r"(:(?=//|[a-z][\w/\\+-]*:)|@(?=\w)|www(?=\.))", "\\1\u2060", escaped)
 
 
 def at(place: tuple[int, int]) -> str:

@@ -197,6 +197,12 @@ def test_links_out_of_the_folder_are_no_files_of_it(tmp_path):
     assert len(load("parquet", data=str(tmp_path / "hub" / "test.parquet")).labels) == 8  # named by the user
 
 
+def test_one_file_under_two_names_is_refused(tmp_path):
+    bugs(tmp_path / "hub" / "train.parquet")
+    (tmp_path / "hub" / "test.parquet").symlink_to("train.parquet")
+    assert "test.parquet and train.parquet are one" in refusal("parquet", data=str(tmp_path / "hub"))
+
+
 # -- columns and types ---------------------------------------------------------------------------------
 
 STRUCT = pa.struct([("bytes", pa.large_binary()), ("path", pa.string_view())])

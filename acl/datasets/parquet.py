@@ -6,6 +6,7 @@ data/), the beginning of the names, or one file. Where no name says so, a fixed 
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -68,6 +69,7 @@ class Parquet(Base):
                 f"train*.parquet and test*.parquet, got '{printable(self.data)}'"
                 + (f", where links lead nowhere or out of the folder ({some(odd)})." if odd else ".")
             )
+        _check_once(root, names)
         notes = [f"Left out, as links that lead nowhere or out of the folder: {some(odd)}."] if odd else []
         return by_split(root, names, notes)
 
@@ -78,6 +80,15 @@ class Parquet(Base):
                 return tuple(Shard(files.root, name, self.label_column).identity for name in files.all)
         except UserError:
             return None
+
+
+def _check_once(root: Path, names: list[str]) -> None:
+    """A link and what it leads to are one file: as two they would count twice, or for training and for testing."""
+    real: dict[str, str] = {}
+    for name in names:
+        other = real.setdefault(os.path.realpath(root / name), name)
+        if other != name:
+            raise UserError(f"{some([other])} and {some([name])} are one and the same file: take one of them away.")
 
 
 def _test(files: Files, label_column: str) -> tuple[list[Shard], list[str]]:

@@ -15,6 +15,8 @@ from jaxtyping import Float32, UInt8
 from numpy import ndarray
 from PIL import Image, ImageOps
 
+from acl.names import count
+
 EIGHT_BITS, WHOLE, POINT = "8 bits", "more than 8 bits", "numbers with a point"
 WHITES = (1, 255, 1023, 4095, 16383, 65535)
 DARK = 16  # with a largest value below white / 16 all would be black to the eye
@@ -100,6 +102,6 @@ class Depth:
         if (black, white) == (0, WHITES[-1] if self.kind == WHOLE else WHITES[0]):
             return ""
         return (
-            f"{len(self.rows)} images of {self.kind} hold values from {self.low:g} to {self.high:g}: "
+            f"{count(len(self.rows), 'image')} of {self.kind} with values from {self.low:g} to {self.high:g}: "
             f"{black:g} is shown as black, {white:g} as white."
         )

@@ -43,7 +43,7 @@ def by_split(root: Path, names: list[str], notes: list[str]) -> Files:
     where = printable(str(root))
     if TRAIN not in found:
         raise UserError(f"By their names the files of {where} are for {' and '.join(found)}, none for {TRAIN}: add it.")
-    rest = [name for name in names if not any(name in files for files in found.values())]
+    rest = sorted(set(names).difference(*found.values()))
     test = {split: found[split] for split in (TEST, VALIDATION) if split in found}
     if not test and rest:
         raise UserError(

@@ -11,6 +11,8 @@ from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
 
+from acl.names import printable
+
 DEPTH = 6
 JUNK = {"__macosx", "thumbs.db", "desktop.ini"}
 
@@ -28,6 +30,11 @@ class Listing:
     files: dict[str, tuple[int, int]] = field(default_factory=dict)
     folders: list[str] = field(default_factory=list)
     odd: list[str] = field(default_factory=list)
+
+    @property
+    def where(self) -> str:
+        """The folder, for a sentence."""
+        return printable(str(self.root))
 
     @cached_property
     def mark(self) -> str:

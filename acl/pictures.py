@@ -23,7 +23,7 @@ from acl.datasets.base import UNREADABLE, ImageSet
 from acl.depth import EIGHT_BITS, POINT, WHOLE, Depth, deep_planes, upright
 from acl.downloads import data_dir
 from acl.files import disk_trouble, locked
-from acl.names import distinct, printable, some
+from acl.names import distinct, some
 
 CACHE_FORMAT = 2
 DARK = 16  # a picture without any lighter value is black to the eye
@@ -151,12 +151,12 @@ def own_set(data: ImageSet, names: Sequence[str], pictures: Pictures) -> ImageSe
     """`data` with class names that can be shown and without the rows that have no label or cannot be read, which a
     note lists by name. UserError if a class then lacks images."""
     labels = np.where(pictures.readable, data.labels, UNREADABLE)
-    title, classes = printable(data.name), distinct(data.class_names)
+    classes = distinct(data.class_names)
     for part, member in (("training", data.is_train), ("test", ~data.is_train)):
         empty = np.setdiff1d(np.arange(len(classes)), labels[member])
         if len(empty):
             raise UserError(
-                f"The class '{classes[empty[0]]}' of {title} has no readable {part} image: "
+                f"The class '{classes[empty[0]]}' of {data.name} has no readable {part} image: "
                 "add some, or take the class away."
             )
     labelled = data.labels != UNREADABLE
@@ -169,4 +169,4 @@ def own_set(data: ImageSet, names: Sequence[str], pictures: Pictures) -> ImageSe
         listed = some([names[row] for row in dull.tolist()])
         says = "shows one colour only, or is" if len(dull) == 1 else "show one colour only, or are"
         notes.append(f"{len(dull)} of {len(labels)} images {says} almost black: {listed}.")
-    return replace(data, name=title, labels=labels, class_names=classes, notes=tuple(notes))
+    return replace(data, labels=labels, class_names=classes, notes=tuple(notes))

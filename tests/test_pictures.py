@@ -160,7 +160,7 @@ def test_all_of_a_set_have_the_same_white_and_a_note_says_which(kind, tmp_path):
     tops = [data.images[data.labels == label].reshape(-1, 192)[:4].max(1).tolist() for label in (0, 1)]
     assert tops == [[round(255 * 1000 / 4095)] * 4, [round(255 * 4000 / 4095)] * 4]
     assert data.notes == (
-        "8 images of more than 8 bits hold values from 0 to 4000: 0 is shown as black, 4095 as white.",
+        "8 images of more than 8 bits with values from 0 to 4000: 0 is shown as black, 4095 as white.",
     )
     assert load("folder", data=str(tmp_path / "cells"), image_size=8).notes == data.notes  # from the cache
 

@@ -68,7 +68,7 @@ class Folder(Base):
         places = np.array([place for _, _, place in rows], dtype=np.int64)
         root = listing.root
         identity = [str(root.resolve()), listing.identity(names)]
-        title = f"own images ({root.name})"
+        title = printable(f"own images ({root.name})")
         pictures = decoded(identity, len(names), self.image_size, lambda: (_read(root / name) for name in names), title)
         group = np.where(pictures.readable, places * len(classes) + labels, -1)
         drawn = digests([name.removeprefix(f"{layout.top}/") for name in names])
@@ -89,14 +89,14 @@ class Folder(Base):
         inside = listing.folders_in(top)
         if self.scenario == "domain" and self.domain == "folders":
             if len(inside) < 2:
-                raise UserError(f"{listing.root} needs at least 2 folders, one for each look, got {len(inside)}.")
+                raise UserError(f"{listing.where} needs at least 2 folders, one for each look, got {len(inside)}.")
             return Layout(top, in_order(inside))
         found = {role: _halves(listing, inside, role) for role in SPLITS}
         if found["train"]:
-            return _split(listing.root, top, found)
+            return _split(listing, top, found)
         others = [name for name in inside if _role(name) is None]
         if (found["test"] or found["val"]) and not others:
-            raise UserError(f"{listing.root} has images to test on but no folder train: {LAYOUT}.")
+            raise UserError(f"{listing.where} has images to test on but no folder train: {LAYOUT}.")
         return Layout(top, [top])
 
     def mark(self) -> object:
@@ -123,18 +123,21 @@ def _halves(listing: Listing, inside: list[str], role: str) -> str | None:
     """The folder of this half of a split. Without class folders in it, train is a class: of vehicles."""
     found = [name for name in inside if _role(name) == role and listing.folders_in(name)]
     if len(found) > 1:
-        raise UserError(f"{listing.root} has {len(found)} folders for {role} ({some(found)}): keep one of them.")
+        raise UserError(f"{listing.where} has {len(found)} folders for {role} ({some(found)}): keep one of them.")
     return found[0] if found else None
 
 
-def _split(root: Path, top: str, found: dict[str, str | None]) -> Layout:
+def _split(listing: Listing, top: str, found: dict[str, str | None]) -> Layout:
     train, test, val = found["train"], found["test"], found["val"]
     assert train
     if test:
         return Layout(top, [train, test], split=True, unused=val)
     if val:
         return Layout(top, [train, val], split=True, note=f"There is no folder test: {val} is for testing.")
-    raise UserError(f"{root} has a folder {train} but no folder test: add it, or give {root / train}.")
+    where = printable(train)
+    raise UserError(
+        f"{listing.where} has a folder {where} but no folder test: add it, or give {listing.where}/{where}."
+    )
 
 
 def _class_files(listing: Listing, look: str) -> dict[str, list[str]]:
@@ -151,10 +154,10 @@ def _images_in(listing: Listing, folder: str) -> list[str]:
 def _check(listing: Listing, layout: Layout, tables: list[dict[str, list[str]]], classes: list[str]) -> None:
     if len(classes) < 2:
         raise UserError(
-            f"{listing.root} must hold images of at least 2 classes, got {len(classes)} folders of them: {LAYOUT}."
+            f"{listing.where} must hold images of at least 2 classes, a folder each, got {len(classes)}: {LAYOUT}."
         )
     if all(_role(name) for name in classes):
-        raise UserError(f"{listing.root} has no folders of classes in {some(classes)}: {LAYOUT}.")
+        raise UserError(f"{listing.where} has no folders of classes in {some(classes)}: {LAYOUT}.")
     for look, table in zip(layout.looks, tables, strict=True):
         absent = [name for name in classes if not table.get(name)]
         if absent:

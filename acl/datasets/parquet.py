@@ -43,7 +43,7 @@ class Parquet(Base):
             labels, classes = _classes(shards)
         check_classes(printable(self.data), len(classes))
         names = [f"{shard.name} row {row}" for shard in shards for row in range(len(shard.labels))]
-        title = f"own images ({Path(self.data).expanduser().name})"
+        title = printable(f"own images ({Path(self.data).expanduser().name})")
         identity = [shard.identity for shard in shards]
         pictures = decoded(
             identity, len(labels), self.image_size, lambda: chain.from_iterable(map(Shard.encoded, shards)), title

@@ -168,6 +168,12 @@ class RunConfig(BaseModel):
         description="Path of your folder of images or Parquet files.",
         json_schema_extra={"group": "data"},
     )
+    label_column: str = Field(
+        "",
+        title="Label column",
+        description="Column of your Parquet files that holds the labels; empty finds it.",
+        json_schema_extra={"group": "data"},
+    )
     image_size: int = Field(
         32,
         ge=4,

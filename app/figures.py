@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -40,6 +41,11 @@ def _styled(figure: go.Figure, height: int, **layout: object) -> go.Figure:
     return figure
 
 
+def as_text(name: str) -> str:
+    """A class name in a figure, where Plotly would read some HTML."""
+    return html.escape(name, quote=False)
+
+
 def for_paper(figure: go.Figure) -> go.Figure:
     """The same on white, in dark letters, for a file."""
     copy = go.Figure(figure)
@@ -51,7 +57,7 @@ def target_map(
     past: np.ndarray, new: np.ndarray, kept: np.ndarray, names: Sequence[str], picks: np.ndarray
 ) -> go.Figure:
     """The target class × feature dimension: its past part, its new part, their sum, and F(picks) against the sum."""
-    total = past + new
+    total, names = past + new, [as_text(name) for name in names]
     order = np.argsort(-total.sum(0), kind="stable")[:MOST_DIMS]
     n_kept, kept = int(kept.sum()), kept[:, order]
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -151,7 +157,7 @@ def _significant(values: np.ndarray) -> np.ndarray:
 
 def sample_against_target(spread: np.ndarray, target: np.ndarray, names: Sequence[str]) -> go.Figure:
     """How one sample's and the target's Fisher information are spread over the kept entries, class by class."""
-    x = np.arange(len(target))
+    x, names = np.arange(len(target)), [as_text(name) for name in names]
     figure = _figure(190, bargap=0, legend={"orientation": "h", "y": 1.25, "x": 0})
     figure.add_trace(go.Bar(x=x, y=100 * target, name="target", marker={"color": FAINT}, customdata=list(names),
                             hovertemplate="%{customdata}: target %{y:.2f} %<extra></extra>"))  # fmt: skip
@@ -238,9 +244,9 @@ def class_balance(rows: pd.DataFrame, names: dict[int, str], colours: dict[int, 
     for label, group in rows.groupby("class"):
         figure.add_trace(
             go.Bar(
-                y=group["label"], x=group["count"], orientation="h", name=names[label],
+                y=group["label"], x=group["count"], orientation="h", name=as_text(names[label]),
                 marker={"color": colours.get(label, OTHER)},
-                hovertemplate=f"%{{y}}: %{{x}} of {names[label]}<extra></extra>",
+                hovertemplate="%{y}: %{x} of %{fullData.name}<extra></extra>",
             )
         )  # fmt: skip
     figure.update_xaxes(title={"text": "picks"})

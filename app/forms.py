@@ -54,7 +54,7 @@ def new_run_form(trouble: Any) -> RunConfig | None:
         errors.show(words.in_titles(str(error)), errors.details_of(error), trouble)
         return None
     for note in stream.notes:
-        st.warning(note, icon=":material/image_not_supported:")
+        st.warning(words.plain(note), icon=":material/image_not_supported:")
     config = resolved(config, stream)
     _outlook(config, stream)
     return config
@@ -153,4 +153,4 @@ def _outlook(config: RunConfig, stream: Any) -> None:
     st.caption(f"{tasks} · {labels} · snapshots {size / 1e6:,.1f} MB")
     names = [", ".join(stream.class_names[c] for c in task.classes) for task in stream.tasks[:SHOWN_TASKS]]
     more = "" if len(stream.tasks) <= SHOWN_TASKS else f" · and {len(stream.tasks) - SHOWN_TASKS} more"
-    st.caption(" · ".join(f"task {t}: {classes[:80]}" for t, classes in enumerate(names, start=1)) + more)
+    st.caption(" · ".join(f"task {t}: {words.plain(classes[:80])}" for t, classes in enumerate(names, start=1)) + more)

@@ -145,7 +145,7 @@ def _trouble(status: Status | None) -> None:
     if trouble:
         st.error(trouble, icon=":material/error:")
     if status and status.state in {"queued", "playing", "paused"} and status.error:
-        st.warning(status.error, icon=":material/warning:")
+        st.warning(words.plain(status.error), icon=":material/warning:")
     if status and status.state == "failed" and status.error:
         errors.show(f"{status.error} Every finished round is kept.", status.details)
 

@@ -60,7 +60,7 @@ def race_form() -> None:
         base = preset_config(preset, learner=learner, **sizes)
         configs = sweep.grid(base, {"strategy": strategies, "seed": [int(first) + i for i in range(n)]})
     except UserError as error:
-        st.error(words.in_titles(str(error)), icon=":material/error:")
+        st.error(words.plain(words.in_titles(str(error))), icon=":material/error:")
         return
     _already(configs)
     names = ", ".join(words.strategy(name) for name in strategies)
@@ -107,7 +107,7 @@ def sweep_form() -> None:
         written = {name: text for name, text in written.items() if name not in idle}
         configs = _grid(preset, strategies, learners, written, others)
     except UserError as error:
-        st.error(words.in_titles(str(error)), icon=":material/error:")
+        st.error(words.plain(words.in_titles(str(error))), icon=":material/error:")
         return
     _already(configs)
     if st.button(f"Start {len(configs):,} runs", type="primary", icon=":material/play_arrow:", key="sweep-start"):

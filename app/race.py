@@ -249,7 +249,7 @@ def _bought(lane: Lane, look: Look, history: History) -> None:
     last = bought[-1]
     names = words.class_names(history)
     classes = sorted(set(last.labels))[:MOST_CLASSES]
-    of_each = ", ".join(f"{last.labels.count(c)} of {names[c]}" for c in classes)
+    of_each = ", ".join(f"{last.labels.count(c)} of {words.plain(names[c])}" for c in classes)
     by = "at random" if last.by == "start" else "bought"
     st.caption(f"Task {last.task}: {len(last.ids):,} {by}: {of_each}")
     shown = last.ids[:MOST_CARDS]

@@ -43,7 +43,7 @@ def _start(config: RunConfig, pace: float) -> None:
         run = create(config, RUNS)
         request(run.path, mode="play", pace=pace)
     except UserError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(words.plain(str(error)), icon=":material/error:")
         return
     open_run(run)
 

@@ -155,8 +155,11 @@ def settings(names: Iterable[str]) -> str:
 
 
 def plain(text: str) -> str:
-    """`text` for Markdown, with nothing in it that Markdown would read."""
-    return re.sub(r"([\\`*_{}\[\]<>$~:#|])", r"\\\1", text)
+    """`text` for Markdown, with nothing in it that Markdown would read: class names, file names, others' sentences."""
+    escaped = re.sub(r"([\\`*_{}\[\]<>$~:#|!&@^+])", r"\\\1", text)
+    escaped = re.sub(r"^(\d*)([-=.)])", r"\1\\\2", escaped)  # a list, at the beginning of a line
+    # Addresses, :icons: and :emoji: are looked for after escapes are gone: an invisible joiner parts them.
+    return re.sub(r"(:(?=//|[a-z][\w/\\+-]*:)|@(?=\w)|www(?=\.))", "\\1\u2060", escaped)
 
 
 def at(place: tuple[int, int]) -> str:

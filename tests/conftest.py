@@ -46,3 +46,10 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     made = Site(tmp_path / "site", monkeypatch)
     yield made
     made.forget()
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder for fetched sets and decoded images."""
+    monkeypatch.setenv("ACL_DATA", str(tmp_path / "sets"))
+    return tmp_path / "sets"

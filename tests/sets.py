@@ -13,9 +13,33 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 from PIL import Image
 
+from acl.config import UserError, make_config
+from acl.datasets.base import ImageSet
+from acl.registry import build
+
 RNG = np.random.default_rng(0)
+
+
+def load(dataset: str, **values: object) -> ImageSet:
+    return build("datasets", dataset, make_config(values)).load()
+
+
+def refusal(dataset: str, **values: object) -> str:
+    """The one sentence with which it is refused."""
+    with pytest.raises(UserError) as raised:
+        load(dataset, **values)
+    text = str(raised.value)
+    assert text.endswith((".", "?")) and "\n" not in text
+    return text
+
+
+def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
 
 
 def noise(*shape: int) -> np.ndarray:
@@ -93,3 +117,19 @@ def write_zip(path: Path, files: dict[str, bytes]) -> None:
     with zipfile.ZipFile(path, "w") as archive:
         for name, data in files.items():
             archive.writestr(name, data)
+
+
+IMAGE = {"_type": "Image"}
+
+
+def class_label(*names: str) -> dict[str, object]:
+    return {"names": list(names), "_type": "ClassLabel"}
+
+
+def write_table(path: Path, columns: dict[str, object], features: dict[str, object] | None = None) -> None:
+    """A Parquet file of any columns (lists or Arrow arrays); features: what it says of them, as the hub does."""
+    table = pa.table(columns)
+    if features is not None:
+        table = table.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(table, path)

@@ -1,4 +1,4 @@
-"""Every dataset reads its official files; own images of any kind are read, or refused in one sentence."""
+"""Every dataset reads its official files; images are decoded once, and the device gets the same bits from the disk."""
 
 from __future__ import annotations
 
@@ -16,40 +16,23 @@ from acl import images as images_module
 from acl import pictures
 from acl.config import RunConfig, UserError, make_config
 from acl.images import Images
-from acl.pictures import square
 from acl.presets import PRESETS, preset_config
-from acl.registry import build, choices, prepare
+from acl.registry import choices, prepare
 from tests.sets import (
+    load,
     noise,
     png,
+    refusal,
     write_cifar,
     write_folder,
     write_idx,
-    write_parquet,
     write_tinyimagenet,
     write_zip,
 )
 from tests.tools import facts, run_config
 
+pytestmark = pytest.mark.usefixtures("data_dir")
 TINY = {"n_start": 2, "n_query": 2, "n_end": 4, "epochs": 1, "memory": 20, "width": 4}
-
-
-@pytest.fixture(autouse=True)
-def data_dir(tmp_path, monkeypatch):
-    monkeypatch.setenv("ACL_DATA", str(tmp_path / "sets"))
-    return tmp_path / "sets"
-
-
-def load(dataset, **values):
-    return build("datasets", dataset, make_config(values)).load()
-
-
-def refusal(dataset, **values):
-    with pytest.raises(UserError) as raised:
-        load(dataset, **values)
-    text = str(raised.value)
-    assert text.endswith((".", "?")) and "\n" not in text
-    return text
 
 
 # -- official files ------------------------------------------------------------------------------------
@@ -125,170 +108,6 @@ def test_the_papers_settings():
     assert config.feature_dim == 512 and config.device == "auto"
 
 
-# -- own images ----------------------------------------------------------------------------------------
-
-
-def encoded(image: Image.Image, kind: str = "PNG", **options) -> bytes:
-    file = io.BytesIO()
-    image.save(file, kind, **options)
-    return file.getvalue()
-
-
-def palette() -> Image.Image:
-    image = Image.new("P", (8, 8), 1)
-    image.putpalette([0, 0, 0, 10, 200, 30])
-    return image
-
-
-MODES = {
-    "grey": (encoded(Image.new("L", (8, 8), 77)), (77, 77, 77)),
-    "bilevel": (encoded(Image.new("1", (8, 8), 1)), (255, 255, 255)),
-    "grey 16 bit": (encoded(Image.fromarray(np.full((8, 8), 0x8080, np.uint16))), (128, 128, 128)),
-    "grey 16 bit tiff": (encoded(Image.fromarray(np.full((8, 8), 0xFFFF, np.uint16)), "TIFF"), (255, 255, 255)),
-    "colour": (encoded(Image.new("RGB", (8, 8), (1, 2, 3))), (1, 2, 3)),
-    "transparent": (encoded(Image.new("RGBA", (8, 8), (9, 9, 9, 0))), (255, 255, 255)),
-    "opaque": (encoded(Image.new("RGBA", (8, 8), (9, 8, 7, 255))), (9, 8, 7)),
-    "grey with alpha": (encoded(Image.new("LA", (8, 8), (5, 0))), (255, 255, 255)),
-    "palette": (encoded(palette()), (10, 200, 30)),
-    "palette with transparency": (encoded(palette(), transparency=1), (255, 255, 255)),
-    "cmyk": (encoded(Image.new("CMYK", (8, 8), (0, 255, 255, 0)), "TIFF"), (255, 0, 0)),
-    "gif": (encoded(palette(), "GIF"), (10, 200, 30)),
-}
-
-
-@pytest.mark.parametrize("mode", MODES)
-def test_images_of_every_mode_become_rgb(mode):
-    data, colour = MODES[mode]
-    pixels = square(data, 4)
-    assert pixels.shape == (4, 4, 3) and pixels.dtype == np.uint8 and (pixels == colour).all()
-
-
-def test_images_are_cut_to_the_middle_and_averaged():
-    pixels = np.zeros((4, 8, 3), np.uint8)
-    pixels[:, 2:6] = np.arange(0, 160, 10, dtype=np.uint8).reshape(4, 4, 1)
-    small = square(png(pixels), 2)
-    assert (small[..., 0] == pixels[:, 2:6, 0].reshape(2, 2, 2, 2).mean((1, 3))).all()
-    assert (square(png(pixels[:, 2:6]), 4) == pixels[:, 2:6]).all()
-    assert square(png(pixels), 16).shape == (16, 16, 3)
-
-
-def test_photos_are_turned_upright():
-    image = Image.new("RGB", (8, 8))
-    image.paste((255, 0, 0), (0, 0, 8, 4))
-    exif = image.getexif()
-    exif[0x0112] = 3  # upside down
-    assert square(encoded(image, exif=exif), 8)[6, 4].tolist() == [255, 0, 0]
-
-
-def test_a_folder_with_a_split(tmp_path):
-    write_folder(tmp_path / "pets" / "train", {"dog": 4, "cat": 3})
-    write_folder(tmp_path / "pets" / "test", {"dog": 2, "cat": 1})
-    (tmp_path / "pets" / "train" / "dog" / "notes.txt").write_text("not an image")
-    data = load("folder", data=str(tmp_path / "pets"), image_size=8)
-    assert (
-        data.name == "own images (pets)" and data.class_names == ("cat", "dog") and data.images.shape[1:] == (8, 8, 3)
-    )
-    assert data.labels.tolist() == [0, 0, 0, 1, 1, 1, 1, 0, 1, 1] and data.is_train.sum() == 7 and not data.notes
-    assert isinstance(data.images, np.memmap) and not data.images.flags.writeable
-
-
-def test_one_folder_is_split_by_file_name(tmp_path):
-    write_folder(tmp_path / "pets", {"dog": 10, "cat": 5, "train": 2})
-    data = load("folder", data=str(tmp_path / "pets"))
-    shares = [data.is_train[data.labels == c].sum() for c in range(3)]
-    assert data.class_names == ("cat", "dog", "train") and shares == [4, 8, 1]
-    before = data.is_train[data.labels == 0]
-    (tmp_path / "pets" / "dog" / "00.png").unlink()
-    again = load("folder", data=str(tmp_path / "pets"))
-    assert (again.is_train[again.labels == 0] == before).all() and len(again.labels) == 16
-
-
-def test_corrupt_files_are_left_out_and_listed(tmp_path, capsys):
-    write_folder(tmp_path / "pets", {"dog": 12, "cat": 12})
-    for i in range(7):
-        (tmp_path / "pets" / "cat" / f"{i:02d}.png").write_bytes(png(noise(9, 9, 3))[: 60 if i % 2 else 0])
-    config = make_config({"dataset": "folder", "data": str(tmp_path / "pets"), **TINY})
-    stream = prepare(config)
-    assert len(stream.notes) == 1 and stream.notes[0].startswith("7 of 24 images could not be read")
-    assert "cat/00.png" in stream.notes[0] and "…" in stream.notes[0] and "cat/06.png" not in stream.notes[0]
-    assert "Reading own images (pets)" in capsys.readouterr().err
-    used = np.concatenate([ids for task in stream.tasks for ids in (task.train_ids, task.test_ids)])
-    assert len(used) == 17 and not {0, 6} & set(used.tolist())
-    assert run_config(config)[-1].kind == "finished"
-
-
-def test_a_bomb_is_no_image(monkeypatch, tmp_path):
-    write_folder(tmp_path / "pets", {"dog": 3, "cat": 3})
-    (tmp_path / "pets" / "cat" / "big.png").write_bytes(png(noise(40, 40, 3)))
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
-    assert "cat/big.png" in load("folder", data=str(tmp_path / "pets")).notes[0]
-
-
-@pytest.mark.parametrize(
-    ("classes", "expected"),
-    [({"dog": 3}, "at least 2 classes"), ({}, "at least 2 classes"), ({"dog": 3, "cat": 0}, "class 'cat'")],
-)
-def test_folders_that_hold_no_classes_are_refused(classes, expected, tmp_path):
-    (tmp_path / "pets").mkdir()
-    write_folder(tmp_path / "pets", classes)
-    assert expected in refusal("folder", data=str(tmp_path / "pets"))
-
-
-def test_folders_with_half_a_split_are_refused(tmp_path):
-    write_folder(tmp_path / "pets" / "train", {"dog": 3, "cat": 3})
-    assert "no folder test" in refusal("folder", data=str(tmp_path / "pets"))
-    write_folder(tmp_path / "pets" / "test", {"dog": 3, "bird": 3})
-    assert "class 'bird'" in refusal("folder", data=str(tmp_path / "pets"))
-    assert "needs data" in refusal("folder") and "needs data" in refusal("folder", data=str(tmp_path / "nowhere"))
-
-
-def test_a_class_of_one_image_is_refused(tmp_path):
-    write_folder(tmp_path / "pets", {"dog": 3, "cat": 1})
-    assert "'cat'" in refusal("folder", data=str(tmp_path / "pets"))
-
-
-def parquet_pair(folder, names=("ant", "bee")):
-    train, test = [png(noise(6, 6, 3)) for _ in range(8)], [png(noise(6, 6, 3)) for _ in range(4)]
-    labels = [0, 1] * 4
-    write_parquet(folder / "bugs-train.parquet", train, labels, names and list(names))
-    write_parquet(folder / "bugs-test.parquet", test, labels[:4], names and list(names))
-    return train + test
-
-
-@pytest.mark.parametrize("given", ["", "bugs"])
-def test_parquet_by_folder_and_by_the_beginning_of_the_names(given, tmp_path):
-    images = parquet_pair(tmp_path / "insects")
-    data = load("parquet", data=str(tmp_path / "insects" / given), image_size=6)
-    assert data.class_names == ("ant", "bee") and data.is_train.tolist() == [True] * 8 + [False] * 4
-    assert (data.images[9] == np.asarray(Image.open(io.BytesIO(images[9])))).all()
-
-
-def test_one_parquet_file_without_names_and_with_a_broken_row(tmp_path):
-    images = [png(noise(6, 6, 3)) for _ in range(20)]
-    write_parquet(tmp_path / "bugs.parquet", [None, b"no image", *images], [0, 1, *[0, 1] * 10], None)
-    data = load("parquet", data=str(tmp_path / "bugs.parquet"))
-    assert data.class_names == ("0", "1") and data.is_train[2:].sum() == 16 and data.labels[:2].tolist() == [-1, -1]
-    assert "2 of 22" in data.notes[0] and "bugs.parquet row 1" in data.notes[0]
-
-
-def test_parquet_files_that_do_not_fit_are_refused(tmp_path):
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    path = tmp_path / "bugs.parquet"
-    assert "needs data" in refusal("parquet", data=str(path))
-    path.write_bytes(b"PAR1 no")
-    assert "cannot be read" in refusal("parquet", data=str(path))
-    pq.write_table(pa.table({"img": [b""], "label": [0]}), path)
-    assert "needs a column image" in refusal("parquet", data=str(path))
-    write_parquet(path, [b"", b""], [0, 2], ["ant", "bee"])
-    assert "must be 0..1" in refusal("parquet", data=str(path))
-    write_parquet(path, [b"", b""], [0, None], ["ant", "bee"])
-    assert "1 images without a label" in refusal("parquet", data=str(path))
-    write_parquet(path, [b"", b""], [0, 0], ["ant"])
-    assert "at least 2 classes" in refusal("parquet", data=str(path))
-
-
 def test_a_run_whose_images_moved_goes_on(tmp_path, capsys):
     from acl.cli import main
     from acl.runs import list_runs
@@ -317,8 +136,8 @@ def test_a_run_whose_images_moved_goes_on(tmp_path, capsys):
 
 def test_images_are_decoded_once_and_anew_when_a_file_changes(tmp_path, monkeypatch):
     write_folder(tmp_path / "pets", {"dog": 3, "cat": 3})
-    calls, once = [], pictures.square
-    monkeypatch.setattr(pictures, "square", lambda data, size: calls.append(0) or once(data, size))
+    calls, once = [], pictures.raw_square
+    monkeypatch.setattr(pictures, "raw_square", lambda data, size: calls.append(0) or once(data, size))
     first = load("folder", data=str(tmp_path / "pets"))
     assert (load("folder", data=str(tmp_path / "pets")).images == first.images).all() and len(calls) == 6
     load("folder", data=str(tmp_path / "pets"), image_size=8)
@@ -335,7 +154,7 @@ def test_a_killed_decoding_leaves_nothing_that_counts(tmp_path, monkeypatch, dat
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(pictures, "square", killed)
+        patch.setattr(pictures, "raw_square", killed)
         with pytest.raises(KeyboardInterrupt):
             load("folder", data=str(tmp_path / "pets"))
     assert load("folder", data=str(tmp_path / "pets")).images.any()

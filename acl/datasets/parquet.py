@@ -1,121 +1,126 @@
-"""Your own images in Parquet files, as Hugging Face writes them: image {bytes, path} and label.
+"""Your own images in Parquet files, as the Hugging Face hub has them: a column of images and one of labels.
 
-Give a folder with *train*.parquet and *test*.parquet, the beginning of their names, or one file, of which a
-fixed fifth of each class is for testing.
+Give a folder, whose files are told apart by their names (train, test or validation; shards, and folders such as
+data/), the beginning of the names, or one file. Where no name says so, a fixed fifth of each class is for testing.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+import os
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 from jaxtyping import Int64
 from numpy import ndarray
 
 from acl.config import UserError
-from acl.datasets.base import Base, ImageSet, digests, train_rows
+from acl.datasets.base import UNREADABLE, Base, ImageSet, digests, train_rows
+from acl.hub_splits import TEST, VALIDATION, Files, by_split
+from acl.listing import DEPTH, Listing, listed
+from acl.names import in_order, printable, some
 from acl.pictures import check_classes, decoded, own_set
+from acl.shard import Shard, sentences
 
 LABEL = "Own Parquet images"
-SETTINGS = ("data", "image_size")
+SETTINGS = ("data", "image_size", "label_column")
 TRAIN_SHARE = 0.8
-READ_ROWS = 1024
 
 
 @dataclass(frozen=True)
 class Parquet(Base):
     data: str
     image_size: int
+    label_column: str
 
     def load(self) -> ImageSet:
-        train, test = self._files()
-        try:
-            return self._load(train, test)
-        except pa.ArrowException as error:
-            reason = str(error).splitlines()[0]
-            raise UserError(f"The Parquet files of {self.data} cannot be read ({reason}).") from None
-
-    def _load(self, train: list[Path], test: list[Path]) -> ImageSet:
-        paths = train + test
-        files = [pq.ParquetFile(path) for path in paths]
-        for file, path in zip(files, paths, strict=True):
-            _check_columns(file.schema_arrow, path)
-        per_file = [_labels(file, path) for file, path in zip(files, paths, strict=True)]
-        labels = np.concatenate(per_file)
-        classes = _class_names(files[0].schema_arrow, labels, self.data)
-        check_classes(self.data, len(classes))
-        names = [f"{path.name} row {row}" for path, y in zip(paths, per_file, strict=True) for row in range(len(y))]
-        identity = [[str(p.resolve()), p.stat().st_size, p.stat().st_mtime_ns] for p in paths]
-        name = f"own images ({Path(self.data).expanduser().name})"
-        encoded = (data for file in files for data in _encoded(file))
-        images, readable = decoded(identity, len(labels), self.image_size, encoded, name)
+        with sentences(self.data):
+            files = self._files()
+            train = [Shard(files.root, name, self.label_column) for name in files.train]
+            test, note = _test(files, self.label_column)
+            shards = train + test
+            labels, classes = _classes(shards)
+        check_classes(printable(self.data), len(classes))
+        names = [f"{shard.name} row {row}" for shard in shards for row in range(len(shard.labels))]
+        title = printable(f"own images ({Path(self.data).expanduser().name})")
+        identity = [shard.identity for shard in shards]
+        pictures = decoded(
+            identity, len(labels), self.image_size, lambda: chain.from_iterable(map(Shard.encoded, shards)), title
+        )
         if test:
-            is_train = np.arange(len(labels)) < sum(map(len, per_file[: len(train)]))
+            is_train = np.arange(len(labels)) < sum(len(shard.labels) for shard in train)
         else:
-            is_train = train_rows(np.where(readable, labels, -1), digests(names), TRAIN_SHARE)
-        return own_set(ImageSet(name, images, labels, classes, is_train), names, readable)
+            is_train = train_rows(np.where(pictures.readable, labels, UNREADABLE), digests(names), TRAIN_SHARE)
+        notes = (*files.notes, *note, *_unlabelled(labels))
+        return own_set(ImageSet(title, pictures.images, labels, classes, is_train, notes=notes), names, pictures)
 
-    def _files(self) -> tuple[list[Path], list[Path]]:
-        """The files for training and those for testing; one file alone is both."""
+    def _files(self) -> Files:
         given = Path(self.data).expanduser()
         if self.data and given.is_file():
-            return [given], []
-        folder, prefix = (given, "") if given.is_dir() else (given.parent, given.name)
-        train, test = (sorted(folder.glob(f"{prefix}*{part}*.parquet")) for part in ("train", "test"))
-        if not self.data or not train or not test:
+            return Files(given.parent, (given.name,))
+        root, prefix, depth = (given, "", DEPTH) if given.is_dir() else (given.parent, given.name, 0)
+        listing = listed(root, follow=False, depth=depth) if self.data and root.is_dir() else Listing(root)
+        names = [name for name in listing.files if name.startswith(prefix) and name.lower().endswith(".parquet")]
+        odd = [name for name in listing.odd if name.startswith(prefix)] if depth else []
+        if not names:
             raise UserError(
                 "dataset=parquet needs data, a Parquet file, or a folder (or the beginning of the names) of "
-                f"*train*.parquet and *test*.parquet, got '{self.data}'."
+                f"train*.parquet and test*.parquet, got '{printable(self.data)}'"
+                + (f", where links lead nowhere or out of the folder ({some(odd)})." if odd else ".")
             )
-        return train, test
+        _check_once(root, names)
+        notes = [f"Left out, as links that lead nowhere or out of the folder: {some(odd)}."] if odd else []
+        return by_split(root, names, notes)
 
     def mark(self) -> object:
         try:
-            return tuple((str(path), path.stat().st_mtime_ns) for files in self._files() for path in files)
+            with sentences(self.data):
+                files = self._files()
+                return tuple(Shard(files.root, name, self.label_column).identity for name in files.all)
         except UserError:
             return None
 
 
-def _check_columns(schema: pa.Schema, path: Path) -> None:
-    image = schema.field("image").type if "image" in schema.names else None
-    encoded = image is not None and (
-        pa.types.is_binary(image) or (pa.types.is_struct(image) and "bytes" in {field.name for field in image})
-    )
-    if not encoded or "label" not in schema.names or not pa.types.is_integer(schema.field("label").type):
-        raise UserError(
-            f"{path} needs a column image (bytes, or a struct with bytes) and a column label (whole numbers), "
-            f"got {', '.join(f'{field.name}: {field.type}' for field in schema)}."
-        )
+def _check_once(root: Path, names: list[str]) -> None:
+    """A link and what it leads to are one file: as two they would count twice, or for training and for testing."""
+    real: dict[str, str] = {}
+    for name in names:
+        other = real.setdefault(os.path.realpath(root / name), name)
+        if other != name:
+            raise UserError(f"{some([other])} and {some([name])} are one and the same file: take one of them away.")
 
 
-def _labels(file: pq.ParquetFile, path: Path) -> Int64[ndarray, " n"]:
-    column = file.read(columns=["label"]).column("label")
-    if column.null_count:
-        raise UserError(f"{path} has {column.null_count} images without a label: take them out.")
-    return np.asarray(column.to_numpy(), dtype=np.int64)
+def _test(files: Files, label_column: str) -> tuple[list[Shard], list[str]]:
+    """The shards to test on, and what to say of it: of test, unless nothing in it has a label, else of validation."""
+    found: dict[str, list[Shard]] = {
+        split: [Shard(files.root, name, label_column) for name in names] for split, names in files.test.items()
+    }
+    if VALIDATION not in found:
+        return found.get(TEST, []), []
+    if TEST not in found:
+        return found[VALIDATION], [f"There is no split {TEST}: {VALIDATION} is for testing."]
+    if all((shard.labels == UNREADABLE).all() for shard in found[TEST]):
+        return found[VALIDATION], [f"The split {TEST} has no labels and is left out: {VALIDATION} is for testing."]
+    return found[TEST], [f"The split {VALIDATION} ({some(files.test[VALIDATION])}) is left out: {TEST} is for testing."]
 
 
-def _class_names(schema: pa.Schema, labels: Int64[ndarray, " n"], data: str) -> tuple[str, ...]:
-    """The names in the metadata, else the numbers. A label outside them is a UserError."""
-    try:
-        names = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]["label"]["names"]
-        classes = tuple(str(name) for name in names)
-    except (KeyError, TypeError, ValueError):
-        classes = tuple(str(c) for c in range(int(labels.max(initial=-1)) + 1))
-    if len(labels) and not 0 <= labels.min() <= labels.max() < len(classes):
-        raise UserError(
-            f"The labels of {data} must be 0..{len(classes) - 1}, got {int(labels.min())}..{int(labels.max())}."
-        )
-    return classes
+def _classes(shards: list[Shard]) -> tuple[Int64[ndarray, " n"], tuple[str, ...]]:
+    """The class of every row, and the names of all classes: as the files say, else the numbers or texts themselves."""
+    first = shards[0]
+    for shard in shards[1:]:
+        if shard.columns.classes != first.columns.classes or shard.labels.dtype != first.labels.dtype:
+            raise UserError(f"{first.where} and {shard.where} disagree about the classes: make their labels alike.")
+    labels = np.concatenate([shard.labels for shard in shards])
+    if first.columns.classes is not None:
+        return labels, first.columns.classes
+    found = set(labels.tolist()) - {UNREADABLE}
+    values = in_order(found) if labels.dtype == object else sorted(found)
+    number = {value: place for place, value in enumerate(values)}
+    numbers = np.array([number.get(value, UNREADABLE) for value in labels.tolist()], dtype=np.int64)
+    return numbers, tuple(str(value) for value in values)
 
 
-def _encoded(file: pq.ParquetFile) -> Iterator[bytes | None]:
-    """The bytes of every image in order; None where there are none."""
-    for batch in file.iter_batches(READ_ROWS, columns=["image"]):
-        column = batch.column(0)
-        yield from (column.field("bytes") if pa.types.is_struct(column.type) else column).to_pylist()
+def _unlabelled(labels: Int64[ndarray, " n"]) -> list[str]:
+    n = int((labels == UNREADABLE).sum())
+    return [f"{n} of {len(labels)} images have no label (-1) and are left out."] if n else []

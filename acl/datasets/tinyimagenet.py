@@ -34,14 +34,14 @@ class TinyImageNet(Base):
             with _opened(path) as archive:
                 wnids = archive.read(f"{ROOT}/wnids.txt").decode().split()
                 files, labels, n_train = _listing(archive, wnids)
-                encoded = (archive.read(file) for file in files)
-                images, readable = decoded(identity, len(files), SIDE, encoded, LABEL)
+                pictures = decoded(identity, len(files), SIDE, lambda: map(archive.read, files), LABEL)
                 names = _class_names(archive.read(f"{ROOT}/words.txt").decode(), wnids)
         except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
             if isinstance(error, UserError):
                 raise
             raise UserError(f"{path} is not {ROOT} in its official layout ({error}): fetch it again.") from None
-        return own_set(ImageSet(LABEL, images, labels, names, np.arange(len(files)) < n_train), files, readable)
+        data = ImageSet(LABEL, pictures.images, labels, names, np.arange(len(files)) < n_train)
+        return own_set(data, files, pictures)
 
 
 class _Unpacked:

@@ -45,7 +45,7 @@ SITUATIONS = [
     {"dataset": "folder"},
     {"memory_policy": "reservoir"},
     {"model": "cnn"},
-    {"model": "resnet18", "lr": 0.001, "lr_end": 0.001},
+    {"model": "resnet18", "lr": 0.001, "lr_end": 0.001, "max_per_class": 3, "n_end": 5},
     {"backbone": "mobilenet_v3_small", "weights": "random"},
     {"epochs": 1},
     {"n_end": 4},

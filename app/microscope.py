@@ -53,6 +53,8 @@ def page() -> None:
 
 
 def _page(sight: Sight, history: History | None) -> None:
+    for note in sight.notes:
+        st.caption(f":material/info: {words.plain(note)}")
     settings, strategy = what_if(sight)
     if waits_for_a_yes(sight, strategy, settings):
         return
@@ -116,9 +118,11 @@ def _linked(
             ":material/hourglass_top: The right picture is PCA until UMAP is ready: the first takes about half a "
             "minute, the next ones a second or a few."
         )
-        maps.wait(sight, right.waits_for)
+        maps.wait(right.waits_for)
+    if right.why:
+        st.caption(f":material/info: {right.why}")
     if right.trouble:
-        st.caption(f":material/warning: UMAP could not be worked out, PCA is shown: {right.trouble}")
+        st.caption(f":material/warning: UMAP could not be worked out, PCA is shown: {words.plain(right.trouble)}")
     if left_out:
         st.caption(
             f"{left_out:,} pool samples are not drawn: {MOST_POINTS:,} points are, with every pick, label and "
@@ -148,7 +152,7 @@ def plane(frame: pd.DataFrame, choice: Choice, x: str, y: str) -> View:
 
 def _sheet_name(sight: Sight, frame: pd.DataFrame) -> str:
     ids = hashlib.blake2b(frame["id"].to_numpy().tobytes(), digest_size=4).hexdigest()
-    return f"sheet-{hashlib.blake2b(sight.name.encode(), digest_size=4).hexdigest()}-{ids}"
+    return f"sheet-{hashlib.blake2b(repr(sight.mark).encode(), digest_size=4).hexdigest()}-{ids}"
 
 
 def _sheet(sight: Sight, frame: pd.DataFrame) -> str:

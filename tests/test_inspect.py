@@ -15,7 +15,7 @@ import torch
 from safetensors.numpy import save
 from streamlit.testing.v1 import AppTest
 
-from acl import layout, projector
+from acl import layout, projector, snapshot_shelf
 from acl.config import UserError
 from acl.fork import fork
 from acl.runs import Run, create
@@ -34,9 +34,8 @@ RECORDED = "recorded-er-accuacl-digits-s0"
 @pytest.fixture(autouse=True)
 def no_backend(monkeypatch, runs):
     runs.mkdir()
-    for module in ("app.state", "app.choose_query", "app.maps"):
+    for module in ("app.state", "app.choose_query", "app.maps", "app.sight"):
         monkeypatch.setattr(f"{module}.RUNS", runs)
-    monkeypatch.setattr(sight, "DROPPED", runs / ".snapshots")
     monkeypatch.setattr("acl.backend.ensure", lambda runs: None)
     monkeypatch.setattr("acl.backend.attach", lambda runs: None)
 
@@ -283,7 +282,7 @@ def test_a_pool_too_large_to_draw_is_whole_in_the_gallery(monkeypatch):
 
 def test_the_map_is_the_principal_plane():
     here = recorded_sight()
-    x, y = maps.pca(*here.mark, "features").T
+    x, y = maps.pca(*here.mark, "features")[0].T
     h = np.concatenate([s.h.numpy().astype(float) for s in here.context.roles().values()])
     values = np.linalg.svd(h - h.mean(0), compute_uv=False)[:2]
     assert [np.linalg.norm(x), np.linalg.norm(y)] == pytest.approx(values.tolist(), rel=1e-6)
@@ -313,7 +312,7 @@ def test_ranks_are_those_in_the_whole_pool_and_ties_go_to_the_lower_id(monkeypat
     view = lens.View("v", np.zeros(len(shown)), np.zeros(len(shown)), "x", "y")
     look = lens.Look([""] * len(shown))
     data = lens.payload((view, view), shown, {"magnitude": "M"}, ranks, look, str, [], None, "s")
-    found = np.frombuffer(base64.b64decode(data["ranks"]["M"]), "<f4")
+    found = np.frombuffer(base64.b64decode(data["ranks"]["M"]), "<f8")
     size, at = len(here.context.pool), {int(i): place for place, i in enumerate(here.context.pool.ids)}
     wanted = {i: place + 1 if place < 2 else size - place + 2 for i, place in at.items()}
     drawn = [(i, rank) for i, rank in zip(shown["id"].tolist(), found.tolist(), strict=True) if i in wanted]
@@ -347,7 +346,7 @@ def test_exported_scores_name_every_pick():
     assert ranked["id"].tolist() == list(here.picks)
 
 
-# -- files that were dropped in ------------------------------------------------------------------------
+# -- files of somebody's own ---------------------------------------------------------------------------
 
 
 def snapshot_bytes(tmp_path: Path, **values: object) -> bytes:
@@ -356,14 +355,18 @@ def snapshot_bytes(tmp_path: Path, **values: object) -> bytes:
     return path.read_bytes()
 
 
+def kept(snapshot: bytes, pictures: bytes | None = None, file: str = "theirs.safetensors") -> str:
+    return snapshot_shelf.keep(state.RUNS, file, snapshot, pictures)
+
+
 def test_somebody_elses_snapshot_can_be_looked_at(tmp_path):
-    name = sight.keep_dropped(snapshot_bytes(tmp_path), None)
+    name = kept(snapshot_bytes(tmp_path))
     test = page(snapshot=name)
     assert "Why these 5?" in text(test) and test.query_params["snapshot"] == name
 
 
 def test_a_dropped_file_says_who_enters_and_leaves_against_its_own_settings(tmp_path):
-    name = sight.keep_dropped(snapshot_bytes(tmp_path), None)
+    name = kept(snapshot_bytes(tmp_path))
     test = page(snapshot=name)
     assert "The settings of the file." in text(test)
     keyed(test, "n-").set_value(7).run()
@@ -385,26 +388,26 @@ def test_a_dropped_file_says_who_enters_and_leaves_against_its_own_settings(tmp_
 )
 @pytest.mark.parametrize("panel", panels.TABS[:3])
 def test_a_file_at_the_edge_of_what_is_allowed_can_be_looked_at(tmp_path, values, panel):
-    test = page(snapshot=sight.keep_dropped(snapshot_bytes(tmp_path, **values), None))
+    test = page(snapshot=kept(snapshot_bytes(tmp_path, **values)))
     test.segmented_control(key="panel").set_value(panel).run()
     assert not test.exception and not test.error and "Why these" in text(test)
 
 
 def test_a_damaged_layout_is_waited_for_as_if_it_were_none(tmp_path, monkeypatch):
-    here = sight.sight_of_file(sight.keep_dropped(snapshot_bytes(tmp_path), None))
+    here = sight.sight_of_file(kept(snapshot_bytes(tmp_path)))
     wish = maps._wish(here, "features")
     path = projector.places(maps.RUNS, wish)[1]
     path.parent.mkdir(parents=True)
     path.write_bytes(b"no layout")
     monkeypatch.setattr(maps.st, "rerun", lambda scope: pytest.fail("drawn anew, though nothing came"))
     assert projector.found(maps.RUNS, wish)
-    maps._look(here, wish)
+    maps._look(wish)
 
 
 def test_pictures_and_labels_of_a_dropped_file_are_found(tmp_path):
     images = np.arange(40 * 4 * 4 * 3, dtype=np.uint8).reshape(40, 4, 4, 3)
     ids = 3 * np.arange(40)
-    name = sight.keep_dropped(snapshot_bytes(tmp_path), save({"ids": ids, "images": images, "labels": ids % 4}))
+    name = kept(snapshot_bytes(tmp_path), save({"ids": ids, "images": images, "labels": ids % 4}))
     here = sight.sight_of_file(name)
     assert np.array_equal(here.pictures([6, 3]), images[[2, 1]])
     assert here.truth([6, 3]).tolist() == [2, 3]
@@ -426,23 +429,14 @@ def test_pictures_and_labels_of_a_dropped_file_are_found(tmp_path):
 )
 def test_a_bad_file_is_a_sentence_and_leaves_nothing(tmp_path, snapshot, pictures, said):
     with pytest.raises(UserError, match=said) as caught:
-        sight.keep_dropped(snapshot or snapshot_bytes(tmp_path), pictures)
+        kept(snapshot or snapshot_bytes(tmp_path), pictures)
     assert str(tmp_path) not in str(caught.value)
-    assert not list(sight.DROPPED.glob("*"))
-
-
-def test_an_id_stands_for_one_sample_whatever_its_role(tmp_path):
-    context = make_context(3, pool=40)
-    memory = replace(context.memory, ids=context.pool.ids[: len(context.memory)].clone())
-    path = tmp_path / "theirs.safetensors"
-    replace(context, memory=memory).save(path)
-    with pytest.raises(UserError, match="Pool and memory of the snapshot both have a sample"):
-        sight.keep_dropped(path.read_bytes(), None)
+    assert not list(snapshot_shelf.folder(state.RUNS).glob("*"))
 
 
 def test_labels_in_bytes_may_miss_some_samples(tmp_path):
     ids = 3 * np.arange(20)
-    name = sight.keep_dropped(snapshot_bytes(tmp_path), save({"ids": ids, "labels": (ids % 4).astype(np.uint8)}))
+    name = kept(snapshot_bytes(tmp_path), save({"ids": ids, "labels": (ids % 4).astype(np.uint8)}))
     assert sight.sight_of_file(name).truth([6, 3, 3 * 39]).tolist() == [2, 3, -1]
     test = page(snapshot=name)
     test.segmented_control(key="panel").set_value("Every strategy on this pool").run()

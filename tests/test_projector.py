@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from acl import layout, projector
+from acl.plane import pca
 from acl.projector import Keeper, Projector, Wish
-from acl.query import load_snapshot
+from acl.snapshot import load_snapshot
 from tests.contexts import make_context
 from tests.tools import wait_for
 
@@ -24,11 +25,11 @@ def quick(monkeypatch):
     """PCA in the place of UMAP, and what each layout began from."""
     begun: list[int] = []
 
-    def pca(x, ids, seed, previous):
+    def flat(x, ids, seed, previous):
         begun.append(len(previous))
-        return layout.pca(x).astype(np.float32)
+        return pca(x.numpy()).astype(np.float32)
 
-    monkeypatch.setattr(layout, "umap", pca)
+    monkeypatch.setattr(layout, "umap", flat)
     return begun
 
 
@@ -56,9 +57,9 @@ def test_a_layout_lies_beside_its_snapshot_and_names_every_sample(runs, quick):
     path = projector.found(runs, wish)
     assert path == wish.snapshot.parent / "01-00.umap.parquet"
     ids, xy = projector.load(path, wish.snapshot)
-    context = load_snapshot(wish.snapshot)
+    context = load_snapshot(wish.snapshot).context
     assert ids.tolist() == layout.ids(context).tolist()
-    np.testing.assert_allclose(xy, layout.pca(layout.vectors(context, "features")), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(xy, pca(layout.vectors(context, "features").numpy()), rtol=1e-5, atol=1e-6)
     assert not projector.wishes(runs)
 
 

@@ -97,22 +97,19 @@ def link(runs: Path, file: Path) -> str:
 def below(typed: str, *folders: Path) -> Path:
     """The file that somebody typed into the page, whole or from one of `folders` on. UserError unless it is a file in
     one of them, links followed: a page must not read the whole disk."""
-    typed = typed.strip().strip("\"'")
-    where = " or ".join(str(each) for each in folders)
+    typed = typed.strip().strip("\"'").strip()
     try:
-        inside = [
-            path
-            for each in folders
-            if (path := (each / Path(typed).expanduser()).resolve()).is_relative_to(each.resolve())
-        ]
-        found = next((path for path in inside if path.is_file()), None)
+        places = [(each / Path(typed).expanduser()).resolve() for each in folders]
+        allowed = [place for place in places if any(place.is_relative_to(each.resolve()) for each in folders)]
+        found = next((place for place in allowed if place.is_file()), None)
     except (OSError, ValueError, RuntimeError):
         raise UserError("This path cannot be followed: type it again.") from None
-    if not inside:
+    if found:
+        return found
+    if len(allowed) < len(places):
+        where = " or ".join(str(each) for each in folders)
         raise UserError(f"The page opens files under {where} only; for any other use acl inspect FILE.")
-    if found is None:
-        raise UserError(f"There is no file {inside[0]}.")
-    return found
+    raise UserError(f"There is no file {' or '.join(dict.fromkeys(map(str, places)))}.")
 
 
 def _link(file: Path, draft: Path) -> None:

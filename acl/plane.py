@@ -85,7 +85,7 @@ def why_flat(x: ndarray) -> str:
 def why_no_umap(x: ndarray) -> str:
     """Why UMAP of x [N, D] would show no more than PCA does, in a sentence; empty where it may."""
     if flat := why_flat(x):
-        return flat
+        return f"{flat[:-1]}, and UMAP would show no more."
     n = len(x)
     nearest = f"UMAP, which looks at the {NEIGHBOURS} nearest of each: PCA shows where they lie."
     if n <= NEIGHBOURS:

@@ -22,6 +22,7 @@ from app.sight import Sight, queries_of, sight_of_file, sight_of_run, why_none
 from app.state import POLL_S, RECORDED, RUNS, shown_run
 
 PLAY_S = 1.6
+DROP_WIDTH = 420
 
 
 def choose_sight() -> tuple[Sight | None, History | None]:
@@ -34,9 +35,7 @@ def choose_sight() -> tuple[Sight | None, History | None]:
             sight = sight_of_file(dropped)
             title.markdown(f"#### Why these {sight.context.n}?")
             st.caption(f"Snapshot file **{words.plain(sight.file)}**")
-            if st.button("Back to the runs", icon=":material/arrow_back:"):
-                del st.query_params["snapshot"]
-                st.rerun()
+            back_to_runs()
             return sight, None
         run = _choose_run()
     if run is None:
@@ -189,29 +188,36 @@ def _look_for_newer(run: Run, shown: tuple[int, int] | None) -> None:
 
 def drop() -> None:
     """Somebody's own snapshot: embeddings and probabilities of any pipeline."""
-    file = st.file_uploader(
-        "Snapshot of a query (.safetensors)", type=["safetensors"], key="snapshot-file",
-        help="What acl.write_snapshot writes: ids, features and probabilities of pool, labelled and memory; see the "
-        "README.",
-    )  # fmt: skip
-    pictures = st.file_uploader(
-        "Its pictures and labels, if they are in a file of their own (.safetensors)", type=["safetensors"],
-        key="pictures-file",
-        help="Tensors ids [N], images uint8 [N, H, W, 1 or 3], labels [N]; images or labels may be left out.",
-    )  # fmt: skip
-    typed = st.text_input(
-        "Or the path of a snapshot on this machine, of any size", key="snapshot-path", disabled=file is not None,
-        placeholder="below the runs or the data folder",
-        help=f"Whole, or from {RUNS} or {data_dir()} on; it stays where it is. For files elsewhere: acl inspect FILE.",
-    )  # fmt: skip
-    if st.button("Look at it", icon=":material/biotech:", key="look"):
-        try:
-            name = _given(file, pictures, typed)
-        except UserError as error:
-            st.error(words.plain(str(error)), icon=":material/error:")
-            return
-        st.query_params.clear()
-        st.query_params["snapshot"] = name
+    with st.container(width=DROP_WIDTH):
+        file = st.file_uploader(
+            "Snapshot of a query (.safetensors)", type=["safetensors"], key="snapshot-file",
+            help="What acl.write_snapshot writes: ids, features and probabilities of pool, labelled and memory; see "
+            "the README.",
+        )  # fmt: skip
+        pictures = st.file_uploader(
+            "Its pictures and labels, if in a second file", type=["safetensors"], key="pictures-file",
+            help="Tensors ids [N], images uint8 [N, H, W, 1 or 3], labels [N]; images or labels may be left out.",
+        )  # fmt: skip
+        typed = st.text_input(
+            "Or its path on this machine, of any size", key="snapshot-path", disabled=file is not None,
+            placeholder="below the runs or the data folder",
+            help=f"Whole, or from {RUNS} or {data_dir()} on; it stays where it is. For files elsewhere: acl inspect "
+            "FILE.",
+        )  # fmt: skip
+        if st.button("Look at it", icon=":material/biotech:", key="look"):
+            try:
+                name = _given(file, pictures, typed)
+            except UserError as error:
+                st.error(words.plain(str(error)), icon=":material/error:")
+                return
+            st.query_params.clear()
+            st.query_params["snapshot"] = name
+            st.rerun()
+
+
+def back_to_runs() -> None:
+    if st.button("Back to the runs", icon=":material/arrow_back:"):
+        del st.query_params["snapshot"]
         st.rerun()
 
 

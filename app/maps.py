@@ -127,5 +127,4 @@ def pca(path: str, changed_ns: int, space: Space) -> tuple[np.ndarray, str, str]
     """[N, 2]: the first two principal components of every sample, in the order pool, labelled, memory; what keeps
     them from being more than a point or a line; and why UMAP would show no more."""
     x = layout.vectors(microscope(path, changed_ns).context, space).numpy()
-    flat = plane.why_flat(x)
-    return plane.pca(x), flat, flat or plane.why_no_umap(x)
+    return plane.pca(x), plane.why_flat(x), plane.why_no_umap(x)

@@ -17,7 +17,7 @@ from acl.layout import MOST_POINTS
 from acl.whatif import Settings, sentence, why
 from app import export, forking, maps, palette, panels, pool, sample_card, words
 from app.ask_again import row_of_changes, url_is_here, waits_for_a_yes, what_if
-from app.choose_query import choose_sight
+from app.choose_query import back_to_runs, choose_sight, drop
 from app.gallery import shared_sheet
 from app.lens import Look, View, lens, payload
 from app.pool import HERO, Choice
@@ -29,8 +29,11 @@ def page() -> None:
     try:
         sight, history = choose_sight()
     except UserError as error:
-        st.error(str(error), icon=":material/error:")
-        if st.button("Start a new run", icon=":material/add:"):
+        st.error(words.plain(str(error)), icon=":material/error:")
+        if "snapshot" in st.query_params:
+            back_to_runs()
+            drop()
+        elif st.button("Start a new run", icon=":material/add:"):
             new_run()
         return
     if sight is None:

@@ -640,7 +640,10 @@ def test_a_layout_places_only_what_is_drawn(tmp_path, runs, monkeypatch):
 
 @pytest.mark.parametrize("name", ["nobody", "../../etc", "a.b", "a" * 5000])
 def test_an_unknown_snapshot_in_the_link_is_a_sentence(name):
-    assert "drop the file in again" in text(page(snapshot=name))
+    test = page(snapshot=name)
+    assert "drop the file in again" in text(test) and test.button(key="look")
+    test.button[0].click().run()
+    assert "Why these 10?" in text(test) and "snapshot" not in test.query_params
 
 
 # -- figures -----------------------------------------------------------------------------------------

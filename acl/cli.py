@@ -160,6 +160,11 @@ def _parser() -> Parser:
     sub.add_argument("--scores", type=Path, metavar="OUT.parquet", help="write every sample's scores here")
     _set_option(sub)
 
+    sub = add("inspect", _inspect, "open a query snapshot of any size in the app's page Inspect")
+    sub.add_argument("file", type=Path, metavar="FILE.safetensors")
+    sub.add_argument("--port", type=int, default=8501, help="of the app, if it is not running yet (default: 8501)")
+    runs_option(sub)
+
     for kind in ("strategies", "learners", "datasets", "presets"):
         sub = add(kind, _catalogue, f"list the {kind}")
         sub.set_defaults(kind=kind)
@@ -475,10 +480,9 @@ def _select(arguments: argparse.Namespace) -> None:
     _refuse_unasked(arguments, changes)
     # What is cheap to check has been checked: reading the snapshot imports torch.
     from acl.asking import ask
-    from acl.query import load_snapshot
     from acl.ties import remarks
 
-    context = load_snapshot(arguments.snapshot)
+    context = _snapshot(arguments.snapshot)
     if arguments.n is not None:
         context = replace(context, n=arguments.n)
     if config.lambda_ is not None:
@@ -511,6 +515,32 @@ def _refuse_unasked(arguments: argparse.Namespace, changes: dict[str, Any]) -> N
     for name in changes.keys() - used:
         refuse([make_config({"strategy": arguments.strategy})], [name], options)
         raise UserError(f"{arguments.strategy} does not use {name}: it is for runs, not for one query; leave it out.")
+
+
+def _snapshot(path: Path) -> Any:
+    """The context that a file holds; what is remarked about it goes to stderr."""
+    from acl.snapshot import load_snapshot
+
+    snapshot = load_snapshot(path)
+    for note in snapshot.notes:
+        print(f"acl: {note}", file=sys.stderr)
+    return snapshot.context
+
+
+def _inspect(arguments: argparse.Namespace) -> None:
+    _snapshot(arguments.file)
+
+    from acl import snapshot_shelf
+
+    runs = arguments.runs.resolve()
+    name = snapshot_shelf.link(runs, arguments.file)
+    print(f"acl: {arguments.file} stays where it is; {snapshot_shelf.folder(runs)} has a link to it.", file=sys.stderr)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.chdir(Path(__file__).resolve().parent.parent)
+    # In the place of this process, so that Ctrl-C ends the app as it does after make app.
+    command = [sys.executable, "-m", "app.launch", "--port", str(arguments.port), "--page", f"inspect?snapshot={name}"]
+    os.execve(sys.executable, command, {**os.environ, "ACL_RUNS": str(runs)})
 
 
 # -- lists and backend ---------------------------------------------------------------------------------

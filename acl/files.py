@@ -16,10 +16,17 @@ from acl.config import UserError
 
 
 def replace_file(path: Path, write: Callable[[Path], object], sync: bool = True) -> None:
-    """Let `write` fill a temporary neighbour of `path`, then put it in its place."""
+    """Let `write` fill a temporary neighbour of `path`, then put it in its place.
+
+    Its mode is what the umask says, as for any new file: safetensors would make it readable by its owner alone.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
     try:
+        temporary.touch()
+        mode = temporary.stat().st_mode
         write(temporary)
+        if temporary.stat().st_mode != mode:
+            temporary.chmod(mode)
         if sync:
             with temporary.open("rb") as file:
                 os.fsync(file.fileno())

@@ -1,6 +1,7 @@
-"""Two-dimensional pictures of a query: which space, which samples, PCA at once, UMAP that stays where it was.
+"""Two-dimensional pictures of a query: which space, which samples, and UMAP that stays where it was.
 
-Only `umap` imports umap-learn (and with it a compiler that needs 20 s): the rest is cheap anywhere.
+Only `umap` imports umap-learn (and with it a compiler that needs 20 s): the rest is cheap anywhere. What is shown at
+once, and instead of UMAP where that would show no more, is PCA (acl.plane).
 """
 
 from __future__ import annotations
@@ -13,19 +14,19 @@ import torch
 from numpy import ndarray
 from torch import Tensor
 
-from acl.config import make_config
+from acl.config import UserError, make_config
 from acl.fisher import factors, keep_largest, target
+from acl.plane import NEIGHBOURS, pca, unit, why_no_umap
 from acl.projector import Space
 from acl.query import QueryContext
 from acl.seeds import key, uniforms
 
 MOST_POINTS = 10_000
-NEIGHBOURS = 15
 MIN_DIST = 0.1
 # A layout that begins where the last one ended needs fewer steps to settle than one from scratch.
 EPOCHS_FROM_PREVIOUS = 100
-FEWEST = 5
 SHARED_AT_LEAST = 3
+MISSING_AT_ONCE = 1_000
 
 
 def vectors(context: QueryContext, space: Space) -> Tensor:
@@ -51,18 +52,6 @@ def subset(seed: int, ids: ndarray, needed: ndarray, most: int = MOST_POINTS) ->
     return keep
 
 
-def pca(x: Tensor) -> ndarray:
-    """float64 [N, 2]: the first two principal components. A component's sign is arbitrary: its largest weight is +."""
-    x = x - x.mean(0)
-    # The covariance is D × D, however many samples there are.
-    _, axes = torch.linalg.eigh(x.T @ x)
-    axes = axes[:, -2:].flip(1)
-    if axes.shape[1] < 2:
-        axes = torch.cat([axes, torch.zeros_like(axes)], 1)
-    largest = axes.gather(0, axes.abs().argmax(0, keepdim=True))
-    return np.asarray(x @ (axes * torch.where(largest < 0, -1.0, 1.0)))
-
-
 def aligned(xy: ndarray, onto: ndarray, rows: ndarray, places: ndarray) -> ndarray:
     """`xy` [N, 2] turned, mirrored and moved, never bent or stretched, so that its `rows` lie as near as they can
     to `places` of `onto` (orthogonal Procrustes)."""
@@ -78,20 +67,26 @@ def shared(ids: ndarray, previous: Mapping[int, Any]) -> ndarray:
 
 def beside_neighbours(x: Tensor, known: ndarray, xy: ndarray, missing: ndarray, k: int = 5) -> ndarray:
     """[missing, 2]: places for samples a layout does not hold, the mean of their k nearest known ones in `x`."""
-    distance = torch.cdist(x[torch.from_numpy(missing)], x[torch.from_numpy(known)])
-    near = distance.topk(min(k, len(known)), largest=False).indices.numpy()
-    return np.asarray(xy[near].mean(1))
+    points = torch.from_numpy(unit(x.numpy())[0])
+    held = points[torch.from_numpy(known)]
+    # Some at a time: the distances of a hundred thousand samples to the ten thousand drawn are gigabytes.
+    near = [
+        torch.cdist(points[torch.from_numpy(some)], held).topk(min(k, len(known)), largest=False).indices
+        for some in np.split(missing, range(MISSING_AT_ONCE, len(missing), MISSING_AT_ONCE))
+    ]
+    return np.asarray(xy[torch.cat(near).numpy()].mean(1))
 
 
 def umap(x: Tensor, ids: ndarray, seed: int, previous: Mapping[int, tuple[float, float]]) -> ndarray:
     """float32 [N, 2]. Samples that `previous` (id → place) knows begin there, if they are most of them (the rounds
     of one task), and the whole is turned onto their places (or onto the PCA), so that the picture does not jump.
 
-    The same call gives the same picture: one thread, seeded.
+    The same call gives the same picture: one thread, seeded. UserError where it would show no more than PCA does.
     """
-    flat = pca(x)
-    if len(x) < FEWEST:
-        return flat.astype(np.float32)
+    if why := why_no_umap(x.numpy()):
+        raise UserError(why)
+    points, _ = unit(x.numpy())
+    flat = pca(points)
     known = shared(ids, previous)
     fixed = np.array([previous[int(i)] for i in ids[known]], dtype=np.float64).reshape(-1, 2)
     options: dict[str, Any] = {"init": "pca"}
@@ -100,12 +95,12 @@ def umap(x: Tensor, ids: ndarray, seed: int, previous: Mapping[int, tuple[float,
     from umap import UMAP
 
     xy = UMAP(
-        n_neighbors=min(NEIGHBOURS, len(x) - 1),
+        n_neighbors=NEIGHBOURS,
         min_dist=MIN_DIST,
         random_state=key(seed, "umap") % 2**32,
         n_jobs=1,
         **options,
-    ).fit_transform(x.float().numpy())
+    ).fit_transform(points.astype(np.float32))
     if len(known) >= SHARED_AT_LEAST:
         return aligned(xy, fixed, known, np.arange(len(known))).astype(np.float32)
     everyone = np.arange(len(x))

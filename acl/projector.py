@@ -16,10 +16,12 @@ import os
 import subprocess
 import sys
 import time
+import traceback
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from acl.blame import is_out_of_memory
 from acl.config import UserError
 from acl.files import read_json, replace_file, write_json
 
@@ -32,6 +34,7 @@ IDLE_S = 300.0
 LOOK_S = 0.1
 MAX_TRIES = 3
 NICENESS = 15
+MOST_SAID = 200
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,7 @@ def ask(runs: Path, wish: Wish) -> None:
 
 
 def load(path: Path, snapshot: Path) -> tuple[ndarray, ndarray] | None:
-    """ids [N] and places [N, 2] of a layout; None if it cannot be read or was made for another snapshot."""
+    """ids [N] and places [N, 2] of a layout; None if it cannot be read, is none, or was made for another snapshot."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -94,8 +97,9 @@ def load(path: Path, snapshot: Path) -> tuple[ndarray, ndarray] | None:
     try:
         table = pq.read_table(path)
         mine = (table.schema.metadata or {}).get(b"snapshot", b"").decode() == digest(snapshot)
-        return (table["id"].to_numpy(), np.stack([table["x"], table["y"]], 1)) if mine else None
-    except (OSError, ValueError, KeyError, pa.ArrowException):
+        ids, xy = table["id"].to_numpy().astype(np.int64), np.stack([table["x"], table["y"]], 1)
+        return (ids, xy) if mine and np.isfinite(xy).all() else None
+    except (OSError, TypeError, ValueError, KeyError, pa.ArrowException):
         return None
 
 
@@ -242,14 +246,20 @@ class Projector:
         return {int(id_): (float(x), float(y)) for id_, (x, y) in zip(*layout, strict=True)}
 
     def _attempt(self, wish: Wish) -> str:
-        """Make the layout, if it is not there; why not, in a sentence."""
+        """Make the layout, if it is not there; why not, in a sentence: whatever is raised, this process goes on."""
         if self._known(wish) is not None:
             return ""
         before = Wish(wish.series, wish.tasks, wish.place - 1, wish.space) if wish.place else None
         try:
             self._make(wish, (self._known(before) if before else None) or {})
-        except (UserError, MemoryError, OSError) as error:
-            return str(error) or "The memory of this machine does not hold it."
+        except UserError as error:
+            return str(error)
+        except Exception as error:
+            if is_out_of_memory(error):
+                return "The memory of this machine does not hold it."
+            traceback.print_exc()
+            said = " ".join(str(error).split())[:MOST_SAID].rstrip(".")
+            return f"{type(error).__name__}: {said} (see projector.log)."
         return ""
 
     def _make(self, wish: Wish, previous: dict[int, tuple[float, float]]) -> None:
@@ -259,11 +269,11 @@ class Projector:
         import torch
 
         from acl import layout
-        from acl.query import load_snapshot
+        from acl.snapshot import load_snapshot
 
         torch.set_num_threads(1)
         mark = digest(wish.snapshot)
-        context = load_snapshot(wish.snapshot)
+        context = load_snapshot(wish.snapshot).context
         ids, x = layout.ids(context), layout.vectors(context, wish.space)
         keep = layout.subset(context.seed, ids, np.arange(len(ids)) >= len(context.pool))
         xy = layout.umap(x[torch.from_numpy(keep)], ids[keep], context.seed, previous)

@@ -1,26 +1,25 @@
 """QueryContext: all a query strategy may see. Selection: what it chose, and why.
 
-A QueryContext on disk is a snapshot: one safetensors file that holds the same facts, so that a query can be
-asked again later, elsewhere, or with other settings, and that other people's pipelines can write.
+A QueryContext on disk is a snapshot (acl.snapshot): it can be asked again later, elsewhere, or with other settings.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from jaxtyping import Float, Int64
-from safetensors import SafetensorError, safe_open
+from jaxtyping import Bool, Float, Int64
 from safetensors.torch import save_file
 from torch import Tensor
 
 from acl.config import FORMAT, UserError
 
-MOST_SUM = 1.01
-"""A softmax in half precision sums up to a little more than 1."""
+SUM_TOLERANCE = 0.01
+"""How far from 1 a row of p may sum: a softmax in half precision is not exact."""
 
 
 @dataclass(frozen=True)
@@ -70,22 +69,20 @@ class QueryContext:
     n_classes: int
 
     def __post_init__(self) -> None:
+        _check_classes(self.classes, self.n_classes)
+        for role, samples in self.roles().items():
+            _check_samples(role, samples, len(self.classes))
+        dims = {samples.h.shape[1] for samples in self.roles().values() if len(samples)}
+        if len(dims) > 1:
+            raise UserError(f"Pool, labelled and memory have different feature sizes {sorted(dims)}.")
+        _check_ids(self.roles())
+        if not len(self.pool):
+            raise UserError("The pool holds no samples: there is nothing to choose from.")
         if not 1 <= self.n <= len(self.pool):
             raise UserError(f"n must be 1..{len(self.pool)} (samples in the pool), got {self.n}.")
         if not 0 <= self.lambda_ <= 1:
             raise UserError(f"lambda must be between 0 and 1, got {self.lambda_}.")
-        if len(torch.unique(self.pool.ids)) != len(self.pool):
-            raise UserError("The pool names a sample twice: ids must be unique.")
         for role, samples in self.roles().items():
-            for name, values in (("features h", samples.h), ("probabilities p", samples.p)):
-                if not bool(torch.isfinite(values).all()):
-                    raise UserError(f"The {name} of the {role} hold NaN or infinite values: no ranking.")
-            if bool((samples.p < 0).any()) or not bool(samples.p.any(1).all()):
-                raise UserError(f"The probabilities p of the {role} hold negative values or a row of zeros.")
-            if bool((samples.p.sum(1) > MOST_SUM).any()):
-                raise UserError(f"The probabilities p of the {role} have a row whose sum is above 1.")
-            if len(samples) and samples.h.shape[1] == 0:
-                raise UserError(f"The features h of the {role} have no columns: no ranking.")
             # Sums round differently in another order: by their last bits near ties would be decided otherwise.
             object.__setattr__(self, role, samples.sorted())
 
@@ -93,7 +90,7 @@ class QueryContext:
         return {"pool": self.pool, "labelled": self.labelled, "memory": self.memory}
 
     def save(self, path: Path) -> None:
-        """Write the snapshot (see the class and DESIGN's run folder for its layout)."""
+        """Write the snapshot; acl.snapshot says what it holds."""
         tensors = {
             f"{role}.{name}": getattr(samples, name).contiguous().cpu()
             for role, samples in self.roles().items()
@@ -110,6 +107,63 @@ class QueryContext:
 
 COLUMNS = frozenset({"id", "role", "predicted", "p", "rank", "picked", "label", "change", "colour"})
 """What stands beside the scores in tables of a query, and so is no name for a score."""
+
+
+def sums_to_one(p: Float[Tensor, "n classes"]) -> Bool[Tensor, " n"]:
+    """Which rows of p do, to SUM_TOLERANCE; a row that holds NaN does not."""
+    return (p.sum(1, dtype=torch.float64) - 1).abs() <= SUM_TOLERANCE
+
+
+def _check_classes(classes: Sequence[int], n_classes: int) -> None:
+    twice = [c for c, times in Counter(classes).items() if times > 1]
+    if twice:
+        raise UserError(f"The classes name {twice[0]} twice: each column of p stands for a class of its own.")
+    if not classes:
+        raise UserError("There are no classes: p needs a column for each class, and classes a number for each column.")
+    if min(classes) < 0:
+        raise UserError(f"The classes hold {min(classes)}: class numbers are 0 or more.")
+    if n_classes < len(classes):
+        raise UserError(
+            f"n_classes, the number of all outputs of the network, is {n_classes} for {len(classes)} classes."
+        )
+    if max(classes) >= n_classes:
+        raise UserError(f"The classes hold {max(classes)}, but n_classes, the number of all outputs, is {n_classes}.")
+    if n_classes >= 2**63:
+        raise UserError(f"n_classes is {n_classes}: no network has so many outputs.")
+
+
+def _check_samples(role: str, samples: Samples, n_classes: int) -> None:
+    if not len(samples):
+        return
+    if samples.p.shape[1] != n_classes:
+        raise UserError(f"The probabilities p of the {role} have {samples.p.shape[1]} columns for {n_classes} classes.")
+    if samples.h.shape[1] == 0:
+        raise UserError(f"The features h of the {role} have no columns: no ranking.")
+    for name, values in (("features h", samples.h), ("probabilities p", samples.p)):
+        if not bool(torch.isfinite(values).all()):
+            raise UserError(f"The {name} of the {role} hold NaN or infinite values: no ranking.")
+    if bool((samples.p < 0).any()) or not bool(samples.p.any(1).all()):
+        raise UserError(f"The probabilities p of the {role} hold negative values or a row of zeros.")
+    whole = sums_to_one(samples.p)
+    if not bool(whole.all()):
+        row = int((~whole).nonzero()[0, 0])
+        id_, total = int(samples.ids[row]), float(samples.p[row].sum())
+        raise UserError(f"The probabilities p of the {role} have a row whose sum is {total:.4g}, not 1: sample {id_}.")
+
+
+def _check_ids(roles: Mapping[str, Samples]) -> None:
+    """An id stands for one sample, whatever its role."""
+    ids = torch.cat([samples.ids for samples in roles.values()])
+    if len(torch.unique(ids)) == len(ids):
+        return
+    id_, times = max(Counter(ids.tolist()).items(), key=lambda pair: pair[1])
+    holders = [role for role, samples in roles.items() if bool((samples.ids == id_).any())]
+    if len(holders) == 1:
+        raise UserError(f"The {holders[0]} names sample {id_} {times} times: ids must be unique.")
+    raise UserError(
+        f"{holders[0].capitalize()} and {holders[1]} both have a sample {id_}: give each sample an id of its own, for "
+        "example by numbering all roles together."
+    )
 
 
 @dataclass(frozen=True)
@@ -139,44 +193,3 @@ def first_equal(samples: Samples) -> Int64[Tensor, " n"]:
     places = torch.arange(len(samples), device=group.device)
     first = torch.full_like(places, len(samples)).scatter_reduce(0, group, places, "amin")
     return first[group]
-
-
-def load_snapshot(path: Path) -> QueryContext:
-    """Read and check a snapshot. Anything missing, misshapen or newer is a UserError that names it."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except FileNotFoundError:
-        raise UserError(f"{path} does not exist.") from None
-    except (OSError, SafetensorError) as error:
-        raise UserError(f"{path} is not a readable safetensors file ({error}).") from None
-    if metadata.get("format") != FORMAT:
-        raise UserError(f"{path} has snapshot format {metadata.get('format')!r}, this version reads {FORMAT!r}.")
-    try:
-        classes = tuple(int(c) for c in json.loads(metadata["classes"]))
-        n, task, round_, seed = (int(metadata[name]) for name in ("n", "task", "round", "seed"))
-        lambda_ = float(metadata["lambda"])
-        n_classes = int(metadata.get("n_classes", len(classes)))
-    except KeyError as error:
-        raise UserError(f"{path} lacks the metadata entry {error}.") from None
-    except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise UserError(f"{path} has metadata that cannot be read ({error}).") from None
-    pool, labelled, memory = (_samples(path, tensors, role, len(classes)) for role in ("pool", "labelled", "memory"))
-    dims = {samples.h.shape[1] for samples in (pool, labelled, memory) if len(samples)}
-    if len(dims) > 1:
-        raise UserError(f"{path}: pool, labelled and memory have different feature sizes {sorted(dims)}.")
-    return QueryContext(pool, labelled, memory, classes, n, lambda_, task, round_, seed, n_classes)
-
-
-def _samples(path: Path, tensors: Mapping[str, Tensor], role: str, n_classes: int) -> Samples:
-    try:
-        ids, h, p = (tensors[f"{role}.{name}"] for name in ("ids", "h", "p"))
-    except KeyError as error:
-        raise UserError(f"{path} lacks the tensor {error}.") from None
-    if ids.ndim != 1 or h.ndim != 2 or p.ndim != 2 or not len(ids) == len(h) == len(p):
-        shapes = f"ids {list(ids.shape)}, h {list(h.shape)}, p {list(p.shape)}"
-        raise UserError(f"{path}: {role} needs ids [N], h [N, d] and p [N, C] with one N, got {shapes}.")
-    if len(ids) and p.shape[1] != n_classes:
-        raise UserError(f"{path}: {role}.p has {p.shape[1]} columns for {n_classes} classes.")
-    return Samples(ids.to(torch.int64), h.float(), p.float())

@@ -38,10 +38,10 @@ from acl.events import (
 from acl.files import read_json
 from acl.fork import led_by_hand
 from acl.loop import Loop
-from acl.query import load_snapshot
 from acl.recording import is_kept, score_table
 from acl.registry import prepare
 from acl.runs import EventReader, Run
+from acl.snapshot import load_snapshot
 from acl.steering import Choice
 from acl.verdict import Verdict
 
@@ -184,7 +184,7 @@ def _compare_files(run: Run, loop: Loop, event: Event, exact: bool) -> None:
         tensors = {f"{role}.{n}": getattr(s, n) for role, s in context.roles().items() for n in ("ids", "h", "p")}
         _compare_tensors(event, path, tensors, exact)
         try:
-            kept = load_snapshot(path)
+            kept = load_snapshot(path).context
         except UserError as error:
             raise _Differs(f"{_place(event)}: {error}") from None
         for name in ("classes", "n", "lambda_", "task", "round", "seed", "n_classes"):

@@ -128,7 +128,8 @@ def row_of_changes(sight: Sight, frame: pd.DataFrame, settings: Settings, strate
                 args=(sight.run, at, wanted), help="A new run that goes on from this query with these settings.",
             )  # fmt: skip
         st.button("Export", icon=":material/download:", key="export", on_click=_want, args=("inspect-dialog", "export"))
-        with st.popover("Snapshot file", icon=":material/upload_file:"):
+        # Of each query one of its own: it closes when another file is shown.
+        with st.popover("Snapshot file", icon=":material/upload_file:", key=f"snapshot-popover-{sight.name}"):
             drop()
     return view
 

@@ -7,18 +7,22 @@ from collections import Counter
 from collections.abc import Mapping
 
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
+from acl import snapshot_shelf
 from acl.config import UserError
 from acl.control import ACTIVE
+from acl.downloads import data_dir
 from acl.events import History, Scored
 from acl.runs import Run, list_runs
 from app import data, words
 from app.mirror import mirror
 from app.pool import HERO
-from app.sight import Sight, keep_dropped, queries_of, sight_of_file, sight_of_run, why_none
+from app.sight import Sight, queries_of, sight_of_file, sight_of_run, why_none
 from app.state import POLL_S, RECORDED, RUNS, shown_run
 
 PLAY_S = 1.6
+DROP_WIDTH = 420
 
 
 def choose_sight() -> tuple[Sight | None, History | None]:
@@ -30,10 +34,8 @@ def choose_sight() -> tuple[Sight | None, History | None]:
         if dropped:
             sight = sight_of_file(dropped)
             title.markdown(f"#### Why these {sight.context.n}?")
-            st.caption(f"Snapshot file {dropped}")
-            if st.button("Back to the runs", icon=":material/arrow_back:"):
-                del st.query_params["snapshot"]
-                st.rerun()
+            st.caption(f"Snapshot file **{words.plain(sight.file)}**")
+            back_to_runs()
             return sight, None
         run = _choose_run()
     if run is None:
@@ -186,20 +188,45 @@ def _look_for_newer(run: Run, shown: tuple[int, int] | None) -> None:
 
 def drop() -> None:
     """Somebody's own snapshot: embeddings and probabilities of any pipeline."""
-    file = st.file_uploader(
-        "Snapshot of a query (.safetensors)", type=["safetensors"], key="snapshot-file",
-        help="Tensors <role>.ids, .h and .p for pool, labelled and memory; see the README.",
-    )  # fmt: skip
-    pictures = st.file_uploader(
-        "Its pictures and labels, if you have them (.safetensors)", type=["safetensors"], key="pictures-file",
-        help="Tensors ids [N], images uint8 [N, H, W, 1 or 3], labels [N]; images or labels may be left out.",
-    )  # fmt: skip
-    if st.button("Look at it", disabled=file is None, icon=":material/biotech:", key="look") and file:
-        try:
-            name = keep_dropped(file.getvalue(), pictures.getvalue() if pictures else None)
-        except UserError as error:
-            st.error(str(error), icon=":material/error:")
-            return
-        st.query_params.clear()
-        st.query_params["snapshot"] = name
+    with st.container(width=DROP_WIDTH):
+        file = st.file_uploader(
+            "Snapshot of a query (.safetensors)", type=["safetensors"], key="snapshot-file",
+            help="What acl.write_snapshot writes: ids, features and probabilities of pool, labelled and memory; see "
+            "the README.",
+        )  # fmt: skip
+        pictures = st.file_uploader(
+            "Its pictures and labels, if in a second file", type=["safetensors"], key="pictures-file",
+            help="Tensors ids [N], images uint8 [N, H, W, 1 or 3], labels [N]; images or labels may be left out.",
+        )  # fmt: skip
+        typed = st.text_input(
+            "Or its path on this machine, of any size", key="snapshot-path", disabled=file is not None,
+            placeholder="below the runs or the data folder",
+            help=f"Whole, or from {RUNS} or {data_dir()} on; it stays where it is. For files elsewhere: acl inspect "
+            "FILE.",
+        )  # fmt: skip
+        if st.button("Look at it", icon=":material/biotech:", key="look"):
+            try:
+                name = _given(file, pictures, typed)
+            except UserError as error:
+                st.error(words.plain(str(error)), icon=":material/error:")
+                return
+            st.query_params.clear()
+            st.query_params["snapshot"] = name
+            st.rerun()
+
+
+def back_to_runs() -> None:
+    if st.button("Back to the runs", icon=":material/arrow_back:"):
+        del st.query_params["snapshot"]
         st.rerun()
+
+
+def _given(file: UploadedFile | None, pictures: UploadedFile | None, typed: str) -> str:
+    """The name, for the URL, of what was dropped in or typed. UserError where it is no snapshot."""
+    if file:
+        return snapshot_shelf.keep(RUNS, file.name, file.getvalue(), pictures.getvalue() if pictures else None)
+    if not typed.strip():
+        raise UserError("Drop a snapshot file in, or type the path of one.")
+    name = snapshot_shelf.link(RUNS, snapshot_shelf.below(typed, RUNS, data_dir()))
+    sight_of_file(name)  # which checks it
+    return name

@@ -91,15 +91,18 @@ def cuts(scores: pd.DataFrame, query: Scored, config: RunConfig) -> tuple[float,
 
 
 def _map(run: Run, query: Scored | None, history: History) -> None:
-    points = data.map_of(run, query) if query else None
-    beside = ", beside the memory" if points is not None and (points["role"] == "memory").any() else ""
+    found = data.map_of(run, query) if query else None
+    beside = ", beside the memory" if found is not None and (found[0]["role"] == "memory").any() else ""
     st.markdown(f"**In feature space**{beside}", help=words.HELP["map"])
-    if query is None or points is None:
+    if query is None or found is None:
         _nothing_yet(query)
         return
+    points, flat = found
     n_tasks, age = data.n_tasks(history), data.task_of_memory(history, query.task)
     spec = charts.map_chart(points, set(query.ids), query.strategy, age, n_tasks)
     st.echarts_chart(spec, key="map", height=HEIGHT, alt="Feature map of pool, memory and picks")
+    if flat:
+        st.caption(flat)
 
 
 def _pictures(run: Run, history: History) -> None:

@@ -14,6 +14,7 @@ import streamlit as st
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
+from acl import plane
 from acl.config import RunConfig, UserError
 from acl.control import Control, Status, read_control, read_status
 from acl.damage import damage
@@ -120,34 +121,28 @@ def _is_of(table: pd.DataFrame, query: Scored) -> bool:
 
 
 @st.cache_data(max_entries=32)
-def feature_map(path: str, changed_ns: int) -> pd.DataFrame | None:
-    """The first two principal components of pool, labelled and memory: columns id, role, x, y."""
+def feature_map(path: str, changed_ns: int) -> tuple[pd.DataFrame, str] | None:
+    """The first two principal components of pool, labelled and memory: columns id, role, x, y; and in a sentence what
+    keeps them from being more than a point or a line, empty if nothing does."""
     try:
         return _plane(load_file(path))
-    except (OSError, SafetensorError, KeyError, ValueError):
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError):
         # Damaged, or of a run from elsewhere, which may hold any tensors.
         return None
 
 
-def _plane(tensors: dict[str, np.ndarray]) -> pd.DataFrame:
-    roles = [role for role in ("pool", "labelled", "memory") if len(tensors[f"{role}.ids"])]
-    h = np.concatenate([tensors[f"{role}.h"] for role in roles]).astype(np.float64)
-    _, _, axes = np.linalg.svd(h - h.mean(0), full_matrices=False)
-    axes = axes[:2]
-    # A component's sign is arbitrary: the largest entry is made positive, so that the map does not flip.
-    axes = axes * np.sign(axes[np.arange(len(axes)), np.abs(axes).argmax(1)])[:, None]
-    xy = (h - h.mean(0)) @ axes.T
-    return pd.DataFrame(
-        {
-            "id": np.concatenate([tensors[f"{role}.ids"] for role in roles]),
-            "role": np.repeat(roles, [len(tensors[f"{role}.ids"]) for role in roles]),
-            "x": xy[:, 0],
-            "y": xy[:, 1] if xy.shape[1] > 1 else 0.0,
-        }
-    )
+def _plane(tensors: dict[str, np.ndarray]) -> tuple[pd.DataFrame, str]:
+    roles = [role for role in ("pool", "labelled", "memory") if len(tensors.get(f"{role}.ids", ()))]
+    h = np.concatenate([tensors[f"{role}.h"] for role in roles])
+    if not np.isfinite(h).all():
+        raise ValueError("no map of what is no number")
+    x, y = plane.pca(h).T
+    ids = np.concatenate([tensors[f"{role}.ids"] for role in roles])
+    role = np.repeat(roles, [len(tensors[f"{role}.ids"]) for role in roles])
+    return pd.DataFrame({"id": ids, "role": role, "x": x, "y": y}), plane.why_flat(h)
 
 
-def map_of(run: Run, query: Scored) -> pd.DataFrame | None:
+def map_of(run: Run, query: Scored) -> tuple[pd.DataFrame, str] | None:
     path = run.snapshot(query.task, query.round)
     return feature_map(str(path), path.stat().st_mtime_ns) if path.exists() else None
 

@@ -27,10 +27,10 @@ def dialog(
     table = scores(frame, choice)
     with st.container(horizontal=True):
         st.download_button(
-            "CSV", lambda: table.to_csv(index=False), f"{sight.name}.csv", key="scores-csv", on_click="ignore"
+            "CSV", lambda: table.to_csv(index=False), f"{sight.title}.csv", key="scores-csv", on_click="ignore"
         )
         st.download_button(
-            "Parquet", lambda: _parquet(table), f"{sight.name}.parquet", key="scores-parquet", on_click="ignore"
+            "Parquet", lambda: _parquet(table), f"{sight.title}.parquet", key="scores-parquet", on_click="ignore"
         )
     st.markdown("**Figures**, each a page that works without a network")
     drawn = {view.title.split(",")[0]: partial(_picture, shown, view) for view in views}
@@ -43,7 +43,7 @@ def dialog(
     with st.container(horizontal=True):
         for name, draw in (drawn | every).items():
             st.download_button(
-                name, _html(draw), f"{sight.name}-{name}.html", "text/html", key=f"html-{name}", on_click="ignore",
+                name, _html(draw), f"{sight.title}-{name}.html", "text/html", key=f"html-{name}", on_click="ignore",
             )  # fmt: skip
     st.caption("For PNG and SVG, the two pictures of the page have buttons of their own, the panels below a camera.")
     st.markdown("**Link to this view**")

@@ -152,7 +152,7 @@ def _significant(values: np.ndarray) -> np.ndarray:
     """Three digits are enough for a hover, and travel lighter."""
     with np.errstate(divide="ignore"):
         step = 10.0 ** (np.floor(np.log10(values)) - 2)
-    return np.where(values > 0, np.round(values / np.where(step > 0, step, 1)) * step, 0.0).astype(np.float32)
+    return np.where(values > 0, np.round(values / np.where(step > 0, step, 1)) * step, 0.0)
 
 
 def sample_against_target(spread: np.ndarray, target: np.ndarray, names: Sequence[str]) -> go.Figure:

@@ -116,4 +116,5 @@ def lens(
 
 
 def _packed(values: np.ndarray) -> str:
-    return base64.b64encode(np.asarray(values, dtype="<f4").tobytes()).decode()
+    # Magnitudes are squares of float32 features: single precision holds neither the largest nor the smallest.
+    return base64.b64encode(np.asarray(values, dtype="<f8").tobytes()).decode()

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from acl import layout, projector
+from acl import layout, plane, projector
 from acl.projector import Space, Wish
 from app.lens import View
 from app.sight import Sight, microscope
@@ -26,10 +26,12 @@ SPACES: dict[str, Space] = {"umap": "features", "pca": "features", "umap-fisher"
 
 @dataclass(frozen=True)
 class Map:
-    """The right picture; `waits_for`: the UMAP layout that will replace it; `trouble`: why none will."""
+    """The right picture. waits_for: the UMAP layout that will replace it; why: in a sentence, why none would show
+    more; trouble: why none could be made."""
 
     view: View
     waits_for: Wish | None = None
+    why: str = ""
     trouble: str = ""
 
 
@@ -47,32 +49,32 @@ def thinned(frame: pd.DataFrame, sight: Sight) -> tuple[pd.DataFrame, int]:
 
 
 def draw(sight: Sight, frame: pd.DataFrame, kind: str) -> Map:
-    """PCA at once; UMAP as soon as the projector has it, which is asked for here."""
+    """PCA at once; UMAP as soon as the projector has it, which is asked for here where it would show more."""
     space = SPACES[kind]
     title = "In feature space" if space == "features" else "By Fisher information"
     title += ", beside the memory" if len(sight.context.memory) else ""
-    rows = _rows(sight, frame)
-    if kind.startswith("umap"):
-        wish = _wish(sight, space)
-        xy = _umap(sight, wish)
-        if xy is not None:
-            return Map(View(title, *xy[rows].T, "UMAP, first dimension", "UMAP, second dimension", ticks=False))
-        trouble = projector.trouble(RUNS, wish) or _ask(wish)
-    xy = pca(*sight.mark, space)
+    wish, rows = _wish(sight, space), _rows(sight, frame)
+    if kind.startswith("umap") and (found := _layout(wish)):
+        xy = _placed(sight, space, found, rows)
+        return Map(View(title, *xy.T, "UMAP, first dimension", "UMAP, second dimension", ticks=False))
+    xy, flat, why = pca(*sight.mark, space)
     view = View(title, *xy[rows].T, "1st principal component", "2nd principal component", ticks=False)
     if not kind.startswith("umap"):
-        return Map(view)
-    return Map(view, None if trouble else wish, trouble)
+        return Map(view, why=flat)
+    if why:
+        return Map(view, why=why)
+    trouble = projector.trouble(RUNS, wish) or _ask(wish)
+    return Map(view, None if trouble else wish, trouble=trouble)
 
 
-def wait(sight: Sight, wish: Wish) -> None:
+def wait(wish: Wish) -> None:
     """Looks again and again whether the layout has come; then the page is drawn anew."""
-    st.fragment(_look, run_every=POLL_S)(sight, wish)
+    st.fragment(_look, run_every=POLL_S)(wish)
 
 
-def _look(sight: Sight, wish: Wish) -> None:
+def _look(wish: Wish) -> None:
     # A file that cannot be read is none: the projector makes it again.
-    if _umap(sight, wish) is not None or projector.trouble(RUNS, wish):
+    if _layout(wish) or projector.trouble(RUNS, wish):
         st.rerun(scope="app")
 
 
@@ -95,30 +97,34 @@ def _ask(wish: Wish) -> str:
     return ""
 
 
-def _umap(sight: Sight, wish: Wish) -> np.ndarray | None:
+def _layout(wish: Wish) -> tuple[np.ndarray, np.ndarray] | None:
     path = projector.found(RUNS, wish)
-    return _placed(*sight.mark, wish.space, str(path), path.stat().st_mtime_ns) if path else None
-
-
-@st.cache_data(max_entries=16, show_spinner=False)
-def _placed(path: str, changed_ns: int, space: Space, layout_path: str, layout_ns: int) -> np.ndarray | None:
-    """A place for every sample of the query; those that the layout leaves out lie among their neighbours."""
-    found = projector.load(Path(layout_path), Path(path))
-    if found is None:
+    if path is None:
         return None
-    context = microscope(path, changed_ns).context
-    ids = layout.ids(context)
-    place = {int(i): row for row, i in enumerate(found[0])}
-    known = np.array([row for row, i in enumerate(ids.tolist()) if i in place], dtype=np.int64)
-    missing = np.setdiff1d(np.arange(len(ids)), known)
-    xy = np.empty((len(ids), 2))
-    xy[known] = found[1][[place[int(i)] for i in ids[known]]]
-    if len(missing):
-        xy[missing] = layout.beside_neighbours(layout.vectors(context, space), known, xy[known], missing)
-    return xy
+    return _read(str(path), path.stat().st_mtime_ns, str(wish.snapshot), wish.snapshot.stat().st_mtime_ns)
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
-def pca(path: str, changed_ns: int, space: Space) -> np.ndarray:
-    """[N, 2]: the first two principal components of every sample, in the order pool, labelled, memory."""
-    return layout.pca(layout.vectors(microscope(path, changed_ns).context, space))
+def _read(path: str, changed_ns: int, snapshot: str, snapshot_ns: int) -> tuple[np.ndarray, np.ndarray] | None:
+    return projector.load(Path(path), Path(snapshot))
+
+
+def _placed(sight: Sight, space: Space, found: tuple[np.ndarray, np.ndarray], rows: list[int]) -> np.ndarray:
+    """[rows, 2]: places of these samples of the query; those that the layout leaves out lie among their neighbours."""
+    ids = layout.ids(sight.context)
+    place = {int(i): row for row, i in enumerate(found[0])}
+    known = layout.shared(ids, place)
+    xy = np.full((len(ids), 2), np.nan)
+    xy[known] = found[1][[place[int(i)] for i in ids[known]]]
+    missing = np.setdiff1d(rows, known)
+    if len(missing) and len(known):
+        xy[missing] = layout.beside_neighbours(layout.vectors(sight.context, space), known, xy[known], missing)
+    return xy[rows]
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def pca(path: str, changed_ns: int, space: Space) -> tuple[np.ndarray, str, str]:
+    """[N, 2]: the first two principal components of every sample, in the order pool, labelled, memory; what keeps
+    them from being more than a point or a line; and why UMAP would show no more."""
+    x = layout.vectors(microscope(path, changed_ns).context, space).numpy()
+    return plane.pca(x), plane.why_flat(x), plane.why_no_umap(x)

@@ -18,7 +18,7 @@ from acl.ties import remarks
 from acl.whatif import Settings, sentence, why
 from app import errors, export, forking, maps, palette, panels, pool, sample_card, words
 from app.ask_again import row_of_changes, url_is_here, waits_for_a_yes, what_if
-from app.choose_query import choose_sight
+from app.choose_query import back_to_runs, choose_sight, drop
 from app.gallery import shared_sheet
 from app.lens import Look, View, lens, payload
 from app.pool import HERO, Choice
@@ -30,8 +30,11 @@ def page() -> None:
     try:
         sight, history = choose_sight()
     except UserError as error:
-        st.error(str(error), icon=":material/error:")
-        if st.button("Start a new run", icon=":material/add:"):
+        st.error(words.plain(str(error)), icon=":material/error:")
+        if "snapshot" in st.query_params:
+            back_to_runs()
+            drop()
+        elif st.button("Start a new run", icon=":material/add:"):
             new_run()
         return
     if sight is None:
@@ -54,6 +57,8 @@ def page() -> None:
 
 
 def _page(sight: Sight, history: History | None) -> None:
+    for note in sight.notes:
+        st.caption(f":material/info: {words.plain(note)}")
     settings, strategy = what_if(sight)
     if waits_for_a_yes(sight, strategy, settings):
         return
@@ -119,9 +124,11 @@ def _linked(
             ":material/hourglass_top: The right picture is PCA until UMAP is ready: the first takes about half a "
             "minute, the next ones a second or a few."
         )
-        maps.wait(sight, right.waits_for)
+        maps.wait(right.waits_for)
+    if right.why:
+        st.caption(f":material/info: {right.why}")
     if right.trouble:
-        st.caption(f":material/warning: UMAP could not be worked out, PCA is shown: {right.trouble}")
+        st.caption(f":material/warning: UMAP could not be worked out, PCA is shown: {words.plain(right.trouble)}")
     if left_out:
         st.caption(
             f"{left_out:,} pool samples are not drawn: {MOST_POINTS:,} points are, with every pick, label and "
@@ -151,7 +158,7 @@ def plane(frame: pd.DataFrame, choice: Choice, x: str, y: str) -> View:
 
 def _sheet_name(sight: Sight, frame: pd.DataFrame) -> str:
     ids = hashlib.blake2b(frame["id"].to_numpy().tobytes(), digest_size=4).hexdigest()
-    return f"sheet-{hashlib.blake2b(sight.name.encode(), digest_size=4).hexdigest()}-{ids}"
+    return f"sheet-{hashlib.blake2b(repr(sight.mark).encode(), digest_size=4).hexdigest()}-{ids}"
 
 
 def _sheet(sight: Sight, frame: pd.DataFrame) -> str:

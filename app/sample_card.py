@@ -102,8 +102,8 @@ def sample_card(sight: Sight, frame: pd.DataFrame, choice: Choice, why: str, ope
     with st.container(horizontal=True, vertical_alignment="center"):
         if picture is not None:
             st.html(cards_html(picture, [Card("", (), palette.OTHER)], size=72), width=100)
-        said = words.plain(f"{known}, predicted {sight.class_name(int(row['predicted']))}")
-        st.markdown(f"**Sample {opened}** · {role}  \n{said}")
+        predicted = sight.class_name(int(row["predicted"]))
+        st.markdown(f"**Sample {opened}** · {role}  \n{words.plain(known)}, predicted {words.plain(predicted)}")
     if why:
         st.markdown(why)
     st.html(_probabilities(sight, str(row["role"]), opened))

@@ -2,38 +2,35 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import streamlit as st
-from safetensors import SafetensorError
-from safetensors.numpy import load
 
-from acl.config import FULL, RunConfig, UserError
+from acl import snapshot_shelf
+from acl.config import FULL, RunConfig
 from acl.events import Bought, History, Remembered, Scored, Started, Steered
-from acl.files import replace_file
 from acl.fork import settings_after
-from acl.query import QueryContext, load_snapshot
+from acl.query import QueryContext
 from acl.runs import Run
+from acl.sample_pictures import SamplePictures, find_pictures
+from acl.snapshot import Snapshot, load_snapshot
 from acl.whatif import Microscope, Settings
 from app import data, words
 from app.state import RUNS
 
-DROPPED = RUNS / ".snapshots"
 DEFAULTS = RunConfig()
-MOST_NAME = 40
 
 
 @dataclass(frozen=True)
 class Sight:
-    """One query. `picks` are the recorded ones, best first; of a file that was dropped in AccuACL's at its settings.
+    """One query. `picks` are the recorded ones, best first; of a file of somebody's own AccuACL's at its settings.
 
-    series: task and snapshot of every query of the run that has one, in order.
+    series: task and snapshot of every query of the run that has one, in order; file: what a file is called;
+    own_pictures: those that came with it.
     """
 
     path: Path
@@ -46,6 +43,8 @@ class Sight:
     run: Run | None = None
     query: Scored | None = None
     series: tuple[tuple[int, Path], ...] = ()
+    file: str = ""
+    own_pictures: SamplePictures | None = None
 
     @property
     def mark(self) -> tuple[str, int]:
@@ -56,33 +55,49 @@ class Sight:
     def name(self) -> str:
         return f"{self.run.id}-{self.query.task}-{self.query.round}" if self.run and self.query else self.path.stem
 
+    @property
+    def title(self) -> str:
+        """What files that are taken away are called."""
+        return Path(self.file).stem or self.name
+
     @cached_property
     def context(self) -> QueryContext:
         return microscope(*self.mark).context
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is to be said of the file, in sentences."""
+        return snapshot(*self.mark).notes
 
     @property
     def recorded(self) -> Settings:
         context = self.context
         return Settings(context.lambda_, context.n, self.config.dims_per_class, self.config.oversample)
 
-    def pictures(self, ids: list[int]) -> np.ndarray | None:
+    def pictures(self, ids: Sequence[int]) -> np.ndarray | None:
         if self.run:
-            return data.pictures(self.run, ids)
-        return _pick(dropped_pictures(self.path), "images", ids)
+            return data.pictures(self.run, list(ids))
+        return self.own_pictures.images(ids) if self.own_pictures else None
 
-    def truth(self, ids: list[int]) -> np.ndarray | None:
+    def truth(self, ids: Sequence[int]) -> np.ndarray | None:
         """The true classes of these samples, also of those never labelled; None where nobody here knows them."""
         if self.run:
-            return data.true_labels(self.run, ids)
-        return _pick(dropped_pictures(self.path), "labels", ids)
+            return data.true_labels(self.run, list(ids))
+        labels = self.own_pictures.labels(ids) if self.own_pictures else None
+        return labels if labels is not None and (labels >= 0).any() else None
 
     def class_name(self, label: int) -> str:
-        return self.class_names.get(label, f"class {label}")
+        return self.class_names.get(label, f"class {label}" if label >= 0 else "not known")
+
+
+@st.cache_resource(max_entries=3)
+def snapshot(path: str, changed_ns: int, _called: str = "") -> Snapshot:
+    return load_snapshot(Path(path), _called)
 
 
 @st.cache_resource(max_entries=3)
 def microscope(path: str, changed_ns: int) -> Microscope:
-    return Microscope(load_snapshot(Path(path)))
+    return Microscope(snapshot(path, changed_ns).context)
 
 
 def queries_of(run: Run, history: History) -> list[Scored]:
@@ -118,51 +133,21 @@ def _at(event: Scored | Steered) -> tuple[int, int]:
     return event.task, event.round
 
 
-# -- files that were dropped in ------------------------------------------------------------------------
-
-
-def keep_dropped(snapshot: bytes, pictures: bytes | None) -> str:
-    """Check and keep a snapshot file and, if given, its pictures; its name, for the URL. UserError if it is none."""
-    name = hashlib.blake2b(snapshot, digest_size=6).hexdigest()
-    DROPPED.mkdir(parents=True, exist_ok=True)
-    path = DROPPED / f"{name}.safetensors"
-    draft = DROPPED / f".{name}.draft"
-    try:
-        draft.write_bytes(snapshot)
-        context = load_snapshot(draft)
-        _check_ids(context)
-        if pictures is not None:
-            _check_pictures(pictures, {int(i) for samples in context.roles().values() for i in samples.ids})
-            replace_file(_pictures_path(path), lambda temporary: temporary.write_bytes(pictures))
-        draft.replace(path)
-    except UserError as error:
-        raise UserError(str(error).replace(str(draft), "The dropped file")) from None
-    except OSError as error:
-        raise UserError(f"The file could not be kept in {DROPPED}: {error.strerror}.") from None
-    finally:
-        draft.unlink(missing_ok=True)
-    return name
+# -- files of somebody's own ---------------------------------------------------------------------------
 
 
 def sight_of_file(name: str) -> Sight:
-    path = DROPPED / f"{name}.safetensors"
-    if not name.isalnum() or len(name) > MOST_NAME or not path.exists():
-        raise UserError("There is no snapshot file of this name here: drop the file in again.")
-    context = microscope(str(path), path.stat().st_mtime_ns).context
-    _check_ids(context)
-    tables = dropped_pictures(path)
-    labels = dict(zip(tables["ids"].tolist(), tables["labels"].tolist(), strict=True)) if "labels" in tables else {}
-    names = {c: f"class {c}" for c in context.classes}
-    config = DEFAULTS.changed(**{"lambda": context.lambda_})
+    """UserError where there is no such file, or it is no snapshot."""
+    shelved = snapshot_shelf.find(RUNS, name)
+    mark = str(shelved.path), shelved.path.stat().st_mtime_ns
+    found = snapshot(*mark, shelved.file)
+    context, pictures = found.context, _pictures(shelved) or found.pictures
+    names = dict(enumerate(found.class_names)) or {c: f"class {c}" for c in context.classes}
     return Sight(
-        path,
-        "",
-        _usual_picks(str(path), path.stat().st_mtime_ns),
-        names,
-        tuple((c,) for c in context.classes),
-        labels,
-        config,
-    )
+        shelved.path, "", _usual_picks(*mark), names, tuple((c,) for c in context.classes),
+        pictures.known() if pictures else {}, DEFAULTS.changed(**{"lambda": context.lambda_}), file=shelved.file,
+        own_pictures=pictures,
+    )  # fmt: skip
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
@@ -173,58 +158,14 @@ def _usual_picks(path: str, changed_ns: int) -> tuple[int, ...]:
     return tuple(context.pool.ids[scope.rank(usual).picked].tolist())
 
 
-def _pictures_path(snapshot: Path) -> Path:
-    return snapshot.with_suffix(".pictures.safetensors")
-
-
-def dropped_pictures(snapshot: Path) -> dict[str, np.ndarray]:
-    path = _pictures_path(snapshot)
-    return _tensors(str(path), path.stat().st_mtime_ns) if path.exists() else {}
+def _pictures(shelved: snapshot_shelf.Shelved) -> SamplePictures | None:
+    """Those in a file of their own."""
+    path = shelved.pictures
+    return _read_pictures(str(path), path.stat().st_mtime_ns, str(shelved.path)) if path.exists() else None
 
 
 @st.cache_resource(max_entries=3)
-def _tensors(path: str, changed_ns: int) -> dict[str, np.ndarray]:
-    return dict(load(Path(path).read_bytes()))
-
-
-def _check_pictures(content: bytes, ids: set[int]) -> None:
-    try:
-        tensors: dict[str, Any] = load(content)
-    except (SafetensorError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"The pictures are not a readable safetensors file ({error}).") from None
-    if "ids" not in tensors or not {"images", "labels"} & set(tensors):
-        raise UserError("The pictures file needs a tensor ids [N] and images [N, H, W, 1 or 3], labels [N], or both.")
-    if tensors["ids"].ndim != 1 or not np.issubdtype(tensors["ids"].dtype, np.integer):
-        raise UserError("The pictures file needs ids that are a list of whole numbers [N].")
-    n = len(tensors["ids"])
-    images, labels = tensors.get("images"), tensors.get("labels")
-    wrong = images is not None and (
-        images.ndim != 4 or images.shape[-1] not in (1, 3) or images.dtype != np.uint8 or not images.size
-    )
-    wrong |= labels is not None and (labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer))
-    if wrong or any(values is not None and len(values) != n for values in (images, labels)):
-        raise UserError("The pictures file needs images uint8 [N, H, W, 1 or 3] and labels [N] for its N ids.")
-    if not ids & set(tensors["ids"].tolist()):
-        raise UserError("The pictures file names none of the snapshot's samples: their ids must agree.")
-
-
-def _check_ids(context: QueryContext) -> None:
-    """On the page an id stands for one sample, whatever its role."""
-    for role in ("labelled", "memory"):
-        both = set(context.pool.ids.tolist()) & set(context.roles()[role].ids.tolist())
-        if both:
-            raise UserError(
-                f"Pool and {role} of the snapshot both have a sample {min(both)}: give each sample an id of its own, "
-                "for example by numbering all roles together."
-            )
-
-
-def _pick(tensors: dict[str, np.ndarray], name: str, ids: Iterable[int]) -> np.ndarray | None:
-    """Rows of these ids; a sample the file does not know is black, its label -1."""
-    if name not in tensors:
-        return None
-    row = {int(i): place for place, i in enumerate(tensors["ids"])}
-    # Labels may come as bytes, which hold no -1.
-    values = tensors[name] if name == "images" else tensors[name].astype(np.int64)
-    blank = np.zeros_like(values[0]) if name == "images" else np.int64(-1)
-    return np.stack([values[row[i]] if i in row else blank for i in ids])
+def _read_pictures(path: str, changed_ns: int, snapshot_path: str) -> SamplePictures | None:
+    context = microscope(snapshot_path, Path(snapshot_path).stat().st_mtime_ns).context
+    ids = {id_ for samples in context.roles().values() for id_ in samples.ids.tolist()}
+    return find_pictures(Path(path), "", ids, context.n_classes)

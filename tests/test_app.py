@@ -372,8 +372,8 @@ def test_the_cuts_are_the_last_ones_let_through(runs):
     assert (scores["distribution"] >= least_d).sum() == 2 * len(query.ids)
     inside = scores[(scores["distribution"] >= least_d) & (scores["magnitude"] >= least_m)]
     assert sorted(inside["id"]) == sorted(query.ids)
-    points = data.map_of(run, query)
-    assert points["role"].value_counts()["pool"] == query.pool
+    points, flat = data.map_of(run, query)
+    assert not flat and points["role"].value_counts()["pool"] == query.pool
     age = data.task_of_memory(history, 2)
     assert len(age) == 10 and set(age.values()) == {1}
     assert charts.map_chart(points, set(query.ids), "accuacl", age, 2)["series"][-1]["name"] == "picks 4"

@@ -10,13 +10,16 @@ import time
 import pyarrow.parquet as pq
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+from acl import write_snapshot
 from acl.cli import main
 from acl.control import request
 from acl.device import cuda_devices
 from acl.runs import Run, list_runs
 from tests.conftest import SMALL
+from tests.contexts import make_context
 from tests.tools import facts, history_facts, run_config
 
 SETTINGS = [part for name, value in SMALL.items() for part in ("--set", f"{name}={value}")]
@@ -109,6 +112,40 @@ def test_select_takes_lambda_either_way_and_refuses_what_has_no_effect(snapshot,
     assert "name a query strategy" in acl("select", snapshot, "--strategy", "full", capsys=capsys)[2]
 
 
+@pytest.mark.parametrize("command", ["select", "inspect"])
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"classes": "[0, 1, 2, 3, 3]"}, "The classes name 3 twice"),
+        ({"n_classes": "3"}, "n_classes"),
+        ({"classes": "[-1, 1, 2, 3, 4]"}, "-1"),
+        ({"memory.ids": "pool.ids"}, "Pool and memory both have a sample"),
+        ({"labelled.ids": "pool.ids"}, "Pool and labelled both have a sample"),
+        ({"labelled.ids": "memory.ids"}, "Labelled and memory both have a sample"),
+    ],
+)
+def test_select_and_inspect_refuse_the_same(tmp_path, command, change, said, capsys):
+    path = tmp_path / "odd.safetensors"
+    make_context(3, pool=8, labelled=8, memory=8, n_classes=5).save(path)
+    with safe_open(path, framework="pt") as file:
+        metadata = {**file.metadata(), **{name: value for name, value in change.items() if "." not in name}}
+    tensors = load_file(path)
+    tensors |= {name: tensors[value].clone() for name, value in change.items() if "." in name}
+    save_file(tensors, path, metadata)
+    code, out, err = acl(command, path, capsys=capsys)
+    assert code == 2 and out == "" and said in err and err.count("\n") == 1
+
+
+def test_select_says_what_was_mended(tmp_path, capsys):
+    context = make_context(3)
+    h, p = context.pool.h, context.pool.p
+    write_snapshot(tmp_path / "a.safetensors", (h, p))
+    write_snapshot(tmp_path / "b.safetensors", (h, 2 * p))
+    clean, mended = (acl("select", tmp_path / f"{name}.safetensors", capsys=capsys) for name in "ab")
+    assert clean[:2] == mended[:2] and clean[2] == ""
+    assert mended[2].startswith("acl: 30 of 30 rows of pool.p did not sum to 1 but to 2:")
+
+
 @pytest.mark.parametrize("target", ["nowhere/x.parquet", "."])
 def test_scores_that_cannot_be_written(snapshot, tmp_path, target, capsys):
     code, out, err = acl("select", snapshot, "--scores", tmp_path / target, capsys=capsys)
@@ -144,6 +181,9 @@ def test_lists_for_people_and_machines(kind, capsys):
         (["table", "--runs", ""], "--runs: the name is empty, name a folder"),
         (["table", "--runs", "x" * 300], "is too long: choose a shorter one"),
         (["select", "missing.safetensors"], "missing.safetensors does not exist"),
+        (["inspect", "missing.safetensors"], "missing.safetensors does not exist"),
+        (["inspect", "."], "is not a readable safetensors file"),
+        (["inspect"], "FILE.safetensors"),
         (["dance"], "dance"),
         ([], "COMMAND"),
         (["sweep", "--slots", "-3"], "--slots must be at least 1"),

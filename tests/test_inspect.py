@@ -15,7 +15,7 @@ import torch
 from safetensors.numpy import save
 from streamlit.testing.v1 import AppTest
 
-from acl import layout, projector
+from acl import layout, projector, snapshot_shelf, write_snapshot
 from acl.config import UserError
 from acl.fork import fork
 from acl.runs import Run, create
@@ -48,9 +48,8 @@ RECORDED = "recorded-er-accuacl-digits-s0"
 @pytest.fixture(autouse=True)
 def no_backend(monkeypatch, runs):
     runs.mkdir()
-    for module in ("app.state", "app.choose_query", "app.maps"):
+    for module in ("app.state", "app.choose_query", "app.maps", "app.sight"):
         monkeypatch.setattr(f"{module}.RUNS", runs)
-    monkeypatch.setattr(sight, "DROPPED", runs / ".snapshots")
     monkeypatch.setattr("acl.backend.ensure", lambda runs: None)
     monkeypatch.setattr("acl.backend.attach", lambda runs: None)
 
@@ -297,7 +296,7 @@ def test_a_pool_too_large_to_draw_is_whole_in_the_gallery(monkeypatch):
 
 def test_the_map_is_the_principal_plane():
     here = recorded_sight()
-    x, y = maps.pca(*here.mark, "features").T
+    x, y = maps.pca(*here.mark, "features")[0].T
     h = np.concatenate([s.h.numpy().astype(float) for s in here.context.roles().values()])
     values = np.linalg.svd(h - h.mean(0), compute_uv=False)[:2]
     assert [np.linalg.norm(x), np.linalg.norm(y)] == pytest.approx(values.tolist(), rel=1e-6)
@@ -327,7 +326,7 @@ def test_ranks_are_those_in_the_whole_pool_and_ties_go_to_the_lower_id(monkeypat
     view = lens.View("v", np.zeros(len(shown)), np.zeros(len(shown)), "x", "y")
     look = lens.Look([""] * len(shown))
     data = lens.payload((view, view), shown, {"magnitude": "M"}, ranks, look, str, [], None, "s")
-    found = np.frombuffer(base64.b64decode(data["ranks"]["M"]), "<f4")
+    found = np.frombuffer(base64.b64decode(data["ranks"]["M"]), "<f8")
     size, at = len(here.context.pool), {int(i): place for place, i in enumerate(here.context.pool.ids)}
     wanted = {i: place + 1 if place < 2 else size - place + 2 for i, place in at.items()}
     drawn = [(i, rank) for i, rank in zip(shown["id"].tolist(), found.tolist(), strict=True) if i in wanted]
@@ -361,7 +360,7 @@ def test_exported_scores_name_every_pick():
     assert ranked["id"].tolist() == list(here.picks)
 
 
-# -- files that were dropped in ------------------------------------------------------------------------
+# -- files of somebody's own ---------------------------------------------------------------------------
 
 
 def snapshot_bytes(tmp_path: Path, **values: object) -> bytes:
@@ -370,14 +369,18 @@ def snapshot_bytes(tmp_path: Path, **values: object) -> bytes:
     return path.read_bytes()
 
 
+def kept(snapshot: bytes, pictures: bytes | None = None, file: str = "theirs.safetensors") -> str:
+    return snapshot_shelf.keep(state.RUNS, file, snapshot, pictures)
+
+
 def test_somebody_elses_snapshot_can_be_looked_at(tmp_path):
-    name = sight.keep_dropped(snapshot_bytes(tmp_path), None)
+    name = kept(snapshot_bytes(tmp_path))
     test = page(snapshot=name)
     assert "Why these 5?" in text(test) and test.query_params["snapshot"] == name
 
 
 def test_a_dropped_file_says_who_enters_and_leaves_against_its_own_settings(tmp_path):
-    name = sight.keep_dropped(snapshot_bytes(tmp_path), None)
+    name = kept(snapshot_bytes(tmp_path))
     test = page(snapshot=name)
     assert "The settings of the file." in text(test)
     keyed(test, "n-").set_value(7).run()
@@ -399,26 +402,26 @@ def test_a_dropped_file_says_who_enters_and_leaves_against_its_own_settings(tmp_
 )
 @pytest.mark.parametrize("panel", panels.TABS[:3])
 def test_a_file_at_the_edge_of_what_is_allowed_can_be_looked_at(tmp_path, values, panel):
-    test = page(snapshot=sight.keep_dropped(snapshot_bytes(tmp_path, **values), None))
+    test = page(snapshot=kept(snapshot_bytes(tmp_path, **values)))
     test.segmented_control(key="panel").set_value(panel).run()
     assert not test.exception and not test.error and "Why these" in text(test)
 
 
 def test_a_damaged_layout_is_waited_for_as_if_it_were_none(tmp_path, monkeypatch):
-    here = sight.sight_of_file(sight.keep_dropped(snapshot_bytes(tmp_path), None))
+    here = sight.sight_of_file(kept(snapshot_bytes(tmp_path)))
     wish = maps._wish(here, "features")
     path = projector.places(maps.RUNS, wish)[1]
     path.parent.mkdir(parents=True)
     path.write_bytes(b"no layout")
     monkeypatch.setattr(maps.st, "rerun", lambda scope: pytest.fail("drawn anew, though nothing came"))
     assert projector.found(maps.RUNS, wish)
-    maps._look(here, wish)
+    maps._look(wish)
 
 
 def test_pictures_and_labels_of_a_dropped_file_are_found(tmp_path):
     images = np.arange(40 * 4 * 4 * 3, dtype=np.uint8).reshape(40, 4, 4, 3)
     ids = 3 * np.arange(40)
-    name = sight.keep_dropped(snapshot_bytes(tmp_path), save({"ids": ids, "images": images, "labels": ids % 4}))
+    name = kept(snapshot_bytes(tmp_path), save({"ids": ids, "images": images, "labels": ids % 4}))
     here = sight.sight_of_file(name)
     assert np.array_equal(here.pictures([6, 3]), images[[2, 1]])
     assert here.truth([6, 3]).tolist() == [2, 3]
@@ -440,32 +443,221 @@ def test_pictures_and_labels_of_a_dropped_file_are_found(tmp_path):
 )
 def test_a_bad_file_is_a_sentence_and_leaves_nothing(tmp_path, snapshot, pictures, said):
     with pytest.raises(UserError, match=said) as caught:
-        sight.keep_dropped(snapshot or snapshot_bytes(tmp_path), pictures)
+        kept(snapshot or snapshot_bytes(tmp_path), pictures)
     assert str(tmp_path) not in str(caught.value)
-    assert not list(sight.DROPPED.glob("*"))
-
-
-def test_an_id_stands_for_one_sample_whatever_its_role(tmp_path):
-    context = make_context(3, pool=40)
-    memory = replace(context.memory, ids=context.pool.ids[: len(context.memory)].clone())
-    path = tmp_path / "theirs.safetensors"
-    replace(context, memory=memory).save(path)
-    with pytest.raises(UserError, match="Pool and memory of the snapshot both have a sample"):
-        sight.keep_dropped(path.read_bytes(), None)
+    assert not list(snapshot_shelf.folder(state.RUNS).glob("*"))
 
 
 def test_labels_in_bytes_may_miss_some_samples(tmp_path):
     ids = 3 * np.arange(20)
-    name = sight.keep_dropped(snapshot_bytes(tmp_path), save({"ids": ids, "labels": (ids % 4).astype(np.uint8)}))
+    name = kept(snapshot_bytes(tmp_path), save({"ids": ids, "labels": (ids % 4).astype(np.uint8)}))
     assert sight.sight_of_file(name).truth([6, 3, 3 * 39]).tolist() == [2, 3, -1]
     test = page(snapshot=name)
     test.segmented_control(key="panel").set_value("Every strategy on this pool").run()
     assert not test.exception and not test.error
 
 
+def test_a_dropped_file_keeps_its_name(tmp_path, monkeypatch):
+    test = page(snapshot=kept(snapshot_bytes(tmp_path), file="my *queries*.safetensors"))
+    assert "Snapshot file **my \\*queries\\*.safetensors**" in text(test)
+    here = sight.sight_of_file(test.query_params["snapshot"])
+    assert (here.file, here.title) == ("my *queries*.safetensors", "my *queries*")
+    named: list[str] = []
+    monkeypatch.setattr(export.st, "download_button", lambda label, data, name, *args, **kwargs: named.append(name))
+    test.button(key="export").click().run()
+    assert len(named) > 5 and all(name.startswith("my *queries*") for name in named)
+
+
+@pytest.mark.parametrize(
+    ("file", "called"), [("../../a.safetensors", "a.safetensors"), ("ü\n\x00\udc80.safetensors", "ü???.safetensors")]
+)
+def test_the_name_of_a_dropped_file_is_only_a_name(tmp_path, file, called):
+    assert snapshot_shelf.find(state.RUNS, kept(snapshot_bytes(tmp_path), file=file)).file == called
+
+
+def test_the_same_file_dropped_again_has_its_newest_name(tmp_path):
+    content = snapshot_bytes(tmp_path)
+    names = [kept(content, file=f"{name}.safetensors") for name in "ab"]
+    assert names[0] == names[1] and snapshot_shelf.find(state.RUNS, names[0]).file == "b.safetensors"
+
+
+def test_files_kept_by_an_earlier_version_are_found(tmp_path):
+    name = kept(snapshot_bytes(tmp_path))
+    (snapshot_shelf.folder(state.RUNS) / f"{name}.json").unlink()
+    assert sight.sight_of_file(name).file == f"{name}.safetensors"
+
+
+def own(path: Path, **values: object) -> tuple[str, ...]:
+    """A file with class names and pictures."""
+    context = make_context(3, pool=40)
+    return write_snapshot(
+        path, (context.pool.h, context.pool.p), (context.memory.h, context.memory.p), n=5,
+        **{"class_names": ["cat", "<b>dog</b>", "*bird*", "d"], "labels": [i % 4 for i in range(40)] + [-1] * 5,
+           "pictures": np.full((45, 6, 6, 3), 77, np.uint8), **values},
+    )  # fmt: skip
+
+
+def test_class_names_and_pictures_of_a_file_are_shown(tmp_path):
+    own(tmp_path / "a.safetensors")
+    test = page(snapshot=kept((tmp_path / "a.safetensors").read_bytes()))
+    here = sight.sight_of_file(test.query_params["snapshot"])
+    assert [here.class_name(c) for c in (0, 1, 9, -1)] == ["cat", "<b>dog</b>", "class 9", "not known"]
+    assert (here.pictures([3, 44]) == 77).all() and here.truth([1, 44]).tolist() == [1, -1] and len(here.labels) == 40
+    opened = page(snapshot=test.query_params["snapshot"], sample="1")
+    assert "\\<b\\>dog\\</b\\>, predicted" in text(opened)
+    for panel in panels.TABS:
+        opened.segmented_control(key="panel").set_value(panel).run()
+        assert not opened.exception and not opened.error
+
+
+def test_pictures_in_a_second_file_come_before_those_in_the_first(tmp_path):
+    own(tmp_path / "a.safetensors")
+    images = np.full((40, 2, 2, 1), 5, np.uint8)
+    name = kept((tmp_path / "a.safetensors").read_bytes(), save({"ids": np.arange(40), "images": images}))
+    assert (sight.sight_of_file(name).pictures([3]) == 5).all()
+
+
+def test_what_was_mended_is_said_on_the_page(tmp_path):
+    context = make_context(3, pool=40)
+    write_snapshot(tmp_path / "a.safetensors", (context.pool.h, 3 * context.pool.p))
+    test = page(snapshot=kept((tmp_path / "a.safetensors").read_bytes()))
+    assert "40 of 40 rows of pool.p did not sum to 1 but to 3" in text(test).replace("\\", "")
+    assert "did not sum" not in text(page(run=RECORDED))
+
+
+def look_at(test: AppTest, typed: str) -> AppTest:
+    test.text_input(key="snapshot-path").set_value(typed)
+    return test.button(key="look").click().run()
+
+
+@pytest.mark.parametrize("where", ["runs", "data"])
+@pytest.mark.parametrize("how", ["whole", "from the folder on", "quoted"])
+def test_a_file_below_the_runs_or_the_data_folder_opens_by_its_path(tmp_path, runs, monkeypatch, where, how):
+    monkeypatch.setenv("ACL_DATA", str(tmp_path / "data"))
+    file = tmp_path / where / "mine" / "big one.safetensors"
+    file.parent.mkdir(parents=True)
+    make_context(3, pool=40).save(file)
+    typed = {"whole": str(file), "from the folder on": "mine/big one.safetensors", "quoted": f' "{file}" '}[how]
+    test = look_at(page(run=RECORDED), typed)
+    assert not test.exception and not test.error and "big one.safetensors" in text(test)
+    shelved = snapshot_shelf.find(runs, test.query_params["snapshot"])
+    assert shelved.path.is_symlink() and shelved.path.samefile(file) and file.stat().st_nlink == 1
+
+
+def test_a_path_that_may_not_be_opened_is_a_sentence(tmp_path, runs, monkeypatch):
+    monkeypatch.setenv("ACL_DATA", str(tmp_path / "data"))
+    (tmp_path / "data").mkdir()
+    outside = tmp_path / "outside.safetensors"
+    make_context(3).save(outside)
+    (runs / "way-out.safetensors").symlink_to(outside)
+    (runs / "loop.safetensors").symlink_to(runs / "loop.safetensors")
+    (runs / "text.safetensors").write_text("no tensors")
+    test = page(run=RECORDED)
+    for typed, said in {
+        str(outside): "opens files under",
+        "../outside.safetensors": "opens files under",
+        "way-out.safetensors": "opens files under",
+        "/etc/passwd": "opens files under",
+        "/etc/no-such-file": "opens files under",
+        "~/.ssh/id_rsa": "opens files under",
+        "nobody.safetensors": "There is no file",
+        "../data": "There is no file",
+        "loop.safetensors": "cannot be followed",
+        "a\0b": "cannot be followed",
+        "x" * 5000: "cannot be followed",
+        "text.safetensors": "text.safetensors is not a readable safetensors file",
+        "  ": "or type the path of one",
+    }.items():
+        found = " ".join(part.value for part in look_at(test, typed).error).replace("\\", "")
+        assert said in found and not test.exception, typed
+    assert "snapshot" not in test.query_params
+
+
+def test_a_linked_file_that_is_gone_is_a_sentence_and_a_changed_one_is_read_anew(tmp_path, runs):
+    file = runs / "mine.safetensors"
+    make_context(3, pool=40).save(file)
+    name = snapshot_shelf.link(runs, file)
+    assert len(sight.sight_of_file(name).context.pool) == 40
+    make_context(4, pool=50).save(file)
+    assert len(sight.sight_of_file(name).context.pool) == 50
+    file.unlink()
+    assert "mine.safetensors is not where it was" in text(page(snapshot=name)).replace("\\", "")
+
+
+def test_where_no_links_can_be_made_the_file_is_copied(tmp_path, runs, monkeypatch):
+    make_context(3).save(tmp_path / "a.safetensors")
+    monkeypatch.setattr(Path, "symlink_to", lambda *_: (_ for _ in ()).throw(OSError(1, "not permitted")))
+    path = snapshot_shelf.find(runs, snapshot_shelf.link(runs, tmp_path / "a.safetensors")).path
+    assert not path.is_symlink() and path.read_bytes() == (tmp_path / "a.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("values", "change", "why", "fisher"),
+    [
+        ({"pool": 40}, {"h": 0.5}, "All 53 samples are alike in this space: one point", ""),
+        ({"pool": 40}, {"h": 0.0}, "are alike in this space (every number is 0)", "(every number is 0)"),
+        ({"pool": 40, "dim": 1}, {}, "lie on one line", ""),
+        ({"pool": 6, "labelled": 0, "memory": 0}, {}, "6 samples are too few for UMAP", "too few for UMAP"),
+        ({"pool": 40}, {"sure": True}, "", "are alike in this space (every number is 0)"),
+    ],
+)
+def test_a_map_that_can_be_no_umap_says_so_at_once(tmp_path, runs, values, change, why, fisher):
+    context = make_context(3, **values)
+    tables = {}
+    for role, samples in context.roles().items():
+        h = torch.full_like(samples.h, change["h"]) if "h" in change else samples.h
+        p = torch.eye(4)[samples.p.argmax(1)] if change.get("sure") else samples.p
+        tables[role] = (h, p)
+    write_snapshot(tmp_path / "a.safetensors", **tables, n=5)
+    name = kept((tmp_path / "a.safetensors").read_bytes())
+    for kind, said in (("umap", why), ("umap-fisher", fisher)):
+        test = page(snapshot=name, map=kind)
+        assert not test.error and said in text(test)
+        assert ("until UMAP is ready" in text(test)) == (not said)
+    asked = [path.name for path in projector.home(runs).glob("requests/*")]
+    assert all(name.endswith(".umap.json" if not why else ".umap-fisher.json") for name in asked)
+
+
+@pytest.mark.parametrize("scale", [1e-45, 1e-30, 1e30, 1e38])
+@pytest.mark.parametrize("panel", panels.TABS[:3])
+def test_a_file_of_tiny_or_huge_features_can_be_looked_at(tmp_path, scale, panel):
+    context = make_context(3, pool=40)
+    h = {role: (s.h / s.h.max() * scale, s.p) for role, s in context.roles().items()}
+    write_snapshot(tmp_path / "a.safetensors", **h, n=5)
+    test = page(snapshot=kept((tmp_path / "a.safetensors").read_bytes()), sample="0")
+    test.segmented_control(key="panel").set_value(panel).run()
+    assert not test.exception and not test.error and "Sample 0" in text(test)
+
+
+def test_what_the_browser_gets_of_huge_and_tiny_scores_is_whole():
+    values = np.array([1e-120, 3e38, 1e152, np.nan])
+    np.testing.assert_array_equal(np.frombuffer(base64.b64decode(lens._packed(values)), "<f8"), values)
+
+
+def test_a_layout_places_only_what_is_drawn(tmp_path, runs, monkeypatch):
+    here = sight.sight_of_file(kept(snapshot_bytes(tmp_path)))
+    ids = layout.ids(here.context)
+    placed: list[np.ndarray] = []
+    near = layout.beside_neighbours
+
+    def spy(x, known, xy, missing):
+        placed.append(missing)
+        return near(x, known, xy, missing)
+
+    monkeypatch.setattr(layout, "beside_neighbours", spy)
+    known = ids[10:]
+    found = known, np.c_[np.arange(len(known)), np.arange(len(known))].astype(float)
+    xy = maps._placed(here, "features", found, [3, 10, 12])
+    assert [m.tolist() for m in placed] == [[3]] and xy[1:].tolist() == [[0, 0], [2, 2]]
+    assert np.isnan(maps._placed(here, "features", (np.array([10**9]), np.zeros((1, 2))), [3])).all()
+
+
 @pytest.mark.parametrize("name", ["nobody", "../../etc", "a.b", "a" * 5000])
 def test_an_unknown_snapshot_in_the_link_is_a_sentence(name):
-    assert "drop the file in again" in text(page(snapshot=name))
+    test = page(snapshot=name)
+    assert "drop the file in again" in text(test) and test.button(key="look")
+    test.button[0].click().run()
+    assert "Why these 10?" in text(test) and "snapshot" not in test.query_params
 
 
 # -- figures -----------------------------------------------------------------------------------------

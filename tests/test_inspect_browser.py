@@ -245,7 +245,7 @@ def test_a_snapshot_of_somebody_elses_can_be_dropped_in(app, tmp_path):
         files = page.locator("input[type=file]")
         files.nth(0).set_input_files(tmp_path / "theirs.safetensors")
         # The dialog is drawn anew when the file is there: one given meanwhile falls out of it; nobody is that fast.
-        expect(page.get_by_role("button", name="Look at it")).to_be_enabled()
+        expect(page.get_by_text("theirs.safetensors")).to_be_visible()
         page.wait_for_timeout(2000)
         at_rest(page)
         files.nth(1).set_input_files(tmp_path / "pictures.safetensors")
@@ -254,6 +254,7 @@ def test_a_snapshot_of_somebody_elses_can_be_dropped_in(app, tmp_path):
         page.wait_for_timeout(2000)
         page.get_by_role("button", name="Look at it").click()
         expect(page.get_by_text("Why these 4?")).to_be_visible()
+        expect(page.locator(".st-key-inspect-header")).to_contain_text("Snapshot file theirs.safetensors")
         expect(page).to_have_url(re.compile("snapshot="))
         expect(page.locator(".cards button")).to_have_count(4)
         expect(page.locator(".cards button [style*='data:image']")).to_have_count(4)

@@ -11,14 +11,15 @@ from scipy.linalg import orthogonal_procrustes
 from sklearn.manifold import trustworthiness
 
 from acl import layout
-from acl.query import load_snapshot
+from acl.plane import pca
+from acl.snapshot import load_snapshot
 from tests.contexts import make_context
 
 QUERIES = Path(__file__).resolve().parent.parent / "assets" / "runs" / "recorded-er-accuacl-digits-s0" / "queries"
 
 
 def query(name: str) -> tuple[torch.Tensor, np.ndarray]:
-    context = load_snapshot(QUERIES / f"{name}.safetensors")
+    context = load_snapshot(QUERIES / f"{name}.safetensors").context
     return layout.vectors(context, "features"), layout.ids(context)
 
 
@@ -42,13 +43,6 @@ def test_the_fisher_space_is_the_embedding_over_the_kept_entries():
     kept = target.argsort(1, descending=True)[:, :5]
     expected = torch.stack([f[:, k, kept[k]] for k in range(4)], 1).reshape(len(f), -1)
     torch.testing.assert_close(layout.vectors(context, "fisher"), expected)
-
-
-def test_pca_is_the_principal_plane():
-    x = torch.randn(50, 7, generator=torch.Generator().manual_seed(0)).double()
-    u, s, _ = np.linalg.svd((x - x.mean(0)).numpy(), full_matrices=False)
-    np.testing.assert_allclose(np.abs(layout.pca(x)), np.abs(u[:, :2] * s[:2]), atol=1e-9)
-    assert layout.pca(x[:, :1]).shape == (50, 2)
 
 
 def test_alignment_is_the_best_rotation():
@@ -86,7 +80,7 @@ def test_missing_samples_lie_among_their_neighbours():
 def test_umap_keeps_neighbours_together_better_than_pca(first):
     x, _ = query("04-02")
     ours = trustworthiness(x, first[1])
-    assert ours > 0.95 and ours > trustworthiness(x, layout.pca(x))
+    assert ours > 0.95 and ours > trustworthiness(x, pca(x.numpy()))
 
 
 def test_umap_is_the_same_every_time(first):
@@ -116,7 +110,7 @@ def test_layouts_stay_where_those_before_them_were():
 
 def test_the_next_task_is_turned_onto_the_memory_it_shares():
     x, ids = query("05-01")
-    known = load_snapshot(QUERIES / "04-03.safetensors")
+    known = load_snapshot(QUERIES / "04-03.safetensors").context
     last = layout.umap(layout.vectors(known, "features"), layout.ids(known), 0, {})
     before = places(layout.ids(known), last)
     rows = layout.shared(ids, before)
@@ -125,9 +119,3 @@ def test_the_next_task_is_turned_onto_the_memory_it_shares():
     onto = np.array([before[int(i)] for i in ids[rows]])
     # Nothing is left to gain by turning it once more.
     np.testing.assert_allclose(layout.aligned(xy, onto, rows, np.arange(len(rows)))[rows], xy[rows], atol=1e-3)
-
-
-@pytest.mark.parametrize("n", [1, 2, 4, 6])
-def test_a_handful_of_samples_has_a_picture_too(n):
-    x = torch.randn(n, 3, generator=torch.Generator().manual_seed(1)).double()
-    assert np.isfinite(layout.umap(x, np.arange(n), 0, {})).all()

@@ -7,14 +7,20 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+import torch
 
 from acl import layout, projector
+from acl.config import UserError
+from acl.plane import pca
 from acl.projector import Keeper, Projector, Wish
-from acl.query import load_snapshot
+from acl.snapshot import load_snapshot
 from tests.contexts import make_context
 from tests.tools import wait_for
 
@@ -24,11 +30,11 @@ def quick(monkeypatch):
     """PCA in the place of UMAP, and what each layout began from."""
     begun: list[int] = []
 
-    def pca(x, ids, seed, previous):
+    def flat(x, ids, seed, previous):
         begun.append(len(previous))
-        return layout.pca(x).astype(np.float32)
+        return pca(x.numpy()).astype(np.float32)
 
-    monkeypatch.setattr(layout, "umap", pca)
+    monkeypatch.setattr(layout, "umap", flat)
     return begun
 
 
@@ -56,9 +62,9 @@ def test_a_layout_lies_beside_its_snapshot_and_names_every_sample(runs, quick):
     path = projector.found(runs, wish)
     assert path == wish.snapshot.parent / "01-00.umap.parquet"
     ids, xy = projector.load(path, wish.snapshot)
-    context = load_snapshot(wish.snapshot)
+    context = load_snapshot(wish.snapshot).context
     assert ids.tolist() == layout.ids(context).tolist()
-    np.testing.assert_allclose(xy, layout.pca(layout.vectors(context, "features")), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(xy, pca(layout.vectors(context, "features").numpy()), rtol=1e-5, atol=1e-6)
     assert not projector.wishes(runs)
 
 
@@ -140,6 +146,65 @@ def test_a_damaged_snapshot_is_refused_with_a_sentence_and_only_that_one(runs, q
     assert "not a readable safetensors" in projector.trouble(runs, broken) and not projector.wishes(runs)
     make_context(0, pool=30).save(wish.series[0])
     assert projector.trouble(runs, broken) == ""
+
+
+@pytest.mark.parametrize(
+    "raised",
+    [ValueError("n\ngot 0"), TypeError("k >= N"), KeyError("x"), ZeroDivisionError(), AssertionError(), IndexError("i"),
+     np.linalg.LinAlgError("SVD did not converge"), RecursionError(), MemoryError(), RuntimeError("out of memory"),
+     OSError(5, "Input/output error"), UserError("No picture.")],
+    ids=repr,
+)  # fmt: skip
+def test_whatever_is_raised_becomes_a_sentence_and_the_next_layout_is_made(runs, monkeypatch, raised):
+    wish, other = make_wish(runs, tasks=(1,)), make_wish(runs, tasks=(1,), run="other-run")
+
+    def umap(x, ids, seed, previous):
+        if failing:
+            raise failing.pop()
+        return np.zeros((len(x), 2), np.float32)
+
+    failing = [raised]
+    monkeypatch.setattr(layout, "umap", umap)
+    one = Projector(runs)
+    projector.ask(runs, wish)
+    assert one.step() and not projector.wishes(runs)
+    said = projector.trouble(runs, wish)
+    assert said.endswith(".") and "\n" not in said and projector.found(runs, wish) is None
+    assert type(raised).__name__ in said or isinstance(raised, UserError | MemoryError) or "memory" in said
+    projector.ask(runs, other)
+    assert one.step() and projector.found(runs, other) and not projector.trouble(runs, other)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"dim": 1}, "on one line"),
+        ({"pool": 5, "labelled": 2, "memory": 2}, "9 samples are too few for UMAP"),
+        ({"scale": 0.0, "h": 1.0}, "are alike"),
+    ],
+)
+def test_a_query_of_which_umap_shows_nothing_is_answered_in_a_sentence(runs, values, said):
+    wish = make_wish(runs, tasks=(1,))
+    context = make_context(0, **{name: value for name, value in values.items() if name != "h"})
+    if "h" in values:
+        roles = {role: replace(s, h=torch.full_like(s.h, values["h"])) for role, s in context.roles().items()}
+        context = replace(context, **roles)
+    context.save(wish.snapshot)
+    projector.ask(runs, wish)
+    work(Projector(runs))
+    assert said in projector.trouble(runs, wish) and not projector.wishes(runs)
+
+
+def test_a_layout_without_places_is_none(runs, quick):
+    wish = make_wish(runs, tasks=(1,))
+    mark = {"snapshot": projector.digest(wish.snapshot)}
+    path = wish.snapshot.with_suffix(".umap.parquet")
+    for x in ([float("nan"), 0.0], [float("inf"), 0.0], ["a", "b"], [None, None]):
+        pq.write_table(pa.table({"id": [0, 3], "x": x, "y": x}).replace_schema_metadata(mark), path)
+        assert projector.load(path, wish.snapshot) is None
+    projector.ask(runs, wish)
+    work(Projector(runs))
+    assert projector.load(path, wish.snapshot)
 
 
 @pytest.mark.parametrize("request_", ["{}", "[", '{"series": ["x"], "tasks": [1], "place": 3, "space": "features"}'])

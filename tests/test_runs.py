@@ -14,9 +14,9 @@ from acl.config import UserError
 from acl.control import Control, Status, read_control, read_status, request, write_status
 from acl.datasets.base import TaskStream
 from acl.events import Bought, Epoch, History, Resumed, Row, Scored, TaskStarted, to_line
-from acl.query import load_snapshot
 from acl.registry import build
 from acl.runs import ID, EventReader, EventWriter, Run, check_folder, create, delete, find_run, list_runs
+from acl.snapshot import load_snapshot
 from acl.worker import execute
 
 
@@ -171,7 +171,7 @@ def test_every_query_is_kept_and_answers_the_same_again(finished):
     queries = run.history().of(Scored)
     assert len(queries) == 6
     for query in queries:
-        context = load_snapshot(run.snapshot(query.task, query.round))
+        context = load_snapshot(run.snapshot(query.task, query.round)).context
         again = build("strategies", "accuacl", run.config).select(context)
         assert again.ids.tolist() == query.ids
         assert (context.task, context.round, context.lambda_) == (query.task, query.round, query.lambda_)
@@ -233,7 +233,7 @@ def test_snapshots_of_others_may_leave_out_n_classes(finished, tmp_path):
     del metadata["n_classes"]
     tensors = load_file(source)
     save_file(tensors, tmp_path / "a.safetensors", metadata)
-    assert load_snapshot(tmp_path / "a.safetensors").n_classes == 5
+    assert load_snapshot(tmp_path / "a.safetensors").context.n_classes == 5
     for name, change, expected in (
         ("pool.h", torch.zeros(3), "pool needs ids"),
         ("pool.p", tensors["pool.p"][:, :2].clone(), "2 columns for 5 classes"),

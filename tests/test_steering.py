@@ -22,9 +22,9 @@ from acl.control import read_control, read_status, request
 from acl.events import Bought, Evaluated, Event, Finished, History, Row, Scored, Steered, TaskStarted, to_line
 from acl.fork import fork, parse_place, places
 from acl.loop import Loop
-from acl.query import load_snapshot
 from acl.registry import build, prepare
 from acl.runs import Run, create
+from acl.snapshot import load_snapshot
 from acl.steering import Choice, steered
 from acl.verdict import kept
 from acl.verify import verify
@@ -75,7 +75,7 @@ def test_the_past_stays_and_the_future_asks_the_new_strategy(runs):
     asked = {(q.task, q.round): q for q in child.history().of(Scored)}
     assert [asked[place].strategy for place in sorted(asked)] == ["accuacl"] * 4 + ["entropy"] * 2
     for place in ((2, 2), (2, 3)):
-        context = load_snapshot(child.snapshot(*place))
+        context = load_snapshot(child.snapshot(*place)).context
         expected = build("strategies", "entropy", child.config).select(context).ids.tolist()
         assert asked[place].ids == expected == bought(child.history().of(Bought))[place].ids
 
@@ -426,7 +426,7 @@ def test_verify_says_where_the_first_difference_is(runs, kind, place, values, sa
 @pytest.mark.parametrize("name", ["tasks/02/base.safetensors", "queries/01-02.safetensors"])
 def test_verify_looks_into_the_files(runs, name):
     run = finished_run(runs)
-    with_metadata = load_snapshot(run.path / name) if "queries" in name else None
+    with_metadata = load_snapshot(run.path / name).context if "queries" in name else None
     tensors = load_file(run.path / name)
     if with_metadata is None:
         first = next(k for k in tensors if k.startswith("model."))

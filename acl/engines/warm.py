@@ -32,7 +32,7 @@ def main() -> int:
     answer = os.dup(1)
     for line in sys.stdin:
         job = json.loads(line)
-        log = os.open(job["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        log = os.open(job["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
         os.dup2(log, 1)
         os.dup2(log, 2)
         os.close(log)

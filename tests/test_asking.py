@@ -18,8 +18,8 @@ from acl.cli import main
 from acl.config import RunConfig
 from acl.control import read_status, request
 from acl.events import Bought
-from acl.query import load_snapshot
 from acl.runs import create
+from acl.snapshot import load_snapshot
 from acl.worker import execute
 from app import pool
 from tests.conftest import SMALL, small_config
@@ -196,7 +196,7 @@ def test_a_strategy_cannot_harm_what_is_written_down(site, runs):
         run = create(small_config(strategy="bad"), runs)
         assert execute(run).state == "finished"
         facts.append(history_facts(run))
-        snapshots.append([load_snapshot(run.snapshot(t, r)) for t in (1, 2) for r in (1, 2, 3)])
+        snapshots.append([load_snapshot(run.snapshot(t, r)).context for t in (1, 2) for r in (1, 2, 3)])
     assert facts[0] == facts[1]
     for one, two in zip(*snapshots, strict=True):
         assert torch.equal(one.pool.h, two.pool.h) and torch.equal(one.memory.p, two.memory.p)

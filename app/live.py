@@ -95,6 +95,7 @@ def _header(run: Run, config: RunConfig, history: History, status: Status | None
             st.badge(f"{kind} from {at}{changed}", icon=":material/fork_right:", color="gray", help=parent["run"])
         st.space("stretch")
         st.button("Fork", icon=":material/fork_right:", key="fork-run", on_click=forking.ask, args=(run,),
+                  disabled=config.method != METHOD,
                   help="A new run that shares this one's past and goes on otherwise.")  # fmt: skip
         if st.button("Compare", icon=":material/compare_arrows:", key="compare-run",
                      help="This run beside all others of its preset and CL method."):  # fmt: skip

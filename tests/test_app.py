@@ -296,7 +296,7 @@ def test_the_form_disables_what_is_unused_says_why_and_is_live(choices_):
         (widget.select if hasattr(widget, "select") else widget.set_value)(value).run()
     idle = unused(preset_config("digits-demo", **choices_))
     widgets = form_widgets(test)
-    shown = {info.alias or name for name, info in RunConfig.model_fields.items()} - {"preset"}
+    shown = {info.alias or name for name, info in RunConfig.model_fields.items()} - {"preset", "method"}
     assert shown <= widgets.keys() and not test.exception
     for name in shown:
         where = f"{name}-auto" if name == "lambda" else name

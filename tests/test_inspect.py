@@ -13,6 +13,8 @@ import pandas as pd
 import pytest
 import torch
 from safetensors.numpy import save
+from safetensors.torch import load_file
+from safetensors.torch import save_file as save_torch
 from streamlit.testing.v1 import AppTest
 
 from acl import layout, projector, snapshot_shelf, write_snapshot
@@ -22,7 +24,21 @@ from acl.runs import Run, create
 from acl.strategies.accuacl import AccuACL
 from acl.whatif import Settings
 from acl.worker import execute
-from app import choose_query, export, figures, gallery, lens, maps, microscope, panels, pool, sample_card, sight, state
+from app import (
+    choose_query,
+    data,
+    export,
+    figures,
+    gallery,
+    lens,
+    maps,
+    microscope,
+    panels,
+    pool,
+    sample_card,
+    sight,
+    state,
+)
 from app.data import live_run
 from tests.conftest import small_config
 from tests.contexts import make_context
@@ -613,6 +629,20 @@ def test_a_file_of_tiny_or_huge_features_can_be_looked_at(tmp_path, scale, panel
     test = page(snapshot=kept((tmp_path / "a.safetensors").read_bytes()), sample="0")
     test.segmented_control(key="panel").set_value(panel).run()
     assert not test.exception and not test.error and "Sample 0" in text(test)
+
+
+def test_the_map_of_the_run_page_says_so_too(tmp_path):
+    context, path = make_context(3, pool=40), tmp_path / "a.safetensors"
+    context.save(path)
+    points, flat = data.feature_map(str(path), 1)
+    assert len(points) == 53 and flat == "" and points["y"].std() > 0
+    alike = {role: replace(s, h=torch.full_like(s.h, 1e38)) for role, s in context.roles().items()}
+    replace(context, **alike).save(path)
+    points, flat = data.feature_map(str(path), 2)
+    assert "All 53 samples are alike" in flat and not points[["x", "y"]].any(axis=None)
+    for h in (torch.full((40, 6), torch.nan), torch.ones(40, 6).bfloat16(), torch.ones(40)):
+        save_torch({**load_file(path), "pool.h": h}, path)
+        assert data.feature_map(str(path), hash(h.dtype) + h.ndim) is None
 
 
 def test_what_the_browser_gets_of_huge_and_tiny_scores_is_whole():

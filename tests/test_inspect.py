@@ -631,6 +631,14 @@ def test_a_file_of_tiny_or_huge_features_can_be_looked_at(tmp_path, scale, panel
     assert not test.exception and not test.error and "Sample 0" in text(test)
 
 
+def test_distances_that_would_take_minutes_are_left_to_kcenter(tmp_path, monkeypatch):
+    monkeypatch.setattr(pool, "MOST_DIFFERENCES", 10)
+    test = page(snapshot=kept(snapshot_bytes(tmp_path)))
+    assert "distance" not in pool.scores_without_settings(sight.sight_of_file(test.query_params["snapshot"]).context)
+    keyed(test, "strategy-").set_value("kcenter").run()
+    assert not test.exception and not test.error and "kCenter" in text(test)
+
+
 def test_the_map_of_the_run_page_says_so_too(tmp_path):
     context, path = make_context(3, pool=40), tmp_path / "a.safetensors"
     context.save(path)

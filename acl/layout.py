@@ -43,12 +43,14 @@ def ids(context: QueryContext) -> ndarray:
     return np.concatenate([samples.ids.numpy() for samples in context.roles().values()])
 
 
-def subset(seed: int, ids: ndarray, needed: ndarray, most: int = MOST_POINTS) -> ndarray:
-    """Bool [N]: `needed` and as many others as fit. Which others depends on their ids alone, not on the round."""
-    keep = needed.copy()
-    others = np.nonzero(~needed)[0]
-    room = max(most - int(needed.sum()), 0)
-    keep[others[np.argsort(uniforms(key(seed, "map"), ids[others]), kind="stable")[:room]]] = True
+def subset(seed: int, ids: ndarray, in_pool: ndarray, needed: ndarray, most: int = MOST_POINTS) -> ndarray:
+    """Bool [N]: `needed`, then labelled and memory up to half of what fits, then as many of the pool as do. Which ones
+    depends on their ids alone, not on the round."""
+    keep, order = needed.copy(), uniforms(key(seed, "map"), ids)
+    for group, share in ((~in_pool, 2), (in_pool, 1)):
+        others = np.nonzero(group & ~needed)[0]
+        fits = max(most - int(keep.sum()), 0) // share
+        keep[others[np.argsort(order[others], kind="stable")[:fits]]] = True
     return keep
 
 

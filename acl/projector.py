@@ -275,7 +275,7 @@ class Projector:
         mark = digest(wish.snapshot)
         context = load_snapshot(wish.snapshot).context
         ids, x = layout.ids(context), layout.vectors(context, wish.space)
-        keep = layout.subset(context.seed, ids, np.arange(len(ids)) >= len(context.pool))
+        keep = layout.subset(context.seed, ids, np.arange(len(ids)) < len(context.pool), np.zeros(len(ids), dtype=bool))
         xy = layout.umap(x[torch.from_numpy(keep)], ids[keep], context.seed, previous)
         columns = {"id": ids[keep], "x": xy[:, 0], "y": xy[:, 1]}
         table = pa.table(columns).replace_schema_metadata({"snapshot": mark})

@@ -74,19 +74,23 @@ def write_snapshot(
     tensors |= _shown(tensors, size, {"images": pictures, "labels": labels})
     columns = tensors["pool.p"].shape[-1] if tensors["pool.p"].ndim else 0
     numbers = _wholes("classes", range(columns) if classes is None else classes)
-    if lambda_ is None:
-        lambda_ = size["memory"] / max(sum(size.values()), 1)
     if n_classes is None:
         n_classes = _outputs(numbers, tensors) if class_names is None else len(class_names)
-    metadata = {
+    said: dict[str, object] = {
         "format": FORMAT,
         "classes": json.dumps(numbers),
-        "lambda": str(lambda_),
-        "n": str(min(USUAL_N, size["pool"]) if n is None else n),
-        **{name: str(value) for name, value in (("task", task), ("round", round_), ("seed", seed))},
-        "n_classes": str(n_classes),
-        **({} if class_names is None else {"class_names": json.dumps([str(name) for name in class_names])}),
-    }
+        "n_classes": n_classes,
+        "lambda": size["memory"] / max(sum(size.values()), 1) if lambda_ is None else lambda_,
+        "n": min(USUAL_N, size["pool"]) if n is None else n,
+        "task": task, "round": round_, "seed": seed,
+    }  # fmt: skip
+    if class_names is not None:
+        said["class_names"] = json.dumps([str(name) for name in class_names])
+    return _written(path, tensors, {name: str(value) for name, value in said.items()})
+
+
+def _written(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> tuple[str, ...]:
+    """Into its place only when it has been read back; what was remarked then."""
     notes: list[str] = []
 
     def write(temporary: Path) -> None:

@@ -36,13 +36,14 @@ class Map:
 
 
 def thinned(frame: pd.DataFrame, sight: Sight) -> tuple[pd.DataFrame, int]:
-    """At most MOST_POINTS samples, and how many pool samples were left out.
+    """At most MOST_POINTS samples, and how many were left out.
 
-    Picks, those that left, labelled and memory always stay. Which others stay depends on their ids alone, so
-    that they are the same ones in every round.
+    Picks and those that left always stay. Which others stay depends on their ids alone, so that they are the same
+    ones in every round.
     """
-    needed = ((frame["role"] != "pool") | (frame["change"] != "")).to_numpy(copy=True)
-    keep = layout.subset(sight.context.seed, frame["id"].to_numpy(), needed, layout.MOST_POINTS)
+    needed = ((frame["role"] == "picks") | (frame["change"] != "")).to_numpy(copy=True)
+    in_pool = frame["role"].isin(["pool", "picks"]).to_numpy()
+    keep = layout.subset(sight.context.seed, frame["id"].to_numpy(), in_pool, needed, layout.MOST_POINTS)
     if keep.all():
         return frame, 0
     return frame[keep].reset_index(drop=True), int((~keep).sum())

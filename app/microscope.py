@@ -131,8 +131,8 @@ def _linked(
         st.caption(f":material/warning: UMAP could not be worked out, PCA is shown: {words.plain(right.trouble)}")
     if left_out:
         st.caption(
-            f"{left_out:,} pool samples are not drawn: {MOST_POINTS:,} points are, with every pick, label and "
-            "memory sample, the others a random subset, the same in every round."
+            f"{left_out:,} samples are not drawn: {MOST_POINTS:,} points are, every pick among them, the others a "
+            "random subset (at most half of it labelled or memory), the same in every round."
         )
     return frame, (left, right.view)
 

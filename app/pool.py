@@ -33,6 +33,7 @@ AXES = {
     "bait": ("entropy", "gain"),
 }
 MOST_NAMED, FEW_NAMED = 20, 6
+MOST_DIFFERENCES = 10**10
 LOG_SCORES = {"magnitude", "gain", "gradient_norm"}
 
 
@@ -100,7 +101,8 @@ def scores_without_settings(context: QueryContext) -> dict[str, np.ndarray]:
         "least_confidence": 1 - top,
         "gradient_norm": embed(pool).norm2.sqrt(),
     }
-    if len(context.labelled):
+    # Of very many samples it would take the page minutes; kCenter brings it where it is asked.
+    if 0 < h.numel() * len(context.labelled) <= MOST_DIFFERENCES:
         found["distance"] = nearest(h, context.labelled.h.double())
     return {name: values.numpy() for name, values in found.items()}
 

@@ -56,11 +56,10 @@ def moves_of_the_slider(asked: QueryContext) -> Callable[[], object]:
     runs = Path(tempfile.mkdtemp())
     os.environ["ACL_RUNS"] = str(runs)
     asked.save(runs / "asked.safetensors")
-    from app import sight
+    from acl import snapshot_shelf
 
-    sight.DROPPED = runs / ".snapshots"
     test = AppTest.from_file(str(Path("app/main.py").resolve()), default_timeout=100)
-    test.query_params["snapshot"] = sight.keep_dropped((runs / "asked.safetensors").read_bytes(), None)
+    test.query_params["snapshot"] = snapshot_shelf.link(runs, runs / "asked.safetensors")
     test.switch_page(str(Path("pages/inspect.py").resolve())).run()
     lambdas = iter([step / 100 for step in range(1, 100)])
 

@@ -162,6 +162,7 @@ def test_classes_nobody_may_be_cost_nothing() -> None:
     wider = replace(
         context,
         classes=tuple(range(5)),
+        n_classes=5,
         **{
             role: Samples(samples.ids, samples.h, torch.cat([samples.p, torch.zeros(len(samples), 2)], 1))
             for role, samples in context.roles().items()

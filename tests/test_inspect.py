@@ -13,6 +13,8 @@ import pandas as pd
 import pytest
 import torch
 from safetensors.numpy import save
+from safetensors.torch import load_file
+from safetensors.torch import save_file as save_torch
 from streamlit.testing.v1 import AppTest
 
 from acl import layout, projector, snapshot_shelf, write_snapshot
@@ -24,6 +26,7 @@ from acl.whatif import Settings
 from acl.worker import execute
 from app import (
     choose_query,
+    data,
     export,
     figures,
     gallery,
@@ -629,6 +632,28 @@ def test_a_file_of_tiny_or_huge_features_can_be_looked_at(tmp_path, scale, panel
     assert not test.exception and not test.error and "Sample 0" in text(test)
 
 
+def test_distances_that_would_take_minutes_are_left_to_kcenter(tmp_path, monkeypatch):
+    monkeypatch.setattr(pool, "MOST_DIFFERENCES", 10)
+    test = page(snapshot=kept(snapshot_bytes(tmp_path)))
+    assert "distance" not in pool.scores_without_settings(sight.sight_of_file(test.query_params["snapshot"]).context)
+    keyed(test, "strategy-").set_value("kcenter").run()
+    assert not test.exception and not test.error and "kCenter" in text(test)
+
+
+def test_the_map_of_the_run_page_says_so_too(tmp_path):
+    context, path = make_context(3, pool=40), tmp_path / "a.safetensors"
+    context.save(path)
+    points, flat = data.feature_map(str(path), 1)
+    assert len(points) == 53 and flat == "" and points["y"].std() > 0
+    alike = {role: replace(s, h=torch.full_like(s.h, 1e38)) for role, s in context.roles().items()}
+    replace(context, **alike).save(path)
+    points, flat = data.feature_map(str(path), 2)
+    assert "All 53 samples are alike" in flat and not points[["x", "y"]].any(axis=None)
+    for h in (torch.full((40, 6), torch.nan), torch.ones(40, 6).bfloat16(), torch.ones(40)):
+        save_torch({**load_file(path), "pool.h": h}, path)
+        assert data.feature_map(str(path), hash(h.dtype) + h.ndim) is None
+
+
 def test_what_the_browser_gets_of_huge_and_tiny_scores_is_whole():
     values = np.array([1e-120, 3e38, 1e152, np.nan])
     np.testing.assert_array_equal(np.frombuffer(base64.b64decode(lens._packed(values)), "<f8"), values)
@@ -785,7 +810,7 @@ def test_a_score_that_some_samples_lack_can_be_looked_at(site):
 def test_scores_that_say_nothing_are_said_above_the_pictures(runs):
     context = with_duplicates(make_context(4, scale=1e4), 30)
     context.save(runs / "alike.safetensors")
-    name = sight.keep_dropped((runs / "alike.safetensors").read_bytes(), None)
+    name = snapshot_shelf.keep(runs, "alike.safetensors", (runs / "alike.safetensors").read_bytes())
     test = page(snapshot=name)
     assert "nothing ranks them, and the lowest ids were picked" in text(test)
     keyed(test, "strategy-").set_value("entropy").run()

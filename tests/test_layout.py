@@ -60,14 +60,21 @@ def test_alignment_is_the_best_rotation():
 
 def test_the_subset_is_the_same_in_every_round():
     ids = np.arange(0, 3000, 3)
-    needed = ids < 30
-    here = layout.subset(5, ids, needed, 200)
-    assert here.sum() == 200 and here[needed].all()
+    in_pool, needed = ids >= 60, (ids >= 60) & (ids < 90)
+    here = layout.subset(5, ids, in_pool, needed, 200)
+    assert here.sum() == 200 and here[needed].all() and here[~in_pool].all()
     # Ten of those kept are labelled and gone: nobody else but ten new ones come.
-    gone = np.isin(ids, ids[here & ~needed][:10])
-    later = layout.subset(5, ids[~gone], needed[~gone], 200)
+    gone = np.isin(ids, ids[here & in_pool & ~needed][:10])
+    later = layout.subset(5, ids[~gone], in_pool[~gone], needed[~gone], 200)
     assert set(ids[here & ~gone]) <= set(ids[~gone][later])
-    assert layout.subset(5, ids, needed, 5)[needed].all()
+    assert layout.subset(5, ids, in_pool, needed, 5)[needed].all()
+
+
+def test_many_labels_leave_room_for_the_pool():
+    ids = np.arange(3000)
+    in_pool, needed = ids < 1000, ids < 20
+    kept = layout.subset(5, ids, in_pool, needed, 200)
+    assert (kept[in_pool].sum(), kept[~in_pool].sum()) == (110, 90) and kept[needed].all()
 
 
 def test_missing_samples_lie_among_their_neighbours():

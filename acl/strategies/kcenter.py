@@ -59,9 +59,9 @@ def nearest(
     distance 0, nor equal distances.
     """
     size = max(1, CHUNK_ENTRIES // len(centres))
-    return torch.cat(
-        [
-            torch.cdist(chunk, centres, compute_mode="donot_use_mm_for_euclid_dist").amin(1)
-            for chunk in points.split(size)  # type: ignore[no-untyped-call]
-        ]
-    )
+    # Written in its place: small results between large temporaries keep the allocator from giving these back.
+    found = points.new_empty(len(points))
+    for start in range(0, len(points), size):
+        rows = slice(start, start + size)
+        found[rows] = torch.cdist(points[rows], centres, compute_mode="donot_use_mm_for_euclid_dist").amin(1)
+    return found

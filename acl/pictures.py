@@ -9,6 +9,7 @@ import shutil
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,8 @@ from acl.files import disk_trouble, locked
 from acl.names import distinct, some
 
 CACHE_FORMAT = 2
-DARK = 16  # a picture without any lighter value is black to the eye
+DARK = 16  # a picture without any lighter value is black to the eye: one of 12 bits among others of 16
+RUN = {"EPS"}  # formats that are programs, which Pillow gives to Ghostscript
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ def square(data: bytes, size: int) -> UInt8[ndarray, "size size 3"]:
 
 def raw_square(data: bytes, size: int) -> tuple[str, ndarray]:
     """EIGHT_BITS and uint8 [size, size, 3]; of an image that has more its kind of number, and its values as float32."""
-    with Image.open(io.BytesIO(data)) as image:
+    with Image.open(io.BytesIO(data), formats=_formats()) as image:
         kind = POINT if image.mode == "F" else WHOLE
         planes = deep_planes(image, data)
         if planes is None:
@@ -60,6 +62,13 @@ def raw_square(data: bytes, size: int) -> tuple[str, ndarray]:
             return EIGHT_BITS, np.asarray(_fitted(as_rgb(upright(image)), size))
     channels = [np.asarray(_fitted(plane, size)).clip(*plane.getextrema()) for plane in planes]
     return kind, np.stack(channels if len(channels) == 3 else 3 * channels, axis=-1)
+
+
+@cache
+def _formats() -> tuple[str, ...]:
+    """What Pillow decodes by itself."""
+    Image.init()
+    return tuple(name for name in Image.ID if name not in RUN)
 
 
 def _fitted(image: Image.Image, size: int) -> Image.Image:
@@ -139,7 +148,7 @@ def _squares(encoded: Iterable[bytes | None], n: int, size: int, label: str) -> 
 
 
 def _is_dull(picture: UInt8[ndarray, "size size 3"]) -> bool:
-    return bool(picture.max() < DARK or (picture == picture[0, 0]).all())
+    return bool(picture.max() <= DARK or (picture == picture[0, 0]).all())
 
 
 def check_classes(name: str, n_classes: int) -> None:

@@ -7,7 +7,7 @@ import zlib
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from acl.pictures import square
 from tests.sets import encoded, load, noise, png
@@ -188,6 +188,7 @@ def test_whole_numbers_and_numbers_with_a_point_each_have_their_white(tmp_path):
         ("nearly black", png(noise(8, 8, 3) % 12)),
         ("dark with transparency", png16(np.stack([noise(8, 8)] * 3 + [np.full((8, 8), 65535)], -1))),
         ("one value", encoded(Image.fromarray(np.full((8, 8), 700, np.uint16)))),
+        ("12 bits among 16", grey(np.array([0, 0, 4095, 4095]), np.uint16, "PNG")),
     ],
 )
 def test_pictures_that_show_nothing_are_named(name, picture, tmp_path):
@@ -195,6 +196,7 @@ def test_pictures_that_show_nothing_are_named(name, picture, tmp_path):
         (tmp_path / "cells" / label).mkdir(parents=True)
         for i in range(3):
             (tmp_path / "cells" / label / f"{i}.png").write_bytes(png(noise(8, 8, 3)))
+    (tmp_path / "cells" / "a" / "0.png").write_bytes(grey(np.array([0, 1, 2, 65535]), np.uint16, "PNG"))
     (tmp_path / "cells" / "b" / "dull.png").write_bytes(picture)
     notes = load("folder", data=str(tmp_path / "cells"), image_size=8).notes
     assert any("1 of 7 images shows one colour only, or is almost black: b/dull.png" in note for note in notes), notes
@@ -205,3 +207,9 @@ def test_of_an_animation_the_first_picture_counts(mode):
     frames = [Image.new("RGB", (8, 8), colour).convert(mode) for colour in ("#00ff00", "#ff0000")]
     data = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
     assert (square(data, 4) == (0, 255, 0)).all()
+
+
+def test_no_picture_is_given_to_another_program():
+    """EPS is one: Pillow would start Ghostscript on it."""
+    with pytest.raises(UnidentifiedImageError):
+        square(encoded(Image.new("RGB", (8, 8)), "EPS"), 4)

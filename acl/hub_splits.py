@@ -11,11 +11,11 @@ import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from uuid import uuid4
 
 from acl.config import UserError
-from acl.names import printable, reason, some
+from acl.names import count, printable, reason, some
 
 TRAIN, TEST, VALIDATION = "train", "test", "validation"
 _one_at_a_time = threading.Lock()
@@ -43,21 +43,36 @@ def by_split(root: Path, names: list[str], notes: list[str]) -> Files:
     where = printable(str(root))
     if TRAIN not in found:
         raise UserError(f"By their names the files of {where} are for {' and '.join(found)}, none for {TRAIN}: add it.")
+    _check_one_set(where, found)
     rest = sorted(set(names).difference(*found.values()))
     test = {split: found[split] for split in (TEST, VALIDATION) if split in found}
     if not test and rest:
         raise UserError(
-            f"{where} has files for {TRAIN} but none for {TEST}, and {some(rest)} name no split: rename them."
+            f"{where} has files for {TRAIN} but none for {TEST}, and no split is said by the names {some(rest)}: "
+            "rename them."
         )
     if not test:
         notes.append(f"{where} has no files for {TEST}: a fixed fifth of each class is for testing.")
     for split in sorted(set(found) - {TRAIN, TEST, VALIDATION}):
         notes.append(f"The split {printable(split)} is left out: {some(found[split])}.")
     if rest:
-        notes.append(f"{len(rest)} files are left out, because their names say no split: {some(rest)}.")
+        notes.append(f"{count(len(rest), 'file')} left out, because no split is said by the name: {some(rest)}.")
     for split in (TRAIN, *test):
         notes += _shards_missing(found[split])
     return Files(root, found[TRAIN], test, tuple(notes))
+
+
+def _check_one_set(where: str, found: dict[str, tuple[str, ...]]) -> None:
+    """UserError where a folder below has files to train and to test on, and what is outside of it has both as well:
+    the configurations of one set on the hub often hold the same images."""
+    test = found.get(TEST, ()) + found.get(VALIDATION, ())
+    for folder in sorted({str(parent) for name in test for parent in PurePosixPath(name).parents if parent.name}):
+        inside = [{PurePosixPath(name).is_relative_to(folder) for name in names} for names in (found[TRAIN], test)]
+        if all(each == {True, False} for each in inside):
+            raise UserError(
+                f"{where} holds more than one set, because {printable(folder)} has files for {TRAIN} and to test on, "
+                "and so has the rest: give the folder of one, or put all files for the same purpose into one folder."
+            )
 
 
 def _without_splits(root: Path, names: list[str], notes: list[str]) -> Files:

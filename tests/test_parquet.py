@@ -158,7 +158,8 @@ def test_what_is_left_out_is_named(tmp_path):
         bugs(tmp_path / "hub" / "data" / f"{part}.parquet")
     bugs(tmp_path / "hub" / "more.parquet")
     notes = load("parquet", data=str(tmp_path / "hub"), image_size=6).notes
-    assert len(notes) == 3 and "extra" in notes[0] and "more.parquet" in notes[1]
+    assert len(notes) == 3 and "extra" in notes[0]
+    assert notes[1] == "1 file left out, because no split is said by the name: more.parquet."
     assert notes[2] == "Of the 3 files train-… only 2 are there."
 
 
@@ -166,10 +167,18 @@ MIXED = {
     "two splits in one name": (["train_test.parquet"], "in two splits"),
     "words not apart": (["petstrain.parquet", "petstest.parquet"], "apart from others"),
     "no train": (["test.parquet"], "none for train"),
-    "train and one that says nothing": (["train.parquet", "more.parquet"], "name no split"),
+    "train and one that says nothing": (["train.parquet", "more.parquet"], "said by the names more.parquet"),
     "two configurations": (
         ["a/train-00000-of-00001.parquet", "a/test-00000-of-00001.parquet", "b/train-00000-of-00001.parquet"],
         "more than one set",
+    ),
+    "two exported configurations": (
+        [f"{name}/{part}/0000.parquet" for name in ("full", "small") for part in ("train", "test")],
+        "full has files for train and to test on, and so has the rest",
+    ),
+    "a configuration within": (
+        ["train.parquet", "validation.parquet", "more/small/train.parquet", "more/small/validation.parquet"],
+        "more has files for train",
     ),
     "two versions": (["train-00000-of-00001-a.parquet", "train-00000-of-00001-b.parquet"], "more than one set"),
     "no name": (["data/x::y-00000-of-00001.parquet", "test.parquet"], "give no splits"),
@@ -182,6 +191,14 @@ def test_names_that_contradict_each_other_are_refused(case, tmp_path):
     for name in names:
         bugs(tmp_path / "hub" / name)
     assert expected in refusal("parquet", data=str(tmp_path / "hub"))
+
+
+def test_words_within_others_say_no_split(tmp_path):
+    train, test, _ = (bugs(tmp_path / "hub" / f"{part}.parquet") for part in ("train", "test", "contest"))
+    data = load("parquet", data=str(tmp_path / "hub"), image_size=6)
+    assert same(data, train + test) and "contest.parquet" in data.notes[0]
+    alone = load("parquet", data=str(tmp_path / "hub" / "contest"), image_size=6)
+    assert alone.is_train.any() and (~alone.is_train).any()
 
 
 def test_links_out_of_the_folder_are_no_files_of_it(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 
 NAMED = 5  # names a sentence lists before it only counts
 JOINERS = "\u200c\u200d"  # invisible, but part of how Persian, Hindi and some emoji are written
@@ -34,10 +35,10 @@ def distinct(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def in_order(names: Iterable[str]) -> list[str]:
-    """Sorted; names that all are numbers as numbers, 2 before 10."""
+    """Sorted; names that all are numbers as numbers, -1 before 1.5 before 2 before 10."""
     found = list(names)
-    if all(re.fullmatch("[0-9]+", name) for name in found):
-        return sorted(found, key=lambda name: (len(name.lstrip("0")), name.lstrip("0"), name))
+    if all(re.fullmatch(r"[+-]?[0-9]+(\.[0-9]+)?", name) for name in found):
+        return sorted(found, key=lambda name: (Decimal(name), name))
     return sorted(found)
 
 

@@ -66,6 +66,9 @@ def test_names_stay_apart():
     shown = distinct(names)
     assert len(set(shown)) == len(names) and all(shown) and shown[0] == "a\\n" and shown[4] == "cat"
     assert in_order(["10", "9", "x"]) == ["10", "9", "x"] and in_order(["10", "9"]) == ["9", "10"]
+    assert in_order(["10", "2", "0", "-1", "-20"]) == ["-20", "-1", "0", "2", "10"]
+    assert in_order(["10", "1.5", "01", "1", "+1"]) == ["+1", "01", "1", "1.5", "10"]
+    assert in_order(["9" * 9000, "1"])[0] == "1" and in_order(["10", "9", "1.2.3"]) == ["1.2.3", "10", "9"]
 
 
 def test_folders_whose_names_are_no_utf8(tmp_path, data_dir, capsys):

@@ -131,6 +131,8 @@ def test_one_folder_around_all_is_looked_through(tmp_path):
         ["train/a.png", "test/b.png"],
         ["images/a.png", "b.png"],
         ["test/dog/a.png", "test/cat/a.png"],
+        ["training_set/dog/a.png", "test_set/dog/a.png"],
+        ["pets/dog/brown/a.png", "pets/cat/black/a.png"],
     ],
 )
 def test_a_flat_folder_is_refused_with_the_layout_that_is_expected(files, tmp_path):

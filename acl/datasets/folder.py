@@ -162,7 +162,9 @@ def _check(listing: Listing, layout: Layout, tables: list[dict[str, list[str]]],
         absent = [name for name in classes if not table.get(name)]
         if absent:
             where = printable(str(listing.root / look))
-            raise UserError(f"{where} has no image of the class '{printable(absent[0])}': add some, or take it away.")
+            raise UserError(
+                f"{where} has no image of the class '{printable(absent[0])}': add some, or take it away ({LAYOUT})."
+            )
 
 
 def _notes(listing: Listing, layout: Layout, used: set[str]) -> tuple[str, ...]:

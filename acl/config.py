@@ -447,6 +447,7 @@ def read_config(path: Path) -> tuple[RunConfig, dict[str, Any]]:
         raise UserError(f"{path}: {error}") from None
 
 
+NO_CHOICE = "The method is no choice: it is what this version works by, so leave it out."
 EARLIER = (
     "This run was made by an earlier version, with another method (float32, probabilities over all classes seen): "
     "it can be looked at, compared and exported, not resumed, forked or verified; start a new run."

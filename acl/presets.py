@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from acl.config import RunConfig, UserError, make_config, near
+from acl.config import NO_CHOICE, RunConfig, UserError, make_config, near
 
 
 @dataclass(frozen=True)
@@ -99,5 +99,5 @@ def preset_config(name: str, **values: Any) -> RunConfig:
     if name not in PRESETS:
         raise UserError(near(name, PRESETS, "preset"))
     if "method" in values:
-        raise UserError("The method is no choice: it is what this version works by, so leave it out.")
+        raise UserError(NO_CHOICE)
     return make_config({**PRESETS[name].values, "preset": name, **values})

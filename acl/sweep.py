@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from acl.config import FORMAT, RunConfig, UserError, field_names, make_config, near
+from acl.config import FORMAT, NO_CHOICE, RunConfig, UserError, check_method, field_names, make_config, near
 from acl.control import ACTIVE, read_control, read_status, request
 from acl.files import disk_trouble, read_json, write_json
 from acl.fork import led_by_hand
@@ -74,6 +74,8 @@ def grid(base: RunConfig, axes: Mapping[str, Sequence[Any]]) -> list[RunConfig]:
             raise UserError(near(name, field_names(), "setting"))
         if name == "preset":
             raise UserError("A preset is where a sweep starts from, and no setting to sweep over: choose one preset.")
+        if name == "method":
+            raise UserError(NO_CHOICE)
         if not axes[name]:
             raise UserError(f"{name} has no value to sweep over: name at least one.")
         n *= len(axes[name])
@@ -147,12 +149,12 @@ def _led(run: Run) -> bool:
 
 
 def play(sweep: Sweep, runs: Path, **pace: float) -> None:
-    """Wish every member that is not finished played to its end; without `pace` each keeps its own."""
-    for member in sweep.members:
-        path = runs / member.run
-        status = read_status(path)
-        if path.is_dir() and not (status and status.state == "finished"):
-            request(path, mode="play", until=None, **pace)
+    """Wish every member that is not finished played to its end; without `pace` each keeps its own. UserError where
+    the sweep is of an earlier version."""
+    for each in progress(sweep, runs):
+        if each.state not in {"finished", "deleted"}:
+            check_method(each.member.config)
+            request(runs / each.member.run, mode="play", until=None, **pace)
 
 
 def hold(sweep: Sweep, runs: Path) -> None:
@@ -175,11 +177,12 @@ def cancel(sweep: Sweep, runs: Path) -> int:
 
 def retry(sweep: Sweep, runs: Path) -> tuple[Sweep, int]:
     """Play all of it to its end: what failed, was stopped or paused too; what was deleted is made anew. Returns the
-    sweep and how many of these there were."""
+    sweep and how many of these there were. UserError where it is of an earlier version."""
     members, n = [], 0
     for each in progress(sweep, runs):
         member = each.member
         if each.state == "deleted":
+            check_method(member.config)
             member = replace(member, run=create(member.config, runs).id)
         n += each.state in {"deleted", "failed", "stopped", "paused", "new"}
         members.append(member)
@@ -247,11 +250,16 @@ def load(id_: str, runs: Path) -> Sweep:
     if raw is None:
         raise UserError(f"There is no sweep '{id_[:40]}' in {runs}: choose one that is there.")
     try:
-        members = tuple(Member(make_config(m["config"]), str(m["run"])) for m in raw["members"])
+        members = tuple(Member(_config(m["config"]), str(m["run"])) for m in raw["members"])
         kind: SweepKind = "race" if raw["kind"] == "race" else "sweep"
         return Sweep(id_, kind, str(raw["title"]), float(raw["created"]), members)
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"The record of sweep {id_} cannot be read ({error}): its runs are in the library.") from None
+
+
+def _config(values: Mapping[str, Any]) -> RunConfig:
+    # Where a record does not say which method, it was the first.
+    return make_config(values if "method" in values else {**values, "method": 1, "precision": "float32"})
 
 
 def list_sweeps(runs: Path) -> list[Sweep]:

@@ -12,7 +12,7 @@ from typing import Any
 import streamlit as st
 
 from acl import sweep
-from acl.config import UserError
+from acl.config import UserError, check_method
 from acl.control import ACTIVE, request
 from acl.events import Bought, Evaluated, History, Remembered
 from acl.metrics import Matrix, average_accuracy, forgetting, learning_accuracy
@@ -155,6 +155,7 @@ def _step(chosen: sweep.Sweep, what: str) -> None:
     targets = [target(m.config, data.status_of(Run(RUNS / m.run)), what) for m in open_]
     until = min((found for found in targets if found), default=None)
     for member in open_:
+        check_method(member.config)
         request(RUNS / member.run, mode="play", until=until)
 
 

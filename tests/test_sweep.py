@@ -10,11 +10,12 @@ from acl import backend, sweep
 from acl.cli import main
 from acl.config import UserError
 from acl.control import Status, read_control, request, write_status
-from acl.runs import create, delete, list_runs
+from acl.runs import create, delete, find_run, list_runs
 from acl.sameness import key
 from acl.worker import execute
 from tests.conftest import SMALL, small_config
 from tests.test_backend import Served
+from tests.test_precision import made_earlier
 from tests.tools import history_facts, wait_for
 
 
@@ -51,6 +52,7 @@ def test_values_as_they_are_written():
         ({"strategy": ["uniform"], "seed": []}, "seed has no value"),
         ({"seed": list(range(1000)), "memory": [1, 2, 3]}, "3,000 runs"),
         ({"memory": [0]}, "memory must be"),
+        ({"method": [1]}, "The method is no choice"),
     ],
 )
 def test_a_bad_grid_is_one_sentence(axes, said):
@@ -109,6 +111,28 @@ def test_cancel_retry_and_a_deleted_run(runs):
     sweep.delete(renewed, runs)
     with pytest.raises(UserError, match="no sweep"):
         sweep.load(started.id, runs)
+
+
+def test_a_sweep_of_an_earlier_version_is_looked_at_and_not_gone_on_with(runs):
+    started = sweep.start(two(), runs, "all")
+    for member in started.members:
+        made_earlier(find_run(member.run, runs))
+    record = runs / ".sweeps" / f"{started.id}.json"
+    raw = json.loads(record.read_text())
+    for member in raw["members"]:
+        del member["config"]["method"], member["config"]["precision"]
+    record.write_text(json.dumps(raw))
+    found = sweep.load(started.id, runs)
+    for member in found.members:
+        assert (member.config.method, member.config.numbers) == (1, "float32")
+        request(runs / member.run, mode="pause")
+    for wish in (sweep.play, sweep.retry):
+        with pytest.raises(UserError, match="earlier version"):
+            wish(found, runs)
+    delete(find_run(found.members[0].run, runs))
+    with pytest.raises(UserError, match="earlier version"):
+        sweep.retry(found, runs)
+    assert len(list_runs(runs)) == 3 and all(read_control(run.path).mode == "pause" for run in list_runs(runs))
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[1]", '{"members": [{"run": 1}]}', '{"members": 3, "kind": "sweep"}'])

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from acl.config import METHOD
 from acl.runs import Run
 from acl.verdict import kept
 
@@ -45,8 +46,8 @@ def panel(run: Run) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="verify"):
         check = _checks().get(run.id)
         st.button(
-            "Verify", icon=":material/fact_check:", key=f"verify-{run.id}", disabled=busy(run),
-            on_click=_start, args=(run,),
+            "Verify", icon=":material/fact_check:", key=f"verify-{run.id}",
+            disabled=busy(run) or run.config.method != METHOD, on_click=_start, args=(run,),
             help="Works the run out again from its settings and compares every event, model and snapshot.",
         )  # fmt: skip
         if busy(run):

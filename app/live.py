@@ -55,7 +55,7 @@ def _live(run: Run, config: RunConfig, rhythm: float | None) -> None:
         _notes(run, status, live.reader.damaged, data.damage_of(run, config, history))
         rewind.note(run, shown, history)
         query = hands.waiting(history, status)
-        if query and shown is history:
+        if query and shown is history and config.method == METHOD:
             hands.offer(run, query, control)
     with body:
         if n_tasks:

@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from acl.config import FULL, RunConfig, UserError
+from acl.config import FULL, METHOD, RunConfig, UserError
 from acl.control import Control, request
 from acl.events import History, Steered
 from acl.fork import fork, settings_after
@@ -113,6 +113,7 @@ def notes(run: Run, history: History, ghosts: list[Run]) -> None:
         else:
             st.button(
                 "What would have happened?", icon=":material/blur_on:", key=f"ghost-{run.id}", type="tertiary",
+                disabled=run.config.method != METHOD,
                 help="A ghost: a fork without this change runs along and is drawn dashed.",
                 on_click=_haunt, args=(run, (last.task, last.round)),
             )  # fmt: skip

@@ -11,9 +11,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from acl.archive import as_bytes
-from acl.config import UserError
+from acl.config import EARLIER, UserError
 from acl.control import read_control, read_status, request, write_status
-from acl.events import Bought, History, Row, Scored, Started, Steered
+from acl.events import Bought, History, Row, Scored, Started, Steered, to_line
 from acl.fork import changes_at, fork, places
 from acl.runs import Run, create, list_runs
 from acl.steering import Choice
@@ -21,6 +21,7 @@ from acl.table import finished_runs
 from acl.worker import Worker, execute
 from app import charts, checking, data, hands, live, rewind, shelf, state, steer, words
 from tests.conftest import small_config
+from tests.test_precision import made_earlier
 from tests.test_steering import new_loop, play
 from tests.tools import wait_for
 
@@ -414,3 +415,18 @@ def test_verify_on_the_page_works_the_run_out_again_and_says_so(runs):
     wait_for(lambda: not checking.busy(run))
     test.run()
     assert "It differs. Task 2, round 2" in text(test)
+
+
+# -- runs of an earlier version ----------------------------------------------------------------------
+
+
+def test_nothing_on_its_page_goes_on_with_an_earlier_run(runs):
+    run = made_earlier(paused_at(runs, (1, 2, "score")))
+    steer_events = [*(row.event for row in run.history().rows), Steered(1, 2, {"n_query": 3})]
+    run.events.write_text("".join(to_line(event, seq, 0.0) for seq, event in enumerate(steer_events)))
+    test = page("run", run=run.id)
+    test.segmented_control(key="details").set_value("Settings").run()
+    assert EARLIER in text(test) and not test.exception
+    labels = {b.label: b.disabled for b in test.button}
+    assert not {"Play", "Step", "Choose or label by hand"} & labels.keys()
+    assert all(labels[label] for label in ("Fork", "Verify", "What would have happened?"))

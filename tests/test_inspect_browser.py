@@ -210,9 +210,12 @@ def test_play_goes_through_the_queries(app):
     with browser_page() as page:
         page.goto(f"{app.url}/inspect?run={NAME}&task=1&round=1")
         expect(page.locator(".lens .plot").first).to_be_visible()
-        page.get_by_text("Play", exact=True).click()
-        expect(page).to_have_url(re.compile("task=1&round=2"))
-        expect(page).to_have_url(re.compile("task=2&round=1"))
+        # Every address is noted as it comes: on a busy machine some pass between two looks.
+        visited: list[str] = []
+        page.on("framenavigated", lambda frame: visited.append(frame.url))
+        with page.expect_event("framenavigated", lambda frame: "task=2&round=1" in frame.url):
+            page.get_by_text("Play", exact=True).click()
+        assert any("task=1&round=2" in url for url in visited)
         page.get_by_text("Play", exact=True).click()
 
 

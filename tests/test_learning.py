@@ -64,6 +64,9 @@ LOSSES = {
     "raised": ("raise KeyError('so')", "raised KeyError: 'so'."),
     "exit": ("sys.exit(0)", "raised SystemExit: 0."),
     "backward": ("return Backward.apply(ce)", "raised KeyError: 'in backward'."),
+    "a weight more": ("model.register_parameter('more', torch.nn.Parameter(ce.detach())); return ce", "more is float"),
+    "a buffer more": ("model.register_buffer('more', ce.detach()); return ce", "more is float"),
+    "rounder weights": ("model.bfloat16(); return ce", "raised RuntimeError: mat1 and mat2 must have the same dtype"),
     "twice": ("ce.backward(); return ce", "raised RuntimeError: Trying to backward"),
 }
 MEMORIES = {
@@ -129,10 +132,24 @@ def test_a_memory_beyond_its_size(site, runs):
     assert "a memory of 16 samples, it holds at most 10" in failure(site, runs, REMEMBER + body)[0]
 
 
-@pytest.mark.parametrize("line", ["memory_policy = 'newest'", "memory_policy = None", "stores_logits = 1"])
+@pytest.mark.parametrize(
+    "line", ["memory_policy = 'newest'", "memory_policy = None", "memory_policy = np.zeros(2)", "stores_logits = 1"]
+)
 def test_attributes_that_say_nothing(site, runs, line):
     sentence, code = failure(site, runs, f"    {line}")
     assert line.split(" ")[0] in sentence and code == "class Bad(Root):"
+
+
+@pytest.mark.parametrize("name", ["memory_policy", "refill", "stores_logits"])
+def test_attributes_that_raise(site, runs, name):
+    raising = f"    @property\n    def {name}(self):\n        raise KeyError('so')"
+    assert failure(site, runs, raising) == ("The learner 'bad' raised KeyError: 'so'.", "raise KeyError('so')")
+
+
+@pytest.mark.parametrize("plan", ["None", "'cycle'", "('paper', 4)", "(['cycle'], 4)", "('once', 0)", "('once', 4.0)"])
+def test_a_plan_of_replay_that_is_none(site, runs, plan):
+    source = f"    def replay_plan(self, replay, size):\n        return {plan}"
+    assert failure(site, runs, source)[1] == "def replay_plan(self, replay, size):"
 
 
 def test_a_training_that_diverges_is_said_so_whoever_wrote_the_loss(site, config):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
+from copy import deepcopy
 from typing import Any, get_args
 
 import numpy as np
@@ -87,19 +88,23 @@ class Learner(Base):
         return plan, size
 
     def replay_memory(self, memory: Memory, labelled: Labelled) -> Memory:
-        return self._remembered("replay_memory", memory, labelled, lambda own: own.replay_memory(memory, labelled))
+        return self._remembered("replay_memory", memory, labelled, lambda own, *given: own.replay_memory(*given))
 
     def admit(
         self, model: Network, batch: Labelled, memory: Memory, images: Images, where: tuple[int, int, int, int]
     ) -> Memory:
-        return self._remembered("admit", memory, batch, lambda own: own.admit(model, batch, memory, images, where))
+        return self._remembered(
+            "admit", memory, batch, lambda own, kept, new: own.admit(model, new, kept, images, where)
+        )
 
     def remember(self, memory: Memory, labelled: Labelled) -> Memory:
-        return self._remembered("remember", memory, labelled, lambda own: own.remember(memory, labelled))
+        return self._remembered("remember", memory, labelled, lambda own, *given: own.remember(*given))
 
-    def _remembered(self, method: str, memory: Memory, new: Labelled, call: Callable[[Any], Any]) -> Memory:
+    def _remembered(self, method: str, memory: Memory, new: Labelled, call: Callable[..., Any]) -> Memory:
+        # Of others nobody knows whether they leave as it is what they are given.
+        given = (memory, new) if self.plugin.ours else deepcopy((memory, new))
         with self._blamed(method):
-            answer: Memory = call(self.own)
+            answer: Memory = call(self.own, *given)
             wrong = "" if answer is memory else next(_wrong(answer, memory, new), "")
         if wrong:
             raise self._fault(f"returned from {method} {wrong}", method)

@@ -66,7 +66,6 @@ LOSSES = {
     "backward": ("return Backward.apply(ce)", "raised KeyError: 'in backward'."),
     "a weight more": ("model.register_parameter('more', torch.nn.Parameter(ce.detach())); return ce", "more is float"),
     "a buffer more": ("model.register_buffer('more', ce.detach()); return ce", "more is float"),
-    "rounder weights": ("model.bfloat16(); return ce", "raised RuntimeError: mat1 and mat2 must have the same dtype"),
     "twice": ("ce.backward(); return ce", "raised RuntimeError: Trying to backward"),
 }
 MEMORIES = {
@@ -125,6 +124,16 @@ def test_a_memory_that_cannot_be(site, runs, kind, method):
     sentence, code = failure(site, runs, method + body)
     assert expected in sentence
     assert kind == "raised" or f"returned from {code.split('(')[0].removeprefix('def ')} " in sentence
+
+
+@pytest.mark.parametrize("method", [REPLAY, ADMIT, REMEMBER])
+def test_what_is_written_into_the_memory_itself_is_checked_too(site, runs, method):
+    # There is one from the second task on.
+    keep = "" if method == REMEMBER else "\n" + REMEMBER + "return memory.updated(labelled.ids, labelled.labels)"
+    body = "old = memory.updated(labelled.ids, labelled.labels)\n        "
+    body += "fresh = len(memory) == 0\n        memory.labels[:] = 99\n        return old if fresh else memory"
+    body = body if method == REMEMBER else "memory.labels[:] = 99\n        return memory"
+    assert "a memory with the label 99 for sample" in failure(site, runs, method + body + keep)[0]
 
 
 def test_a_memory_beyond_its_size(site, runs):

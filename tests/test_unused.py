@@ -34,7 +34,7 @@ OTHER = {
     "model": "cnn", "backbone": "mobilenet_v3_small",
     "weights": "random", "width": 5, "epochs": 3, "batch_size": 2, "memory_batch_size": 2, "lr": 0.01, "lr_end": 0.01,
     "momentum": 0.1, "weight_decay": 0.1, "augment": "flip", "eval_batch": 7, "threads": 2, "device": "auto",
-    "snapshots": "off", "refill": "paper", "precision": "float32", "method": 1,
+    "snapshots": "off", "label_column": "other", "refill": "paper", "precision": "float32", "method": 1,
 }  # fmt: skip
 DOMAIN = {"scenario": "domain", "domains": 2, "max_per_class": 4}
 SITUATIONS = [
@@ -124,12 +124,24 @@ SHOWN_WITH = {
     "memory_batches": {"learner": "gss", "memory_batch_size": 1, "n_end": 20},
     "top_classes": {"strategy": "bait"},
     "data": {"dataset": "folder"},
+    "label_column": {"dataset": "parquet"},
     "image_size": {"dataset": "folder"},
     "domain": DOMAIN,
     "domains": DOMAIN,
     "weights": {"backbone": "mobilenet_v3_small", "weights": "random"},
 }
-NO_EVENT = {"preset", "snapshots", "dataset", "backbone", "data", "weights", "eval_batch", "threads", "device"}
+NO_EVENT = {
+    "preset",
+    "snapshots",
+    "dataset",
+    "backbone",
+    "data",
+    "label_column",
+    "weights",
+    "eval_batch",
+    "threads",
+    "device",
+}
 """Those that change none, only last bits, or need files that are not here."""
 
 

@@ -12,8 +12,9 @@ import torch
 from jaxtyping import Int64
 from torch import Tensor
 
-from acl.blame import blamed, fault, kind_of
+from acl.blame import blamed, fault, is_masked, kind_of
 from acl.config import RunConfig
+from acl.names import printable
 from acl.query import COLUMNS, QueryContext, Selection
 from acl.registry import build, plugin
 
@@ -44,6 +45,8 @@ def ask(
 
 def _vector(value: Any) -> Tensor | None:
     """Numbers in a row, of a tensor, an array or a list; None where `value` is nothing of that kind."""
+    if is_masked(value):
+        return None
     try:
         found = value.detach().cpu() if isinstance(value, Tensor) else torch.from_numpy(np.array(value))
     except (TypeError, ValueError, RuntimeError):
@@ -82,8 +85,8 @@ def _wrong_ids(ids: Int64[Tensor, " n"], context: QueryContext) -> Iterator[str]
 
 
 def _wrong_score(name: Any, values: Any, partial: bool, pool: Int64[Tensor, " pool"]) -> Iterator[str]:
-    if not isinstance(name, str) or not name or name in COLUMNS:
-        yield f"returned a score named {name!r}, it must be a text, and none of {', '.join(sorted(COLUMNS))}"
+    if not isinstance(name, str) or not name or printable(name) != name or name in COLUMNS:
+        yield f"returned a score named {name!r}, it must be a text in one line, none of {', '.join(sorted(COLUMNS))}"
     score = _vector(values)
     if score is None or score.shape != pool.shape:
         yield f"returned the score '{name}' as {kind_of(values)}, it must be one number for each of {len(pool)} samples"

@@ -63,10 +63,17 @@ def fault(plugin: Plugin, said: str, *where: Any) -> PluginError:
     return PluginError(f"{_named(plugin)} {said}.", _first_own(plugin, where))
 
 
+def is_masked(value: Any) -> bool:
+    """Whether some of an array's numbers are not meant: to most libraries they are there."""
+    import numpy as np  # not before it is needed: the command line imports this file
+
+    return isinstance(value, np.ma.MaskedArray)
+
+
 def kind_of(value: Any) -> str:
     """What a value is, for a sentence: "float32 [3, 4]", or its type."""
     if hasattr(value, "dtype") and hasattr(value, "shape"):
-        return f"{str(value.dtype).removeprefix('torch.')} {list(value.shape)}"
+        return f"{'masked ' * is_masked(value)}{str(value.dtype).removeprefix('torch.')} {list(value.shape)}"
     return f"{'an' if type(value).__name__[0] in 'aeiouAEIOU' else 'a'} {type(value).__name__}"
 
 
@@ -79,7 +86,7 @@ def _raised(plugin: Plugin, error: BaseException) -> str:
     # Not str(error): that may raise as well.
     reason = " ".join(str(traceback.TracebackException.from_exception(error, limit=0)).split()).rstrip(".")
     reason = reason if len(reason) <= MOST_WORDS else f"{reason[:MOST_WORDS]}…"
-    said = type(error).__name__ + (f": {reason}" if reason else "")
+    said = " ".join(type(error).__name__.split()) + (f": {reason}" if reason else "")
     if plugin.ours and isinstance(error, OSError):
         return f"The {plugin.what} '{plugin.name}' could not read or write its files ({said}): mend that and try again."
     return f"{_named(plugin)} failed: please report it ({said})." if plugin.ours else f"{_named(plugin)} raised {said}."
@@ -89,7 +96,9 @@ def _failing_line(plugin: Plugin, error: BaseException) -> str:
     """The last line that ran in the plug-in's own package, not in the libraries it calls; "" if none did."""
     root = _root(plugin.module)
     frames = list(traceback.walk_tb(error.__traceback__))
-    own = [(frame, line) for frame, line in frames if _root(str(frame.f_globals.get("__name__"))) == root]
+    # What a dataclass makes of a class runs under the plug-in's name, and stands in no file.
+    written = [(frame, line) for frame, line in frames if not frame.f_code.co_filename.startswith("<")]
+    own = [(frame, line) for frame, line in written if _root(str(frame.f_globals.get("__name__"))) == root]
     if own:
         return _code(*own[-1])
     if isinstance(error, SyntaxError) and error.filename:

@@ -1,7 +1,7 @@
 """python -m acl: the engine without the browser.
 
-Progress goes to stderr, results to stdout. Exit code 0 on success, 2 and one sentence on bad input. What is
-heavy is imported by the command that needs it, so that --help answers at once.
+Progress goes to stderr, results to stdout. Exit code 0 on success, 2 and one sentence on bad input, 3 and one
+where memory ran out. What is heavy is imported by the command that needs it, so that --help answers at once.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from acl import sinks
-from acl.blame import with_line
+from acl.blame import is_out_of_memory, with_line
 from acl.config import UserError
 
+OUT_OF_MEMORY = 3  # as acl.worker
 Command = Callable[[argparse.Namespace], None]
 # The magnitude M and distribution score D that a table of scores holds for every strategy.
 SCORES_USE = frozenset({"lambda", "dims_per_class"})
@@ -46,6 +47,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         print(f"acl: The name {str(error.filename)[:60]}… is too long: choose a shorter one.", file=sys.stderr)
         return 2
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        from acl.worker import out_of_memory
+
+        print(f"acl: {out_of_memory(error)}", file=sys.stderr)
+        return OUT_OF_MEMORY
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:

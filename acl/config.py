@@ -18,6 +18,8 @@ every strategy probabilities over all classes seen: its runs can be looked at an
 # The frozen backbones, and the name torchvision gives their last layer, which is taken off.
 BACKBONES = {"resnet18": "fc", "resnet50": "fc", "mobilenet_v3_small": "classifier"}
 FULL = "full"
+LARGEST = 2**31 - 1
+"""Of all whole numbers in the settings: larger ones mean nothing more, and do not fit where libraries count."""
 RESNET18_DIM = 512
 
 
@@ -322,6 +324,13 @@ class RunConfig(BaseModel):
         description="Which queries are kept for inspection; auto keeps all while they stay under 200 MB.",
         json_schema_extra={"group": "machine"},
     )
+
+    @field_validator("*")
+    @classmethod
+    def _plain_numbers(cls, value: Any) -> Any:
+        if isinstance(value, int) and value > LARGEST:
+            raise ValueError(f"must be at most {LARGEST:,}")
+        return value + 0.0 if isinstance(value, float) else value  # −0 is 0
 
     @field_validator("lambda_", mode="before")
     @classmethod

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
+from copy import deepcopy
 from typing import Any, get_args
 
 import numpy as np
+import torch
 from jaxtyping import Float
 from numpy import ndarray
 from torch import Tensor, nn
@@ -28,16 +30,19 @@ class Learner(Base):
 
     def __init__(self, config: RunConfig) -> None:
         self.plugin, self.own = plugin("learners", config.learner), build("learners", config.learner, config)
-        self.stores_logits = self.own.stores_logits
+        with blamed(self.plugin, type(self.own)):
+            for name in (*ALLOWED, "stores_logits"):
+                setattr(self, name, getattr(self.own, name))
         for name, allowed in ALLOWED.items():
-            setattr(self, name, value := getattr(self.own, name))
-            if value not in allowed:
+            value = getattr(self, name)
+            if not isinstance(value, str) or value not in allowed:
                 raise self._fault(f"has the {name} {value!r}, it must be one of {', '.join(allowed)}")
         if not isinstance(self.stores_logits, bool):
             raise self._fault(f"has stores_logits={self.stores_logits!r}, it must be True or False")
 
     def loss(self, model: Network, current: Batch, replayed: Batch | None) -> Float[Tensor, ""]:
-        with self._blamed("loss"):
+        # A plug-in that turned gradients off, at its import or in a query, is no fault of the learner's.
+        with self._blamed("loss"), torch.enable_grad():
             loss = self.own.loss(model, current, replayed)
         # The value is looked at once an epoch: asking a GPU for it would make every step wait.
         if not isinstance(loss, Tensor) or loss.ndim or not loss.is_floating_point() or not loss.requires_grad:
@@ -53,6 +58,16 @@ class Learner(Base):
         if all(weight.grad is None for weight in model.parameters()):
             raise self._fault("returned a loss that no weight of the network has a part in", "loss")
 
+    def check_network(self, model: nn.Module, before: Mapping[str, Tensor]) -> None:
+        """After a training: its values are other ones, but the network is the one that `before` is of."""
+        with self._blamed("loss"):
+            after = {name: kind_of(value) for name, value in model.state_dict().items()}
+        there = {name: kind_of(value) for name, value in before.items()}
+        for name in sorted(after.keys() | there.keys()):
+            if after.get(name) != there.get(name):
+                changed = f"{name} is {after.get(name, 'gone')}, it was {there.get(name, 'not there')}"
+                raise self._fault(f"changed more of the network than its values: {changed}", "loss")
+
     def check_first(self, loss: float, task: int, round_: int) -> None:
         """The loss of a training's first step. Ours are numbers wherever the network's outputs are."""
         if not self.plugin.ours and not math.isfinite(loss):
@@ -67,25 +82,29 @@ class Learner(Base):
     def replay_plan(self, replay: str, size: int) -> tuple[str, int]:
         with self._blamed("replay_plan"):
             plan, size = self.own.replay_plan(replay, size)
-        if plan not in {"cycle", "once"} or not isinstance(size, int) or size < 1:
+        if not isinstance(plan, str) or plan not in {"cycle", "once"} or not isinstance(size, int) or size < 1:
             raise self._fault(f"returned {plan!r}, {size!r} from replay_plan, it must be cycle or once, and 1 or more",
                               "replay_plan")  # fmt: skip
         return plan, size
 
     def replay_memory(self, memory: Memory, labelled: Labelled) -> Memory:
-        return self._remembered("replay_memory", memory, labelled, lambda own: own.replay_memory(memory, labelled))
+        return self._remembered("replay_memory", memory, labelled, lambda own, *given: own.replay_memory(*given))
 
     def admit(
         self, model: Network, batch: Labelled, memory: Memory, images: Images, where: tuple[int, int, int, int]
     ) -> Memory:
-        return self._remembered("admit", memory, batch, lambda own: own.admit(model, batch, memory, images, where))
+        return self._remembered(
+            "admit", memory, batch, lambda own, kept, new: own.admit(model, new, kept, images, where)
+        )
 
     def remember(self, memory: Memory, labelled: Labelled) -> Memory:
-        return self._remembered("remember", memory, labelled, lambda own: own.remember(memory, labelled))
+        return self._remembered("remember", memory, labelled, lambda own, *given: own.remember(*given))
 
-    def _remembered(self, method: str, memory: Memory, new: Labelled, call: Callable[[Any], Any]) -> Memory:
+    def _remembered(self, method: str, memory: Memory, new: Labelled, call: Callable[..., Any]) -> Memory:
+        # Of others nobody knows whether they leave as it is what they are given.
+        given = (memory, new) if self.plugin.ours else deepcopy((memory, new))
         with self._blamed(method):
-            answer: Memory = call(self.own)
+            answer: Memory = call(self.own, *given)
             wrong = "" if answer is memory else next(_wrong(answer, memory, new), "")
         if wrong:
             raise self._fault(f"returned from {method} {wrong}", method)

@@ -482,6 +482,7 @@ class Loop:
 
     def _end_training(self) -> None:
         assert self.training is not None
+        self.learner.check_network(self.model, self.base)
         self._kept, self.training = self.training.kept, None
 
     def _train(self) -> Event | None:

@@ -52,4 +52,4 @@ def memory_sentence(why: str, others: str = "") -> str:
     """Why memory ran out, and what there is, in GiB; others: the same of a GPU."""
     host = psutil.virtual_memory()
     have = f"{host.available / 2**30:.1f} of {host.total / 2**30:.1f} GiB of host memory are free{others}"
-    return f"Out of memory ({why}); {have}: lower eval_batch, memory or the pool, or end other programs, then Play."
+    return f"Out of memory ({why}); {have}: lower eval_batch, memory or the pool, or end other programs; try again."

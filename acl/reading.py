@@ -10,17 +10,20 @@ import numpy as np
 from jaxtyping import Int64
 from numpy import ndarray
 
-from acl.blame import blamed, fault, kind_of
+from acl.blame import blamed, fault, is_masked, kind_of
 from acl.datasets.base import UNREADABLE, Base, ImageSet
+from acl.names import distinct, printable
 
 if TYPE_CHECKING:
     from acl.registry import Plugin
 
 CHANNELS = (1, 3)
+SHOWN = 10
 
 
 def read(found: Plugin, dataset: Base) -> ImageSet:
-    """The set of `dataset`, labels and domains as int64. PluginError where it raises or gives what is no image set."""
+    """The set of `dataset`, labels and domains as int64, texts as they can be shown, class names no two alike.
+    PluginError where it raises or gives what is no image set."""
     where = type(dataset).load, type(dataset)
     with blamed(found, *where):
         data = dataset.load()
@@ -28,9 +31,9 @@ def read(found: Plugin, dataset: Base) -> ImageSet:
     if wrong:
         raise fault(found, wrong, *where)
     domains = None if data.domains is None else data.domains.astype(np.int64, copy=False)
-    names, notes = tuple(data.class_names), tuple(data.notes)
+    labels, names, notes = data.labels.astype(np.int64, copy=False), data.class_names, tuple(map(printable, data.notes))
     return replace(
-        data, labels=data.labels.astype(np.int64, copy=False), domains=domains, class_names=names, notes=notes
+        data, name=printable(data.name), labels=labels, domains=domains, class_names=distinct(names), notes=notes
     )
 
 
@@ -41,7 +44,7 @@ def _wrong(data: Any) -> Iterator[str]:
     images = data.images
     if not (
         isinstance(images, ndarray) and images.dtype == np.uint8 and images.ndim == 4 and images.shape[3] in CHANNELS
-    ):
+    ) or is_masked(images):
         yield f"gave images of {kind_of(images)}, they must be uint8 [n, height, width, 1 or 3]"
     if not images.size:
         yield f"gave no images: they are {kind_of(images)}"
@@ -59,7 +62,8 @@ def _wrong_columns(data: ImageSet, n: int) -> Iterator[str]:
     for name, (column, kinds) in columns.items():
         if name == "domains" and column is None:
             continue
-        if not isinstance(column, ndarray) or column.dtype.kind not in kinds or column.shape != (n,):
+        wrong = not isinstance(column, ndarray) or column.dtype.kind not in kinds or column.shape != (n,)
+        if wrong or is_masked(column):
             wanted = "bool" if kinds == "b" else "whole numbers"
             yield f"gave {name} of {kind_of(column)}, they must be {wanted} [{n}], one for each image"
 
@@ -84,5 +88,6 @@ def _wrong_domains(domains: Int64[ndarray, " n"], data: ImageSet) -> Iterator[st
     """Each is a task."""
     for part, rows in (("training", data.is_train), ("test", ~data.is_train)):
         there = np.unique(domains[rows & (data.labels != UNREADABLE)])
-        if not np.array_equal(there, np.arange(domains.max() + 1)):
-            yield f"gave {part} images of the domains {there.tolist()}, they must be 0, 1, 2 and so on without a gap"
+        if not len(there) or there[-1] != domains.max() or not np.array_equal(there, np.arange(len(there))):
+            shown = ", ".join(map(str, there[:SHOWN])) + ", …" * (len(there) > SHOWN)
+            yield f"gave {part} images of the domains [{shown}], they must be 0, 1, 2 and so on without a gap"

@@ -24,6 +24,7 @@ from acl.config import RunConfig, UserError, read_config
 from acl.device import cuda_devices
 from acl.events import Event, History, Row, Started, from_line, to_line
 from acl.files import disk_trouble, read_json, write_json
+from acl.sameness import telling
 from acl.sound import is_sound, is_summary
 from acl.unused import without_unused
 
@@ -135,7 +136,7 @@ def create(
 def moved_data(run: Run, path: str) -> Run:
     """The run, its own images now at `path`: the only setting that names a place and may change."""
     config, others = read_config(run.path / "config.json")
-    record = {**others, "config": config.changed(data=path).model_dump(by_alias=True)}
+    record = {**others, "config": config.changed(data=_in_full(path)).model_dump(by_alias=True)}
     with disk_trouble("The run", run.path):
         write_json(run.path / "config.json", record)
     return Run(run.path)
@@ -185,10 +186,21 @@ def snapshot_bytes(config: RunConfig, stream: Any) -> dict[str, int]:
     return {"all": sum(map(sum, per_round)), "last_round": sum(r[-1] for r in per_round if r)}
 
 
+def _in_full(path: str) -> str:
+    """A place as it is found from any other, by any name."""
+    return str(Path(path).expanduser().resolve())
+
+
 def resolved(config: RunConfig, stream: Any) -> RunConfig:
-    """`config` as it will be recorded: every 'auto' that concerns the machine is decided, and what the run does not use
-    is at its default."""
+    """`config` as it will be recorded: each 'auto' about the machine is decided, what the run does not use is at
+    its default, and what can be written in several ways is written in one."""
     config = without_unused(config)
+    if config.data:
+        config = config.changed(data=_in_full(config.data))
+    if config.weights not in {"pretrained", "random"}:
+        config = config.changed(weights=_in_full(config.weights))
+    if telling(config)["class_order"] == list(range(stream.n_classes)):
+        config = config.changed(class_order=())
     if config.device == "auto":
         config = config.changed(device="cuda" if cuda_devices() else "cpu")
     config = config.changed(precision=config.numbers)

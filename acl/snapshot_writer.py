@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import operator
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from acl.blame import kind_of
 from acl.config import FORMAT, UserError
 from acl.files import disk_trouble, replace_file
 from acl.sample_pictures import IN_SNAPSHOT, whole_numbers
@@ -23,6 +24,10 @@ Array = Any
 """Of NumPy or torch, or a list."""
 Table = Any
 """A tuple of arrays, (h, p) or (ids, h, p)."""
+Whole = Any
+"""A whole number, of Python, NumPy or torch."""
+Names = Any
+"""A list of texts, in order."""
 
 
 def write_snapshot(
@@ -31,16 +36,16 @@ def write_snapshot(
     memory: Table | None = None,
     labelled: Table | None = None,
     *,
-    n: int | None = None,
+    n: Whole | None = None,
     lambda_: float | int | None = None,
     classes: Array | None = None,
-    n_classes: int | None = None,
-    class_names: Sequence[str] | None = None,
+    n_classes: Whole | None = None,
+    class_names: Names | None = None,
     pictures: Array | None = None,
     labels: Array | None = None,
-    task: int = 1,
-    round_: int = 1,
-    seed: int = 0,
+    task: Whole = 1,
+    round_: Whole = 1,
+    seed: Whole = 0,
 ) -> tuple[str, ...]:
     """Write a query of your own to `path`, for `acl select`, `acl inspect` and the Inspect page.
 
@@ -74,19 +79,17 @@ def write_snapshot(
     tensors |= _shown(tensors, size, {"images": pictures, "labels": labels})
     columns = tensors["pool.p"].shape[-1] if tensors["pool.p"].ndim else 0
     numbers = _wholes("classes", range(columns) if classes is None else classes)
-    if n_classes is None:
-        n_classes = _outputs(numbers, tensors) if class_names is None else len(class_names)
-    said: dict[str, object] = {
-        "format": FORMAT,
-        "classes": json.dumps(numbers),
-        "n_classes": n_classes,
-        "lambda": size["memory"] / max(sum(size.values()), 1) if lambda_ is None else lambda_,
-        "n": min(USUAL_N, size["pool"]) if n is None else n,
-        "task": task, "round": round_, "seed": seed,
-    }  # fmt: skip
+    said = {"format": FORMAT, "classes": json.dumps(numbers)}
     if class_names is not None:
-        said["class_names"] = json.dumps([str(name) for name in class_names])
-    return _written(path, tensors, {name: str(value) for name, value in said.items()})
+        names = _names(class_names)
+        said["class_names"] = json.dumps(names)
+    if n_classes is None:
+        n_classes = _outputs(numbers, tensors) if class_names is None else len(names)
+    said["lambda"] = str(size["memory"] / max(sum(size.values()), 1) if lambda_ is None else lambda_)
+    n = min(USUAL_N, size["pool"]) if n is None else n
+    wholes = {"n": n, "n_classes": n_classes, "task": task, "round": round_, "seed": seed}
+    said |= {name: str(_wholes(name, [value])[0]) for name, value in wholes.items()}
+    return _written(path, tensors, said)
 
 
 def _written(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> tuple[str, ...]:
@@ -114,9 +117,12 @@ def _table(role: str, table: Table) -> dict[str, Tensor]:
 def _tensor(name: str, values: Array) -> Tensor:
     """A copy: tensors that share their memory cannot be saved."""
     try:
-        if isinstance(values, Tensor):
-            return values.detach().cpu().clone(memory_format=torch.contiguous_format)
-        return torch.tensor(np.ascontiguousarray(values))
+        if isinstance(values, np.ma.MaskedArray):
+            raise TypeError("a part of it is masked")
+        own = values.detach().cpu() if isinstance(values, Tensor) else torch.tensor(np.ascontiguousarray(values))
+        if own.is_complex():
+            raise TypeError("it is complex")
+        return own.clone(memory_format=torch.contiguous_format)
     except (TypeError, ValueError, RuntimeError) as error:
         raise UserError(f"{name} is no array of numbers ({' '.join(str(error).split())}).") from None
 
@@ -130,7 +136,9 @@ def _numbered(tables: dict[str, dict[str, Tensor]]) -> dict[str, Tensor]:
         if role in tables and f"{role}.ids" not in tensors:
             h = tensors[f"{role}.h"]
             rows = len(h) if h.ndim else 0
-            tensors[f"{role}.ids"] = torch.arange(following, following + rows)
+            if following + rows > 2**63:
+                raise UserError(f"{role} needs ids of its own: there are none above the highest one given.")
+            tensors[f"{role}.ids"] = torch.arange(rows) + following
             following += rows
     return tensors
 
@@ -155,9 +163,21 @@ def _shown(tensors: dict[str, Tensor], size: dict[str, int], given: dict[str, Ar
 
 def _wholes(name: str, values: Array) -> list[int]:
     try:
-        return [operator.index(value) for value in values]
-    except TypeError as error:
+        numbers = [operator.index(value) for value in values]
+        str(numbers)  # a ValueError where one has more digits than Python writes
+    except (TypeError, ValueError) as error:
         raise UserError(f"{name} must be whole numbers ({error}).") from None
+    return numbers
+
+
+def _names(class_names: Names) -> list[str]:
+    """Names in the order of the classes: what has none, and a single text, are nobody's names."""
+    if isinstance(class_names, str | Set | Mapping):
+        raise UserError(f"class_names must be a list with a name for each class, got {kind_of(class_names)}.")
+    try:
+        return [str(name) for name in class_names]
+    except TypeError:
+        raise UserError(f"class_names must be a list of names, got {kind_of(class_names)}.") from None
 
 
 def _outputs(classes: Sequence[int], tensors: dict[str, Tensor]) -> int:

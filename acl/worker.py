@@ -425,14 +425,15 @@ def main(path: str, epoch: int = 0) -> int:
         traceback.print_exc()
         if not is_out_of_memory(error):
             return 1
-        print(memory_sentence(_asked(error), _gpu_memory()), file=sys.stderr)
+        print(out_of_memory(error), file=sys.stderr)
         return OUT_OF_MEMORY
     return 0
 
 
-def _asked(error: BaseException) -> str:
-    """What was asked for, as the error says it."""
-    return (str(error).strip().splitlines() or ["no number given"])[0][:200].rstrip(".")
+def out_of_memory(error: BaseException) -> str:
+    """The sentence for it, with what was asked for, as the error says it."""
+    asked = (str(error).strip().splitlines() or ["no number given"])[0][:200].rstrip(".")
+    return memory_sentence(asked, _gpu_memory())
 
 
 def _gpu_memory() -> str:

@@ -26,7 +26,7 @@ from tests.conftest import SMALL, small_config
 from tests.contexts import make_context
 from tests.foreign import FORCED
 from tests.test_backend import Served
-from tests.tools import history_facts, state_of, wait_for
+from tests.tools import history_facts, run_config, state_of, wait_for
 
 HEAD = f'''"""Answers nonsense."""
 import sys
@@ -88,6 +88,9 @@ BAD_SCORES = {
     "no mapping": ("return answer(ids[:n], [ids.double()])", "returned scores that are a list"),
     "a number as name": ("return scored(ids.double(), 3)", "returned a score named 3"),
     "a column's name": ("return scored(ids.double(), 'label')", "returned a score named 'label'"),
+    "half a character as name": ("return scored(ids.double(), 'a\\ud800')", "a score named 'a\\ud800', it must"),
+    "two lines as name": ("return scored(ids.double(), 'a\\nb')", "it must be a text in one line"),
+    "masked": ("return scored(np.ma.masked_array(ids.numpy(), mask=True))", "the score 'margin' as masked int64 ["),
     "partial of nothing": ("return scored(ids.double(), partial=['other'])", "it must hold names of its scores"),
     "partial as text": ("return scored(ids.double(), 'ab', partial='ab')", "it must hold names of its scores"),
 }
@@ -96,6 +99,8 @@ RAISED = {
     "no words": ("raise ValueError", "raised ValueError."),
     "many words": ("raise ValueError('no ' * 10000)", "raised ValueError: no no"),
     "lines": ("raise ValueError('one\\n\\ntwo.')", "raised ValueError: one two."),
+    "a name of two lines": ("raise type('Two\\nlines', (Exception,), {})('so')", "raised Two lines: so."),
+    "a group": ("raise ExceptionGroup('many', [KeyError('one')])", "raised ExceptionGroup: many (1 sub-exception)"),
     "no str": ("raise Mute", "raised Mute"),
     "exit": ("sys.exit()", "raised SystemExit"),
     "exit 0": ("sys.exit(0)", "raised SystemExit: 0"),
@@ -257,6 +262,29 @@ def test_a_full_memory_and_an_interrupt_are_not_its_fault(site):
         with pytest.raises((MemoryError, KeyboardInterrupt, RuntimeError)) as caught:
             ask("bad", RunConfig(), make_context(n=4))
         assert not isinstance(caught.value, PluginError)
+
+
+def test_a_full_memory_is_one_sentence_on_the_command_line(site, runs, capsys):
+    site.add("strategies", "bad", f"{HEAD}        raise MemoryError('array of 9 TB')\n")
+    make_context(n=4).save(runs.parent / "query.safetensors")
+    asked = ["--strategy", "bad"]
+    for command in (["run", *SETTINGS, *asked, "--runs", str(runs), "--quiet"],
+                    ["select", str(runs.parent / "query.safetensors"), *asked]):  # fmt: skip
+        assert main(command) == 3
+        said = capsys.readouterr()
+        assert said.out == "" and said.err.startswith("acl: Out of memory (array of 9 TB); ")
+        assert said.err.endswith("; try again.\n") and said.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("place", ["select", "import"])
+def test_who_turns_gradients_off_leaves_the_learner_out_of_it(site, config, place):
+    off = "torch.set_grad_enabled(False)"
+    head = f"{HEAD}        {off}\n" if place == "select" else HEAD.replace("class Odd", f"{off}\n\nclass Odd")
+    site.add("strategies", "bad", f"{head}        return answer(ids[:n])\n")
+    try:
+        assert run_config(config.changed(strategy="bad"))[-1].summary
+    finally:
+        torch.set_grad_enabled(True)
 
 
 def test_a_run_is_not_steered_to_a_strategy_that_cannot_be_made(site, config, runs):

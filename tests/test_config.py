@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from acl.config import RunConfig, UserError, make_config, read_config
+from acl.config import RunConfig, UserError, field_names, make_config, read_config
 from acl.datasets.digits import Digits
 from acl.presets import PRESETS, preset_config
 from acl.registry import build, choices, discover, plugin, prepare
@@ -113,6 +113,13 @@ def test_a_bad_config_file_is_named_with_its_trouble(tmp_path, content, expected
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     text = sentence(read_config, path)
     assert expected in text and str(path) in text
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, at in field_names().items() if RunConfig.model_fields[at].annotation in (int, int | None)]
+)
+def test_whole_numbers_that_no_library_counts_to_are_refused(name):
+    assert str(2**64) in sentence(make_config, {name: str(2**64)})
 
 
 def test_plugins_are_found_by_file_name_and_described_without_import():

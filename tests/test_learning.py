@@ -64,6 +64,8 @@ LOSSES = {
     "raised": ("raise KeyError('so')", "raised KeyError: 'so'."),
     "exit": ("sys.exit(0)", "raised SystemExit: 0."),
     "backward": ("return Backward.apply(ce)", "raised KeyError: 'in backward'."),
+    "a weight more": ("model.register_parameter('more', torch.nn.Parameter(ce.detach())); return ce", "more is float"),
+    "a buffer more": ("model.register_buffer('more', ce.detach()); return ce", "more is float"),
     "twice": ("ce.backward(); return ce", "raised RuntimeError: Trying to backward"),
 }
 MEMORIES = {
@@ -124,15 +126,39 @@ def test_a_memory_that_cannot_be(site, runs, kind, method):
     assert kind == "raised" or f"returned from {code.split('(')[0].removeprefix('def ')} " in sentence
 
 
+@pytest.mark.parametrize("method", [REPLAY, ADMIT, REMEMBER])
+def test_what_is_written_into_the_memory_itself_is_checked_too(site, runs, method):
+    # There is one from the second task on.
+    keep = "" if method == REMEMBER else "\n" + REMEMBER + "return memory.updated(labelled.ids, labelled.labels)"
+    body = "old = memory.updated(labelled.ids, labelled.labels)\n        "
+    body += "fresh = len(memory) == 0\n        memory.labels[:] = 99\n        return old if fresh else memory"
+    body = body if method == REMEMBER else "memory.labels[:] = 99\n        return memory"
+    assert "a memory with the label 99 for sample" in failure(site, runs, method + body + keep)[0]
+
+
 def test_a_memory_beyond_its_size(site, runs):
     body = "return memory.added(np.sort(labelled.ids), labelled.labels)"
     assert "a memory of 16 samples, it holds at most 10" in failure(site, runs, REMEMBER + body)[0]
 
 
-@pytest.mark.parametrize("line", ["memory_policy = 'newest'", "memory_policy = None", "stores_logits = 1"])
+@pytest.mark.parametrize(
+    "line", ["memory_policy = 'newest'", "memory_policy = None", "memory_policy = np.zeros(2)", "stores_logits = 1"]
+)
 def test_attributes_that_say_nothing(site, runs, line):
     sentence, code = failure(site, runs, f"    {line}")
     assert line.split(" ")[0] in sentence and code == "class Bad(Root):"
+
+
+@pytest.mark.parametrize("name", ["memory_policy", "refill", "stores_logits"])
+def test_attributes_that_raise(site, runs, name):
+    raising = f"    @property\n    def {name}(self):\n        raise KeyError('so')"
+    assert failure(site, runs, raising) == ("The learner 'bad' raised KeyError: 'so'.", "raise KeyError('so')")
+
+
+@pytest.mark.parametrize("plan", ["None", "'cycle'", "('paper', 4)", "(['cycle'], 4)", "('once', 0)", "('once', 4.0)"])
+def test_a_plan_of_replay_that_is_none(site, runs, plan):
+    source = f"    def replay_plan(self, replay, size):\n        return {plan}"
+    assert failure(site, runs, source)[1] == "def replay_plan(self, replay, size):"
 
 
 def test_a_training_that_diverges_is_said_so_whoever_wrote_the_loss(site, config):

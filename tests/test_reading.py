@@ -65,6 +65,11 @@ SETS = {
     "a domain left out": ("return changed(domains=LABELS % 2 * 2)", "gave training images of the domains [0, 2]"),
     "a domain below 0": ("return changed(domains=LABELS - 1)", "gave training images of the domains [-1, 0, 1, 2]"),
     "a domain without tests": ("return changed(domains=(np.arange(80) < 30) * 1)", "test images of the domains [0]"),
+    "masked images": ("return changed(images=np.ma.masked_array(GOOD['images']))", "gave images of masked uint8 ["),
+    "masked labels": ("return changed(labels=np.ma.masked_equal(LABELS, 1))", "gave labels of masked int64 ["),
+    "a far domain": ("return changed(domains=(LABELS > 1) * 10**15)", "of the domains [0, 1000000000000000], they"),
+    "many domains": ("return changed(domains=np.arange(80) + 1)", "[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, …], they must be"),
+    "its own field": ("self.kept = 3", "raised FrozenInstanceError: cannot assign to field 'kept'"),
     "raised": ("raise FileNotFoundError('so')", "raised FileNotFoundError: so."),
     "exit": ("sys.exit(0)", "raised SystemExit: 0."),
 }  # fmt: skip
@@ -77,7 +82,7 @@ def test_a_set_that_is_none(site, runs, capsys, kind):
     path = site.add("datasets", "bad", f"{HEAD}        {body}\n")
     with pytest.raises(PluginError) as caught:
         prepare(small_config().changed(dataset="bad", classes_per_task=2))
-    sentence, raised = str(caught.value), kind in {"raised", "exit"}
+    sentence, raised = str(caught.value), kind in {"raised", "exit", "its own field"}
     assert sentence.startswith("The dataset 'bad' ") and expected in sentence and "\n" not in sentence
     line = f"{HEAD.count(chr(10)) + 1}: {body}" if raised else f"{HEAD.count(chr(10))}: def load(self):"
     assert caught.value.details == f"{path}:{line}"
@@ -94,6 +99,14 @@ def test_sets_of_other_types_are_the_same_set(site, values):
     site.add("datasets", "bad", f"{HEAD}        return changed({values})\n")
     stream = prepare(small_config().changed(dataset="bad", classes_per_task=2))
     assert stream.labels.dtype == np.int64 and stream.class_names == tuple("abcd")
+
+
+def test_texts_are_made_such_that_they_can_be_shown(site):
+    odd = r"name='a\nb', class_names=('x', 'x', '', '\ud800'), notes=('one\n\ud800',)"
+    site.add("datasets", "bad", f"{HEAD}        return changed({odd})\n")
+    stream = prepare(small_config().changed(dataset="bad", classes_per_task=2))
+    assert stream.class_names == ("x", "x (1)", "(2)", r"\ud800") and stream.notes == (r"one\n\ud800",)
+    assert "\n" not in stream.name
 
 
 def test_a_class_may_be_left_out_of_the_images_one_by_one(site):

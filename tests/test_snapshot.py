@@ -385,6 +385,16 @@ UNWRITTEN: dict[str, tuple[dict[str, Any], str]] = {
     "pictures of floats": ({"pool": (H, Q), "pictures": np.zeros((20, 4, 4, 1))}, "images uint8"),
     "four channels": ({"pool": (H, Q), "pictures": np.zeros((20, 4, 4, 4), np.uint8)}, "images uint8"),
     "labels of no class": ({"pool": (H, Q), "labels": [7] * 20, "n_classes": 5}, "class numbers, 0..4"),
+    "complex": ({"pool": (H * 1j, Q)}, r"pool.h is no array of numbers \(it is complex\)"),
+    "complex tensors": ({"pool": (torch.tensor(H) * 1j, Q)}, "pool.h is no array of numbers"),
+    "masked": ({"pool": (np.ma.masked_less(H, 0), Q)}, r"pool.h is no array of numbers \(a part of it is masked\)"),
+    "no ids left": ({"pool": (2**63 - 1 - np.arange(20), H, Q), "memory": (H, Q)}, "memory needs ids of its own"),
+    "n with a fraction": ({"pool": (H, Q), "n": 2.5}, "n must be whole numbers"),
+    "endless n": ({"pool": (H, Q), "n": 10**5000}, "n must be whole numbers"),
+    "a text as seed": ({"pool": (H, Q), "seed": "\ud800"}, "seed must be whole numbers"),
+    "a number as names": ({"pool": (H, Q), "class_names": 3}, "class_names must be a list"),
+    "a text as names": ({"pool": (H, Q), "class_names": "abc"}, "class_names must be a list"),
+    "names without an order": ({"pool": (H, Q), "class_names": {"a", "b", "c"}}, "class_names must be a list"),
     "labels with fractions": ({"pool": (H, Q), "labels": [0.5] * 20}, "whole numbers"),
 }
 

@@ -34,8 +34,7 @@ OTHER = {
     "model": "cnn", "backbone": "mobilenet_v3_small",
     "weights": "random", "width": 5, "epochs": 3, "batch_size": 2, "memory_batch_size": 2, "lr": 0.01, "lr_end": 0.01,
     "momentum": 0.1, "weight_decay": 0.1, "augment": "flip", "eval_batch": 7, "threads": 2, "device": "auto",
-    "snapshots": "off", "refill": "paper", "precision": "float32", "method": 1,
-    "label_column": "coarse_label",
+    "snapshots": "off", "label_column": "other", "refill": "paper", "precision": "float32", "method": 1,
 }  # fmt: skip
 DOMAIN = {"scenario": "domain", "domains": 2, "max_per_class": 4}
 SITUATIONS = [
@@ -95,13 +94,38 @@ def test_what_is_unused_changes_no_event_and_no_key(tiny, situation):
     assert without_unused(changed) == without_unused(config) and unused(without_unused(config)) == idle
 
 
+@pytest.mark.parametrize("learner", ["er", "finetune"])
+@pytest.mark.parametrize("spelled", ["pics", "./pics", "{here}/pics/", "{here}/other/../pics", "{here}/link"])
+def test_a_folder_is_one_however_it_is_written(tmp_path, monkeypatch, spelled, learner):
+    write_folder(tmp_path / "pics", dict.fromkeys("abcd", 8))
+    (tmp_path / "other").mkdir()
+    (tmp_path / "link").symlink_to("pics")
+    monkeypatch.chdir(tmp_path)
+    own = {"dataset": "folder", "classes_per_task": 2, "n_start": 2, "n_query": 1, "n_end": 4, "learner": learner}
+    there, here = (small_config(**own, data=at) for at in (str(tmp_path / "pics"), spelled.format(here=tmp_path)))
+    assert here.data == str(tmp_path / "pics") and key(here) == key(there)
+
+
+def test_the_order_in_which_classes_come_anyway_is_no_other_setting():
+    natural, turned = "0,1,2,3,4,5,6,7,8,9", "9,8,7,6,5,4,3,2,1,0"
+    assert key(small_config(class_order=natural)) == key(small_config()) != key(small_config(class_order=turned))
+    shuffled = small_config(shuffle_classes=True)
+    assert key(small_config(shuffle_classes=True, class_order=turned)) == key(shuffled)
+    assert key(small_config(shuffle_classes=True, class_order="0,1,2,3,4", classes_per_task=5)) != key(shuffled)
+
+
+@pytest.mark.parametrize("name", ["lambda", "label_noise", "weight_decay", "lr_end", "momentum"])
+def test_minus_nought_is_nought(name):
+    assert key(small_config(**{name: "-0.0"})) == key(small_config(**{name: 0}))
+
+
 # Where a setting can show what it does, if not with ER and AccuACL.
 SHOWN_WITH = {
     "memory_batches": {"learner": "gss", "memory_batch_size": 1, "n_end": 20},
     "top_classes": {"strategy": "bait"},
     "data": {"dataset": "folder"},
-    "image_size": {"dataset": "folder"},
     "label_column": {"dataset": "parquet"},
+    "image_size": {"dataset": "folder"},
     "domain": DOMAIN,
     "domains": DOMAIN,
     "weights": {"backbone": "mobilenet_v3_small", "weights": "random"},

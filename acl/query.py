@@ -86,6 +86,11 @@ class QueryContext:
             # Sums round differently in another order: by their last bits near ties would be decided otherwise.
             object.__setattr__(self, role, samples.sorted())
 
+    @property
+    def n_labels(self) -> int:
+        """Labels that a sample may have are 0..n_labels − 1."""
+        return max(self.n_classes, 1 + max(self.classes))
+
     def roles(self) -> dict[str, Samples]:
         return {"pool": self.pool, "labelled": self.labelled, "memory": self.memory}
 
@@ -126,8 +131,6 @@ def _check_classes(classes: Sequence[int], n_classes: int) -> None:
         raise UserError(
             f"n_classes, the number of all outputs of the network, is {n_classes} for {len(classes)} classes."
         )
-    if max(classes) >= n_classes:
-        raise UserError(f"The classes hold {max(classes)}, but n_classes, the number of all outputs, is {n_classes}.")
     if n_classes >= 2**63:
         raise UserError(f"n_classes is {n_classes}: no network has so many outputs.")
 

@@ -7,8 +7,8 @@ Tensors, of which `labelled` and `memory` may be left out:
     pictures.ids, .images, .labels          pictures and true classes, if there are any (see acl.sample_pictures)
 Metadata, all of it text:
     format "1"; classes, a JSON list of C class numbers; n, how many to pick; lambda, the weight of the past; task,
-    round, seed, which name the random draws; and if you like n_classes, the number of all outputs of the network (else
-    the highest class number + 1), and class_names, a JSON list of a name for each of these
+    round, seed, which name the random draws; and if you like class_names, a JSON list of a name for each output of the
+    network, and n_classes, the number of these outputs (else that of class_names, else that of classes)
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ def load_snapshot(path: Path, called: str = "") -> Snapshot:
         classes = _classes(metadata["classes"])
         n, task, round_, seed = (int(metadata[entry]) for entry in ("n", "task", "round", "seed"))
         lambda_ = float(metadata["lambda"])
-        n_classes = int(metadata["n_classes"]) if "n_classes" in metadata else _outputs(classes, notes)
-        class_names = _class_names(metadata.get("class_names"), n_classes)
+        class_names = _class_names(metadata.get("class_names"))
+        n_classes = _outputs(metadata.get("n_classes"), classes, class_names, notes)
     except KeyError as error:
         raise UserError(f"{name} lacks the metadata entry {error}.") from None
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
@@ -65,8 +65,10 @@ def load_snapshot(path: Path, called: str = "") -> Snapshot:
     pool = _samples(name, tensors, "pool", None, notes)
     labelled, memory = (_samples(name, tensors, role, pool, notes) for role in ROLES[1:])
     context = QueryContext(pool, labelled, memory, classes, n, lambda_, task, round_, seed, n_classes)
+    if class_names or "n_classes" in metadata:
+        _check_outputs(classes, n_classes)
     everyone = {id_ for samples in context.roles().values() for id_ in samples.ids.tolist()}
-    return Snapshot(context, tuple(notes), class_names, find_pictures(path, IN_SNAPSHOT, everyone, n_classes))
+    return Snapshot(context, tuple(notes), class_names, find_pictures(path, IN_SNAPSHOT, everyone, context.n_labels))
 
 
 def _read(path: Path, name: str) -> tuple[dict[str, str], dict[str, Tensor]]:
@@ -88,22 +90,32 @@ def _classes(text: str) -> tuple[int, ...]:
     return tuple(classes)
 
 
-def _outputs(classes: Sequence[int], notes: list[str]) -> int:
-    """n_classes of a file that does not say it."""
-    n_classes = max(classes, default=0) + 1
-    if n_classes != len(classes):
-        notes.append(f"n_classes is not said: taken as {n_classes}, because there is a class {n_classes - 1}.")
+def _outputs(said: str | None, classes: Sequence[int], names: Sequence[str], notes: list[str]) -> int:
+    """n_classes: as the file says, else as many as there are names, else classes."""
+    if said is None and not names:
+        if max(classes, default=0) >= len(classes):
+            notes.append(f"n_classes is not said: taken as {len(classes)}, the number of classes.")
+        return len(classes)
+    n_classes = len(names) if said is None else int(said)
+    if names and len(names) != n_classes:
+        raise ValueError(f"class_names has to name each of the {n_classes} classes 0..{n_classes - 1}, no two alike")
     return n_classes
 
 
-def _class_names(text: str | None, n_classes: int) -> tuple[str, ...]:
+def _check_outputs(classes: Sequence[int], n_classes: int) -> None:
+    """UserError for a class of no output, where the outputs are known."""
+    if max(classes) >= n_classes:
+        raise UserError(f"The classes hold {max(classes)}, but n_classes, the number of all outputs, is {n_classes}.")
+
+
+def _class_names(text: str | None) -> tuple[str, ...]:
     if text is None:
         return ()
     names = json.loads(text)
     if not isinstance(names, list) or not all(isinstance(name, str) and name.strip() for name in names):
         raise ValueError("class_names is no list of names")
-    if len(names) != n_classes or len(set(names)) < len(names):
-        raise ValueError(f"class_names has to name each of the {n_classes} classes 0..{n_classes - 1}, no two alike")
+    if len(set(names)) < len(names):
+        raise ValueError("class_names has to name each class, no two alike")
     "".join(names).encode()  # a ValueError where half a character stands there
     return tuple(names)
 

@@ -168,4 +168,4 @@ def _pictures(shelved: snapshot_shelf.Shelved) -> SamplePictures | None:
 def _read_pictures(path: str, changed_ns: int, snapshot_path: str) -> SamplePictures | None:
     context = microscope(snapshot_path, Path(snapshot_path).stat().st_mtime_ns).context
     ids = {id_ for samples in context.roles().values() for id_ in samples.ids.tolist()}
-    return find_pictures(Path(path), "", ids, context.n_classes)
+    return find_pictures(Path(path), "", ids, context.n_labels)

@@ -104,11 +104,16 @@ def test_any_row_of_a_positive_sum_becomes_a_probability(tmp_path_factory, data,
     torch.testing.assert_close(found[off].double(), p[off].double() / sums[off, None], rtol=1e-6, atol=1e-12)
 
 
-def test_without_n_classes_the_highest_class_says_how_many_outputs_there_are(tmp_path):
+def test_without_n_classes_there_are_as_many_outputs_as_names_or_else_classes(tmp_path):
     found = load_snapshot(changed(tmp_path / "a.safetensors", n_classes=None))
     assert found.context.n_classes == 4 and not found.notes
     found = load_snapshot(changed(tmp_path / "b.safetensors", n_classes=None, classes="[1, 9, 2, 3]"))
-    assert found.context.n_classes == 10 and "n_classes is not said: taken as 10" in found.notes[0]
+    assert found.context.n_classes == 4 and "n_classes is not said: taken as 4" in found.notes[0]
+    names = json.dumps([f"class {c}" for c in range(12)])
+    found = load_snapshot(
+        changed(tmp_path / "c.safetensors", n_classes=None, classes="[1, 9, 2, 3]", class_names=names)
+    )
+    assert found.context.n_classes == 12 and not found.notes
 
 
 @pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float32, torch.float64])

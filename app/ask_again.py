@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from acl import comparison
-from acl.config import FULL
+from acl.config import FULL, METHOD
 from acl.registry import choices
 from acl.whatif import Settings
 from app import forking, maps, pool, words
@@ -126,6 +126,7 @@ def row_of_changes(sight: Sight, frame: pd.DataFrame, settings: Settings, strate
             st.button(
                 "Fork here", icon=":material/fork_right:", key="fork-here", on_click=forking.ask,
                 args=(sight.run, at, wanted), help="A new run that goes on from this query with these settings.",
+                disabled=sight.run.config.method != METHOD,
             )  # fmt: skip
         st.button("Export", icon=":material/download:", key="export", on_click=_want, args=("inspect-dialog", "export"))
         # Of each query one of its own: it closes when another file is shown.

@@ -24,14 +24,17 @@ def legend(found: Chosen) -> None:
 
 
 def _baselines(found: Chosen) -> tuple[list[str], str]:
-    """Every cohort, and the one to begin with: Uniform where there is one, and whom most others may be paired with."""
+    """Every cohort, and the one to begin with: Uniform where there is one, of today's method before an earlier one, and
+    whom most others may be paired with."""
     first = found.runs.drop_duplicates("cohort").set_index("cohort")
     settings = first["settings"].map(json.loads)
     names = [look.name for look in found.looks]
     uniform = [name for name in names if first.loc[name, "strategy"] == "uniform"]
-    return names, max(
-        uniform or names, key=lambda name: sum(not not_paired(settings[other], settings[name]) for other in names)
-    )
+
+    def worth(name: str) -> tuple[int, int]:
+        return settings[name]["method"], sum(not not_paired(settings[other], settings[name]) for other in names)
+
+    return names, max(uniform or names, key=worth)
 
 
 def baseline_of(found: Chosen) -> str:

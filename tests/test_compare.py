@@ -30,6 +30,7 @@ from app import (
     curves,
     export_comparison,
     lanes,
+    legend,
     new_sweep,
     published,
     race,
@@ -39,6 +40,7 @@ from app import paper_table as table
 from app import sweeps as sweep_page
 from app.palette import looks
 from tests.conftest import small_config
+from tests.test_precision import made_earlier
 
 ROOT = Path(__file__).resolve().parent.parent
 MODULES = ("state", "cohorts", "sweeps", "new_sweep", "race", "start", "shelf", "live")
@@ -610,3 +612,15 @@ def test_a_run_from_the_cell_of_the_table(full):
     cells = table.table.results(runs)
     assert [len(ids) for ids in cells["runs"]] == [3, 3, 3]
     assert {Run(full / id_).config.strategy for id_ in cells["runs"].iloc[2]} == {"accuacl"}
+
+
+def test_the_baseline_to_begin_with_is_of_todays_method(full):
+    """All others are of an earlier version, and so is a Uniform to pair them with: it comes after today's."""
+    for run in list_runs(full):
+        if run.config.strategy == "uniform":
+            copy = full / f"{run.id[:-1]}{'0' if run.id[-1] != '0' else '1'}"
+            shutil.copytree(run.path, copy)
+            run = Run(copy)
+        made_earlier(run)
+    names, default = legend._baselines(everything(full))
+    assert "Uniform (method=1" in " ".join(names) and default.startswith("Uniform (method=2")

@@ -43,6 +43,7 @@ from app import (
 from app.data import live_run
 from tests.conftest import small_config
 from tests.contexts import make_context, with_duplicates
+from tests.test_precision import made_earlier
 
 ROOT = Path(__file__).resolve().parent.parent
 RECORDED = "recorded-er-accuacl-digits-s0"
@@ -818,3 +819,11 @@ def test_scores_that_say_nothing_are_said_above_the_pictures(runs):
     keyed(test, "strategy-").set_value("uniform").run()
     assert not test.exception and "Every sample has" not in text(test)
     assert "Every sample has" not in text(page(run=RECORDED))
+
+
+def test_a_query_of_an_earlier_run_is_shown_and_not_forked(runs):
+    run = create(small_config(), runs)
+    execute(run)
+    assert not keyed(page(run=run.id), "fork-here").disabled
+    made_earlier(run)
+    assert keyed(page(run=run.id), "fork-here").disabled

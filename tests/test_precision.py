@@ -232,6 +232,20 @@ def test_on_the_same_machine_every_bit_counts_elsewhere_six_digits(runs):
     )
 
 
+@pytest.mark.parametrize(("name", "equal"), [("likelihood", True), ("accuracy", False)])
+def test_elsewhere_too_what_is_decided_is_compared_exactly(runs, name, equal):
+    run = create(small_config(), runs)
+    execute(run)
+    recorded_elsewhere(run, processor="another")
+    rows = run.history().rows
+    last = [row for row in rows if isinstance(row.event, Evaluated)][-1]
+    forged = replace(last.event, **{name: [value - 1e-7 for value in getattr(last.event, name)]})
+    run.events.write_text("".join(to_line(forged if r is last else r.event, r.seq, r.t) for r in rows))
+    difference = verify(run).difference
+    # The summary is made of the accuracies and likelihoods as they are worked out, and agrees.
+    assert (difference == "") is equal and (equal or "accuracy differ at place 1" in difference)
+
+
 def test_nothing_is_written_into_a_recording(runs, capsys):
     run = create(small_config(), runs)
     execute(run)

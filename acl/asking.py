@@ -24,17 +24,18 @@ def ask(
 ) -> Selection:
     """What the strategy `name` chooses in `context`: ids as int64, scores as float64, on the CPU.
 
-    `during` is entered while it works. PluginError where it raises, or answers anything but `context.n` different
-    ids of the pool and for each score one number for each pool sample.
+    `during` is entered while it works. One of ours works where the context lies, others on the CPU. PluginError where
+    it raises, or answers anything but `context.n` different ids of the pool and for each score one number for each
+    pool sample.
     """
     found, strategy = plugin("strategies", name), build("strategies", name, config)
     # Ours leave the context as it is (tests/test_strategies.py); of others nobody knows, and it will be written down.
-    shown = context if found.ours else deepcopy(context)
+    shown = context if found.ours else deepcopy(context.on("cpu"))
     where = type(strategy).select, type(strategy)
     with blamed(found, *where), during or nullcontext():
         answer = strategy.select(shown)
     with blamed(found, *where):
-        wrong = next(_wrong(answer, context), "")
+        wrong = next(_wrong(answer, context.on("cpu")), "")
     if wrong:
         raise fault(found, wrong, *where)
     ids = _vector(answer.ids)

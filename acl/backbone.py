@@ -59,6 +59,10 @@ class FrozenImages(Images):
         self._features = torch.from_numpy(standard).to(self.device)[:, :, None, None]
 
     @property
+    def resident(self) -> bool:
+        return True
+
+    @property
     def shape(self) -> tuple[int, int, int]:
         return self._features.shape[1], 1, 1
 

@@ -293,11 +293,17 @@ class RunConfig(BaseModel):
         description="Random mirror image, with or without a random crop (pad 4), in training.",
         json_schema_extra={"group": "training"},
     )
-    precision: Literal["auto", "float64", "float32"] = Field(
+    precision: Literal["auto", "float64", "float32", "tf32", "bfloat16"] = Field(
         "auto",
         title="Precision",
         description="Of the network's numbers. float64 gives the same run on any processor; auto is float64 for the "
-        "small perceptron and float32 for the others.",
+        "small perceptron and float32 for the others; tf32 (a GPU's) and bfloat16 round float32 in products.",
+        json_schema_extra={"group": "machine"},
+    )
+    cuda_graphs: bool = Field(
+        False,
+        title="CUDA graphs",
+        description="On a GPU, launch each training step as a whole: faster where a network is small for it.",
         json_schema_extra={"group": "machine"},
     )
     eval_batch: int = Field(
@@ -376,11 +382,15 @@ class RunConfig(BaseModel):
         return RESNET18_DIM if self.model == "resnet18" else self.width
 
     @property
-    def numbers(self) -> Literal["float64", "float32"]:
-        """The precision, decided."""
+    def decided_precision(self) -> Literal["float64", "float32", "tf32", "bfloat16"]:
         if self.precision == "auto":
             return "float64" if self.model == "mlp" else "float32"
         return self.precision
+
+    @property
+    def numbers(self) -> Literal["float64", "float32"]:
+        """In which weights, images and stored logits are held."""
+        return "float64" if self.decided_precision == "float64" else "float32"
 
     @property
     def rounds(self) -> int:

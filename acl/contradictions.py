@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from acl.config import FULL, RunConfig, UserError
 from acl.datasets.base import TaskStream
+from acl.device import cuda_devices
 
 RESNET_STRIDE = 8
 """Images of up to so many pixels a side leave ResNet-18 as one value a channel (torchvision's strides, small stem)."""
@@ -21,6 +22,10 @@ def refuse_contradictions(config: RunConfig, stream: TaskStream) -> None:
         raise UserError(
             f"label_noise must be 0 where a task has one class, because a wrong label is another class of the task, "
             f"got {config.label_noise:g}: set classes_per_task to 2 or more."
+        )
+    if config.precision == "tf32" and (config.device == "cpu" or not cuda_devices()):
+        raise UserError(
+            "precision=tf32 is a number format of GPUs, and this run is for the CPU: set precision=float32."
         )
     if least_batch(config, height, width) > 1:
         _refuse_single_images(config, stream)

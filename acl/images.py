@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float64, Int64, UInt8
+from jaxtyping import Float, Float64, Int64, UInt8, UInt64
 from numpy import ndarray
 from torch import Tensor
 from torch.nn.functional import pad
@@ -36,6 +36,11 @@ class Images:
         self._pixels = torch.from_numpy(np.array(images)).to(device) if resident else None
 
     @property
+    def resident(self) -> bool:
+        """Whether all of them are on the device, so that `batch` need not ask the host."""
+        return self._pixels is not None
+
+    @property
     def shape(self) -> tuple[int, int, int]:
         height, width, channel = self._images.shape[1:]
         return channel, height, width
@@ -48,19 +53,25 @@ class Images:
             pixels = torch.from_numpy(self._images[ids.cpu().numpy()]).to(self.device)
         return (pixels.permute(0, 3, 1, 2).to(self.mean.dtype) - self.mean) / self.std
 
-    def augmented(self, ids: Int64[Tensor, " b"], key: int) -> Float[Tensor, "b channel height width"]:
-        """The images of `ids`, each mirrored and cropped as `key` and its own id decide."""
+    def views(self, key: int | UInt64[ndarray, " n"], ids: Int64[ndarray, " n"]) -> Int64[ndarray, "3 n"]:
+        """How each image is shown, as `key` (or a key for each) and its own id decide: mirrored (1) or not, and top and
+        left of the window in the padded image."""
+        if self.augment == "none":
+            return np.zeros((3, len(ids)), np.int64)
+        draw, places = mix(key, ids), np.uint64(2 * PAD + 1)
+        views = [draw & np.uint64(1), (draw >> np.uint64(8)) % places, (draw >> np.uint64(24)) % places]
+        return np.stack(views).astype(np.int64)
+
+    def augmented(
+        self, ids: Int64[Tensor, " b"], views: Int64[Tensor, "3 b"]
+    ) -> Float[Tensor, "b channel height width"]:
+        """The images of `ids`, mirrored and cropped as their `views` say and the setting `augment` wants."""
         x = self.batch(ids)
         if self.augment == "none":
             return x
-        draw = mix(key, ids.cpu().numpy())
-        flip = torch.from_numpy((draw & np.uint64(1)).astype(bool)).to(x.device)
-        x = torch.where(flip.view(-1, 1, 1, 1), x.flip(3), x)
-        if self.augment == "flip":
-            return x
-        offsets = np.stack([draw >> np.uint64(8), draw >> np.uint64(24)]) % np.uint64(2 * PAD + 1)
-        top, left = torch.from_numpy(offsets.astype(np.int64)).to(x.device)
-        return _crop(x, top, left)
+        mirrored, top, left = views
+        x = torch.where(mirrored.bool().view(-1, 1, 1, 1), x.flip(3), x)
+        return x if self.augment == "flip" else _crop(x, top, left)
 
 
 def _statistics(

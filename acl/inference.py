@@ -16,10 +16,13 @@ from acl.models import Network
 
 @dataclass(frozen=True)
 class Seen:
-    """h [N, d] and logits [N, n_classes] of samples, in the network's precision, on the CPU."""
+    """h [N, d] and logits [N, n_classes] of samples, in the network's precision, on its device."""
 
     h: Float[Tensor, "n dim"]
     logits: Float[Tensor, "n n_classes"]
+
+    def cpu(self) -> Seen:
+        return Seen(self.h.cpu(), self.logits.cpu())
 
 
 class Inference:
@@ -40,7 +43,7 @@ class Inference:
         self.model.eval()
         h, logits = self.model(self.images.batch(ids))
         self.model.train()
-        self._parts.append(Seen(h.cpu(), logits.cpu()))
+        self._parts.append(Seen(h, logits))
 
     def result(self) -> Seen:
         return Seen(torch.cat([p.h for p in self._parts]), torch.cat([p.logits for p in self._parts]))

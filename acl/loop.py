@@ -56,6 +56,7 @@ from acl.query import QueryContext, Samples, Selection
 from acl.registry import build, plugin
 from acl.seeds import key, shuffled, uniforms
 from acl.steering import Choice, steered
+from acl.steps import Steps
 from acl.training import Training
 
 Stage = Literal["start", "task", "score", "buy", "train", "remember", "evaluate", "finish", "done"]
@@ -91,6 +92,9 @@ class Loop:
             used = np.unique(np.concatenate([train_ids, *(task.test_ids for task in stream.tasks)]))
             self.images = FrozenImages(config, stream.images, train_ids, used)
         self.model = build_model(config, self.images.shape, stream.n_classes).to(self.device)
+        if self.device.type == "cuda":
+            # The order in memory that its convolutions like, and the images have.
+            self.model = self.model.to(memory_format=torch.channels_last)
         self.learner = Learner(config)
         self.uses_memory = "memory" in plugin("learners", config.learner).settings
         if config.strategy != FULL:
@@ -103,6 +107,7 @@ class Loop:
         self.task, self.round = 1, 0
         self.query: Query | None = None
         self.training: Training | None = None
+        self.steps = Steps(config, self.model, self.learner, self.images)
         self.base_memory = self._kept = self.memory
         self._inference: Inference | None = None
         self._bought: list[Bought] = []
@@ -264,6 +269,7 @@ class Loop:
             case Steered():
                 self.config = steered(self.config, event.changes, self.stage == "buy")
                 self.learner = Learner(self.config)
+                self.steps = Steps(self.config, self.model, self.learner, self.images)
             case Scored():
                 self._picks, self.stage = event.ids, "buy"
             case Bought():
@@ -294,7 +300,7 @@ class Loop:
     def base_state(self) -> dict[str, Tensor]:
         """The model and the memory table at the start of the current task, as named tensors."""
         return {
-            **{f"model.{name}": value.cpu() for name, value in self.base.items()},
+            **{f"model.{name}": value.cpu().contiguous() for name, value in self.base.items()},
             **{f"memory.{name}": column for name, column in self.base_memory.table.items()},
         }
 
@@ -376,9 +382,9 @@ class Loop:
             with measured(self.device, query.cost, "forward"):
                 query.inference.step()
             return None
-        query.context = self._context(query.inference, roles)
-        during = measured(self.device, query.cost, "score")
-        query.selection = ask(self.config.strategy, self.config, query.context, during)
+        seen = self._context(query.inference, roles)
+        query.context = seen.on("cpu")
+        query.selection = self._ask(query, seen)
         return Scored(
             self.task,
             self.round,
@@ -389,13 +395,21 @@ class Loop:
             query.cost,
         )
 
+    def _ask(self, query: Query, seen: QueryContext) -> Selection:
+        """What the strategy chooses: on the GPU with the network, or on the CPU where that has too little memory."""
+        try:
+            return ask(self.config.strategy, self.config, seen, measured(self.device, query.cost, "score"))
+        except torch.OutOfMemoryError:
+            during = measured(torch.device("cpu"), query.cost, "score")
+            return ask(self.config.strategy, self.config, seen.on("cpu"), during)
+
     def _context(self, inference: Inference, roles: list[Int64[ndarray, " _"]]) -> QueryContext:
         seen = self._finite(inference)
         classes = self._classes_of_query()
         p = probabilities(seen.logits, classes)
         sizes = [len(ids) for ids in roles]
         pool, labelled, memory = (
-            Samples(torch.from_numpy(ids), h, q)
+            Samples(torch.from_numpy(ids).to(self.device), h, q)
             for ids, h, q in zip(roles, seen.h.float().split(sizes), p.split(sizes), strict=True)  # type: ignore[no-untyped-call]
         )
         return QueryContext(
@@ -476,9 +490,7 @@ class Loop:
         self.model.load_state_dict(self.base)
         self._train_seconds = 0.0
         where = (self._bought[-1].task, self._bought[-1].round)
-        return Training(
-            self.config, self.model, self.learner, self.images, self.labelled, self.base_memory, where, self._final
-        )
+        return Training(self.config, self.steps, self.labelled, self.base_memory, where, self._final)
 
     def _end_training(self) -> None:
         assert self.training is not None
@@ -517,7 +529,7 @@ class Loop:
             self._inference.step()
             return False
         new = np.setdiff1d(self.memory.ids, self.base_memory.ids)
-        logits, self._inference = self._finite(self._inference).logits, None
+        logits, self._inference = self._finite(self._inference).cpu().logits, None
         self.memory = self.memory.with_logits(new, logits)
         return True
 
@@ -529,7 +541,7 @@ class Loop:
         if not self._inference.done:
             self._inference.step()
             return None
-        logits, self._inference = self._finite(self._inference).logits, None
+        logits, self._inference = self._finite(self._inference).cpu().logits, None
         return self._evaluation(logits, tasks)
 
     def _evaluation(self, logits: Tensor, tasks: tuple[Task, ...]) -> Evaluated:

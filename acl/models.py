@@ -18,16 +18,24 @@ GRID = 4  # cells a side of the small CNN's last map
 class Network(nn.Module):
     """A body that ends in d features, and one linear head for every class of the stream."""
 
-    def __init__(self, body: nn.Module, dim: int, n_classes: int) -> None:
+    def __init__(self, body: nn.Module, dim: int, n_classes: int, in_bfloat16: bool = False) -> None:
+        """in_bfloat16: products are worked out in it (torch.autocast); weights, h and logits stay what they are."""
         super().__init__()
         self.body = body
         self.head = nn.Linear(dim, n_classes)
+        self.in_bfloat16 = in_bfloat16
 
     def forward(
         self, x: Float[Tensor, "batch channel height width"]
     ) -> tuple[Float[Tensor, "batch dim"], Float[Tensor, "batch n_classes"]]:
-        h = self.body(x)
-        return h, self.head(h)
+        if not self.in_bfloat16:
+            h = self.body(x)
+            return h, self.head(h)
+        # Without its cache of converted weights, which a captured step would go on reading.
+        with torch.autocast(x.device.type, torch.bfloat16, cache_enabled=False):
+            h = self.body(x)
+            logits = self.head(h)
+        return h.to(x.dtype), logits.to(x.dtype)
 
 
 class GridMean(nn.Module):
@@ -104,7 +112,8 @@ def build_model(config: RunConfig, shape: tuple[int, int, int], n_classes: int) 
     Batch normalisation starts as torch has it, with ones and zeros. The weights are drawn in float32 and then have
     the precision of `config`, so that a seed means the same network in either.
     """
-    model = Network(BODIES[config.model](shape, config.width), config.feature_dim, n_classes)
+    body = BODIES[config.model](shape, config.width)
+    model = Network(body, config.feature_dim, n_classes, config.precision == "bfloat16")
     init_weights(model, draw := generator(config.seed, "init"))
     if config.model == "resnet18" and _keeps_torchvisions(shape):
         _init_as_torchvision(model.body, draw)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -39,6 +39,9 @@ class Samples:
 
     def take(self, keep: Tensor) -> Samples:
         return Samples(self.ids[keep], self.h[keep], self.p[keep])
+
+    def on(self, device: torch.device | str) -> Samples:
+        return Samples(self.ids.to(device), self.h.to(device), self.p.to(device))
 
     def sorted(self) -> Samples:
         """The same samples in order of id; no copy where they already are."""
@@ -93,6 +96,13 @@ class QueryContext:
 
     def roles(self) -> dict[str, Samples]:
         return {"pool": self.pool, "labelled": self.labelled, "memory": self.memory}
+
+    def on(self, device: torch.device | str) -> QueryContext:
+        """The same context with its tensors there; itself where they are."""
+        if self.pool.ids.device == torch.device(device):
+            return self
+        pool, labelled, memory = (samples.on(device) for samples in self.roles().values())
+        return replace(self, pool=pool, labelled=labelled, memory=memory)
 
     def save(self, path: Path) -> None:
         """Write the snapshot; acl.snapshot says what it holds."""

@@ -194,6 +194,8 @@ def _in_full(path: str) -> str:
 def resolved(config: RunConfig, stream: Any) -> RunConfig:
     """`config` as it will be recorded: each 'auto' about the machine is decided, what the run does not use is at
     its default, and what can be written in several ways is written in one."""
+    if config.device == "auto":
+        config = config.changed(device="cuda" if cuda_devices() else "cpu")
     config = without_unused(config)
     if config.data:
         config = config.changed(data=_in_full(config.data))
@@ -201,9 +203,7 @@ def resolved(config: RunConfig, stream: Any) -> RunConfig:
         config = config.changed(weights=_in_full(config.weights))
     if telling(config)["class_order"] == list(range(stream.n_classes)):
         config = config.changed(class_order=())
-    if config.device == "auto":
-        config = config.changed(device="cuda" if cuda_devices() else "cpu")
-    config = config.changed(precision=config.numbers)
+    config = config.changed(precision=config.decided_precision)
     if config.snapshots != "auto":
         return config
     small = snapshot_bytes(config, stream)["all"] <= AUTO_SNAPSHOT_BYTES

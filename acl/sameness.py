@@ -19,7 +19,7 @@ def telling(config: RunConfig) -> dict[str, Any]:
     without = NO_EFFECT | unused(config).keys()
     # As JSON has them, so that what was read from a file is equal to what was not.
     values = config.model_dump(mode="json", by_alias=True)
-    values |= {"class_order": _order(config), "precision": config.numbers}
+    values |= {"class_order": _order(config), "precision": config.decided_precision}
     return {name: value for name, value in values.items() if name not in without}
 
 

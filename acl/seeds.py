@@ -24,9 +24,9 @@ def key(seed: int, purpose: str, *where: int) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
 
 
-def mix(key: int, ids: NDArray[np.int64]) -> NDArray[np.uint64]:
-    """One pseudo-random uint64 for each id (splitmix64's finaliser on key + id·golden ratio)."""
-    z = np.uint64(key) + ids.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+def mix(key: int | NDArray[np.uint64], ids: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """One pseudo-random uint64 for each id (splitmix64's finaliser on key + id·golden ratio); a key for all or each."""
+    z: NDArray[np.uint64] = np.asarray(key, np.uint64) + ids.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return z ^ (z >> np.uint64(31))

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import numpy as np
 import torch
-from jaxtyping import Int64
+from jaxtyping import Int64, UInt64
 from numpy import ndarray
 from torch import Tensor
 
+from acl.batches import Batches
 from acl.config import RunConfig, UserError
 from acl.contradictions import least_batch
-from acl.images import Images
-from acl.learners.base import Batch
-from acl.learning import Learner
 from acl.memory import Labelled, Memory
-from acl.models import Network
 from acl.seeds import key, shuffled
+from acl.steps import Steps
 
 
 class Training:
@@ -32,21 +29,17 @@ class Training:
     def __init__(
         self,
         config: RunConfig,
-        model: Network,
-        learner: Learner,
-        images: Images,
+        steps: Steps,
         labelled: Labelled,
         memory: Memory,
         where: tuple[int, int],
         final: bool,
     ) -> None:
-        self.config, self.model, self.learner, self.images = config, model, learner, images
+        self.config, self.steps, self.learner = config, steps, steps.learner
         self.labelled, self.where, self.final = labelled, where, final
-        self.kept, self.memory = memory, learner.replay_memory(memory, labelled)
-        self.optimizer = torch.optim.SGD(
-            model.parameters(), lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay
-        )
-        self._least = least_batch(config, *images.shape[1:])
+        self.kept, self.memory = memory, self.learner.replay_memory(memory, labelled)
+        steps.begin(self.memory.logits)
+        self._least = least_batch(config, *steps.images.shape[1:])
         self.steps_per_epoch = len(_split(labelled.ids, config.batch_size, self._least))
         self.n_steps = config.epochs * self.steps_per_epoch
         self.n_done = 0
@@ -72,13 +65,13 @@ class Training:
         if step == 0:
             self._begin_epoch(epoch)
         if self.final and epoch + 1 == self.config.epochs:
+            batch = self._labels(self._new.ids[step])
             where = (*self.where, epoch, step)
-            self.kept = self.learner.admit(self.model, self._labels(self._new[step]), self.kept, self.images, where)
-        self.optimizer.zero_grad()
-        loss = self.learner.loss(self.model, self._batch(self._new[step], "augment"), self._replayed(step))
-        self.learner.backward(loss, self.model)
-        self.optimizer.step()
-        self._losses.append(loss.detach())
+            self.kept = self.learner.admit(self.steps.model, batch, self.kept, self.steps.images, where)
+        new, old = self._new.of_step(step), self._old.of_step(step)
+        assert new is not None
+        self._losses.append(self.steps.step(new, old))
+        self.n_images += new.shape[1] + (0 if old is None else old.shape[1])
         self.n_done += 1
         return self._mean_loss() if step + 1 == self.steps_per_epoch else None
 
@@ -86,12 +79,18 @@ class Training:
         config = self.config
         self._epoch, self._losses = epoch, []
         order = shuffled(self._key("order"), self.labelled.ids)
-        self._new = _split(order, config.batch_size, self._least)
-        self._old = self._replay_order()
+        self._new = self._batches(_split(order, config.batch_size, self._least), self._key("augment"))
+        old = self._replay_order()
+        # Each step has views of its own: an old sample may come more than once in an epoch.
+        keys = np.array([self._key("replay augment", step) for step in range(len(old))], np.uint64)
+        self._old = self._batches(old, keys.repeat(np.array([len(ids) for ids in old], np.int64)))
         share = epoch / config.epochs
-        lr = config.lr_end + (config.lr - config.lr_end) * (1 + math.cos(math.pi * share)) / 2
-        for group in self.optimizer.param_groups:
-            group["lr"] = lr
+        self.steps.rate(config.lr_end + (config.lr - config.lr_end) * (1 + math.cos(math.pi * share)) / 2)
+
+    def _batches(self, ids: list[Int64[ndarray, " _"]], keys: UInt64[ndarray, " n"] | int) -> Batches:
+        images, every = self.steps.images, np.concatenate([np.zeros(0, np.int64), *ids])
+        labels, rows = self._labels(every).labels, self.memory.row_of(every)
+        return Batches.of(ids, labels, images.views(keys, every), rows, images.device)
 
     def _replay_order(self) -> list[Int64[ndarray, " _"]]:
         """The memory batches of this epoch: as many as steps (cycle), or one pass over the memory (once)."""
@@ -106,24 +105,8 @@ class Training:
         order = np.concatenate([shuffled(self._key("replay", turn), self.memory.ids) for turn in passes])
         return _split(order[:needed], size, self._least)
 
-    def _replayed(self, step: int) -> Batch | None:
-        if step >= len(self._old):
-            return None
-        batch = self._batch(self._old[step], "replay augment", step)
-        if not self.learner.stores_logits:
-            return batch
-        logits = self.memory.logits[self.memory.row_of(self._old[step])]
-        return replace(batch, logits=torch.from_numpy(logits).to(batch.x.device))
-
     def _labels(self, ids: Int64[ndarray, " b"]) -> Labelled:
-        return Labelled(ids, np.array([self._label_of[i] for i in ids.tolist()]))
-
-    def _batch(self, ids: Int64[ndarray, " b"], purpose: str, *more: int) -> Batch:
-        device = self.images.device
-        x = self.images.augmented(torch.from_numpy(ids).to(device), self._key(purpose, *more))
-        y = torch.from_numpy(self._labels(ids).labels).to(device)
-        self.n_images += len(ids)
-        return Batch(x, y)
+        return Labelled(ids, np.array([self._label_of[i] for i in ids.tolist()], dtype=np.int64))
 
     def _key(self, purpose: str, *more: int) -> int:
         return key(self.config.seed, purpose, *self.where, self._epoch, *more)

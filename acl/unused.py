@@ -32,6 +32,9 @@ RULES: tuple[tuple[tuple[str, ...], Callable[[RunConfig], bool], str, str], ...]
     (("domains",), lambda c: c.domain == "folders", "domain=folders", "domain=rotate and domain=permute"),
     (("weights",), lambda c: c.backbone == "none", "backbone=none", "a frozen backbone"),
     (("width",), lambda c: c.model == "resnet18", "model=resnet18", "model=mlp and model=cnn"),
+    (("cuda_graphs",), lambda c: c.device == "cpu", "device=cpu", "device=cuda"),
+    # Their step size lies on the GPU in float32 (acl.steps).
+    (("cuda_graphs",), lambda c: c.numbers == "float64", "precision=float64", "the lower precisions"),
     # The cosine begins at lr and has no second epoch to go on to.
     (("lr_end",), lambda c: c.epochs == 1, "epochs=1", "two epochs or more"),
 )

@@ -38,6 +38,7 @@ from acl.events import (
 from acl.files import read_json
 from acl.fork import led_by_hand
 from acl.loop import Loop
+from acl.numerics import settle
 from acl.recording import is_kept, score_table
 from acl.registry import prepare
 from acl.runs import EventReader, Run
@@ -61,8 +62,7 @@ def verify(run: Run, on_event: Callable[[Loop, Event], None] | None = None) -> V
     check_method(config)
     if config.device == "cuda" and not cuda_devices():
         raise UserError(f"{run.id} was made on a GPU, and here is none: bits agree only on the same kind of device.")
-    torch.set_num_threads(config.threads)
-    torch.use_deterministic_algorithms(True)
+    settle(config)
     history, damaged = _facts(run)
     elsewhere = _elsewhere(history, config.device)
     recorded: list[Event] = [row.event for row in history.rows if not isinstance(row.event, Epoch | Resumed)]

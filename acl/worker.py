@@ -33,6 +33,7 @@ from acl.events import Bought, Evaluated, Event, Finished, History, Resumed, Sco
 from acl.files import disk_trouble, is_full, replace_file, try_lock, write_json
 from acl.loop import Loop
 from acl.machine import described
+from acl.numerics import settle
 from acl.processes import OUT_OF_MEMORY, born, memory_sentence
 from acl.recording import save_labels, save_query
 from acl.registry import prepare
@@ -104,9 +105,7 @@ class Worker:
         self._look_at_control()
         config = self.run.config
         self._device = config.device
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # deterministic matrix products on a GPU
-        torch.set_num_threads(config.threads)
-        torch.use_deterministic_algorithms(True)
+        settle(config)
         with self._heard():
             stream: TaskStream = prepare(config)
             self.loop = Loop(config, stream)

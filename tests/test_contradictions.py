@@ -15,8 +15,8 @@ from acl.fork import fork
 from acl.loop import Loop
 from acl.registry import choices, prepare
 from acl.runs import create, list_runs
+from acl.steps import Steps
 from acl.tasks import cut
-from acl.training import Training
 from acl.worker import execute
 from tests.conftest import small_config
 from tests.tools import play
@@ -73,8 +73,8 @@ def test_nor_can_a_run_be_steered_or_forked_to_it(runs):
 @pytest.mark.parametrize("replay", ["cycle", "once"])
 def test_a_last_batch_of_one_joins_the_one_before_it_where_batch_normalisation_would_fail(learner, replay, monkeypatch):
     sizes = []
-    batch = Training._batch
-    monkeypatch.setattr(Training, "_batch", lambda self, ids, *rest: sizes.append(len(ids)) or batch(self, ids, *rest))
+    batch = Steps._batch
+    monkeypatch.setattr(Steps, "_batch", lambda self, table: sizes.append(table.shape[1]) or batch(self, table))
     loop = new_loop(images(8, 8), model="resnet18", learner=learner, replay=replay, batch_size=2, memory_batch_size=3)
     play(loop)
     assert loop.done and set(sizes) <= {2, 3, 4} and 3 in sizes
@@ -82,8 +82,8 @@ def test_a_last_batch_of_one_joins_the_one_before_it_where_batch_normalisation_w
 
 def test_nothing_else_is_trained_otherwise(monkeypatch):
     sizes = []
-    batch = Training._batch
-    monkeypatch.setattr(Training, "_batch", lambda self, ids, *rest: sizes.append(len(ids)) or batch(self, ids, *rest))
+    batch = Steps._batch
+    monkeypatch.setattr(Steps, "_batch", lambda self, table: sizes.append(table.shape[1]) or batch(self, table))
     play(new_loop(images(8, 8), learner="finetune", batch_size=2))
     assert sizes == [2, 2, 1, 2, 2] * 2
     sizes.clear()

@@ -171,10 +171,13 @@ def test_a_set_left_on_the_disk_gives_the_same_bits(tmp_path, monkeypatch, augme
     stream = prepare(config)
     ids = torch.tensor([5, 0, 11])
     train_ids = stream.tasks[0].train_ids
-    before = Images(stream.images, train_ids, augment, torch.device("cpu")).augmented(ids, 7)
+    images = Images(stream.images, train_ids, augment, torch.device("cpu"))
+    views = torch.from_numpy(images.views(7, ids.numpy()))
+    before = images.augmented(ids, views)
     monkeypatch.setattr(images_module, "RESIDENT_BYTES", 0)
     on_disk = Images(stream.images, train_ids, augment, torch.device("cpu"))
-    assert torch.equal(on_disk.augmented(ids, 7), before) and on_disk.shape == (3, 12, 12)
+    assert images.resident and not on_disk.resident
+    assert torch.equal(on_disk.augmented(ids, views), before) and on_disk.shape == (3, 12, 12)
     assert facts(run_config(config)) == resident
 
 

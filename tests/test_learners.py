@@ -292,11 +292,13 @@ def test_steps_with_replay_at_a_thousand_labels_and_a_memory_of_a_hundred(learne
     new, old = np.arange(1000), np.arange(2000, 2100)
     memory = loop.memory.added(old, np.zeros(100, np.int64)) if learner != "finetune" else loop.memory
     labelled = Labelled(new, np.ones(1000, np.int64))
-    training = Training(config, loop.model, loop.learner, loop.images, labelled, memory, (2, 1), final=False)
+    training = Training(config, loop.steps, labelled, memory, (2, 1), final=False)
     training.memory = memory
     training._begin_epoch(0)
-    assert training.steps_per_epoch == 63 and len(training._old) == with_replay
-    assert {len(batch) for batch in training._old[:6]} <= {old_a_step} and not (with_replay and not training._old)
+    assert training.steps_per_epoch == 63 and len(training._old.ids) == with_replay
+    assert {len(batch) for batch in training._old.ids[:6]} <= {old_a_step} and not (
+        with_replay and not training._old.ids
+    )
 
 
 def test_the_step_size_falls_by_a_cosine_of_the_epochs_share():
@@ -304,12 +306,12 @@ def test_the_step_size_falls_by_a_cosine_of_the_epochs_share():
     config = small_config(epochs=7, lr=0.01, lr_end=0.001)
     loop = Loop(config, prepare(config))
     labelled = Labelled(np.arange(8), np.ones(8, np.int64))
-    training = Training(config, loop.model, loop.learner, loop.images, labelled, loop.memory, (1, 0), final=False)
+    training = Training(config, loop.steps, labelled, loop.memory, (1, 0), final=False)
     theirs = torch.optim.SGD(loop.model.parameters(), lr=0.01)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(theirs, T_max=7, eta_min=0.001)
     for epoch in range(7):
         training._begin_epoch(epoch)
-        assert training.optimizer.param_groups[0]["lr"] == pytest.approx(schedule.get_last_lr()[0])
+        assert training.steps.optimizer.param_groups[0]["lr"] == pytest.approx(schedule.get_last_lr()[0])
         theirs.step()
         schedule.step()
 

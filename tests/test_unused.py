@@ -35,6 +35,7 @@ OTHER = {
     "weights": "random", "width": 5, "epochs": 3, "batch_size": 2, "memory_batch_size": 2, "lr": 0.01, "lr_end": 0.01,
     "momentum": 0.1, "weight_decay": 0.1, "augment": "flip", "eval_batch": 7, "threads": 2, "device": "auto",
     "snapshots": "off", "label_column": "other", "refill": "paper", "precision": "float32", "method": 1,
+    "cuda_graphs": True,
 }  # fmt: skip
 DOMAIN = {"scenario": "domain", "domains": 2, "max_per_class": 4}
 SITUATIONS = [
@@ -129,6 +130,7 @@ SHOWN_WITH = {
     "domain": DOMAIN,
     "domains": DOMAIN,
     "weights": {"backbone": "mobilenet_v3_small", "weights": "random"},
+    "cuda_graphs": {"device": "cuda", "precision": "float32"},
 }
 NO_EVENT = {
     "preset",
@@ -141,6 +143,7 @@ NO_EVENT = {
     "eval_batch",
     "threads",
     "device",
+    "cuda_graphs",
 }
 """Those that change none, only last bits, or need files that are not here."""
 

@@ -88,13 +88,11 @@ def _end_with_parent() -> None:
 
 def played(config: RunConfig) -> Line:
     """The line of one run, from beginning to end. Fractions are rounded to 6 digits, seconds to 3."""
-    import torch
-
     from acl.loop import Loop
+    from acl.numerics import settle
 
     began = time.perf_counter()
-    torch.set_num_threads(config.threads)
-    torch.use_deterministic_algorithms(True)
+    settle(config)
     stream: TaskStream = prepare(config)
     loop, events = Loop(resolved(config, stream), stream), []
     while not loop.done:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from acl.frames import load_runs
-    from acl.snapshot_writer import write_snapshot
+    from acl.results.frames import load_runs
+    from acl.snapshots.writer import write_snapshot
 
 __all__ = ["load_runs", "write_snapshot"]
 
@@ -14,11 +14,11 @@ __all__ = ["load_runs", "write_snapshot"]
 def __getattr__(name: str) -> Any:
     # Imported when they are asked for: they bring pandas and torch, which a command line should not wait for.
     if name == "load_runs":
-        from acl.frames import load_runs
+        from acl.results.frames import load_runs
 
         return load_runs
     if name == "write_snapshot":
-        from acl.snapshot_writer import write_snapshot
+        from acl.snapshots.writer import write_snapshot
 
         return write_snapshot
     raise AttributeError(f"module 'acl' has no attribute '{name}'")

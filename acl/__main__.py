@@ -1,7 +1,7 @@
-"""python -m acl: see acl.cli."""
+"""python -m acl: see acl.cli.commands."""
 
 import sys
 
-from acl.cli import main
+from acl.cli.commands import main
 
 sys.exit(main())

@@ -17,7 +17,7 @@ from torch import Tensor
 @dataclass(frozen=True)
 class Batches:
     """ids: the samples of each batch; tables: int64 on the device, one for each batch, a column for each sample: id,
-    label, mirrored or not, top and left of the window (acl.images), row in the memory."""
+    label, mirrored or not, top and left of the window (acl.network.images), row in the memory."""
 
     ids: list[Int64[ndarray, " _"]]
     tables: tuple[Int64[Tensor, "6 _"], ...]
@@ -30,7 +30,7 @@ class Batches:
         rows: Int64[ndarray, " n"],
         device: torch.device,
     ) -> Batches:
-        """labels, views (acl.images) and rows: of the samples of all batches in turn."""
+        """labels, views (acl.network.images) and rows: of the samples of all batches in turn."""
         if not ids:
             return Batches([], ())
         table = np.vstack([np.concatenate(ids), labels, views, rows])

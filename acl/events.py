@@ -38,7 +38,7 @@ class Position:
 
 @dataclass(frozen=True)
 class Started:
-    """The run began. `tasks`: for each task its classes, pool size and test size; machine: acl.machine.described."""
+    """The run began. `tasks`: for each task its classes, pool and test size; machine: acl.system.machine.described."""
 
     kind: ClassVar[str] = "started"
     stream: str

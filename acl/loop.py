@@ -22,11 +22,7 @@ from jaxtyping import Int64
 from numpy import ndarray
 from torch import Tensor
 
-from acl.asking import ask
-from acl.backbone import FrozenImages
 from acl.config import FULL, RunConfig, UserError, check_method
-from acl.contradictions import refuse_contradictions
-from acl.cost import measured
 from acl.datasets.base import Task, TaskStream
 from acl.events import (
     PHASES,
@@ -45,18 +41,22 @@ from acl.events import (
     TaskStarted,
     Trained,
 )
-from acl.images import Images
-from acl.inference import Inference, Seen, probabilities
-from acl.learning import Learner
-from acl.machine import described
 from acl.memory import Labelled, Memory
 from acl.metrics import summarise
-from acl.models import build_model
-from acl.query import QueryContext, Samples, Selection
-from acl.registry import build, plugin
+from acl.network.backbone import FrozenImages
+from acl.network.images import Images
+from acl.network.inference import Inference, Seen, probabilities
+from acl.network.models import build_model
+from acl.plugins.asking import ask
+from acl.plugins.contradictions import refuse_contradictions
+from acl.plugins.learning import Learner
+from acl.plugins.registry import build, plugin
 from acl.seeds import key, shuffled, uniforms
+from acl.selection.query import QueryContext, Samples, Selection
 from acl.steering import Choice, steered
 from acl.steps import Steps
+from acl.system.cost import measured
+from acl.system.machine import described
 from acl.training import Training
 
 Stage = Literal["start", "task", "score", "buy", "train", "remember", "evaluate", "finish", "done"]

@@ -18,10 +18,10 @@ from numpy import ndarray
 from torch import Tensor
 
 from acl.config import RunConfig
-from acl.images import Images
 from acl.learners.base import Batch
-from acl.learning import Learner
-from acl.models import Network
+from acl.network.images import Images
+from acl.network.models import Network
+from acl.plugins.learning import Learner
 
 WARM_UPS = 3
 """Eager steps before a capture, in which libraries choose their kernels and take their memory."""

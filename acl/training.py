@@ -12,8 +12,8 @@ from torch import Tensor
 
 from acl.batches import Batches
 from acl.config import RunConfig, UserError
-from acl.contradictions import least_batch
 from acl.memory import Labelled, Memory
+from acl.plugins.contradictions import least_batch
 from acl.seeds import key, shuffled
 from acl.steps import Steps
 

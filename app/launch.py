@@ -12,11 +12,11 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from acl import backend
 from acl.config import UserError
-from acl.files import read_json, write_json
-from acl.processes import born, lives
-from app.state import ROOT, RUNS
+from acl.service import backend
+from acl.system.files import read_json, write_json
+from acl.system.processes import born, lives
+from app.store.session import ROOT, RUNS
 
 HOST = "127.0.0.1"
 

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from acl.config import RunConfig
-from acl.control import Control, Status
 from acl.events import (
     Bought,
     Epoch,
@@ -24,9 +23,10 @@ from acl.events import (
     TaskStarted,
     Trained,
 )
-from acl.registry import choices
-from acl.unused import KINDS
-from app.data import label_of
+from acl.plugins.registry import choices
+from acl.plugins.unused import KINDS
+from acl.runs.control import Control, Status
+from app.store.runs import label_of
 
 InRound = Steered | Scored | Bought | Trained | Evaluated
 
@@ -221,7 +221,7 @@ def in_titles(sentence: str) -> str:
 
 
 def why(sentence: str) -> str:
-    """Why a setting changes nothing (acl.unused), for the help of its widget: what plug-ins and choices are called."""
+    """Why a setting changes nothing (acl.plugins.unused), for its widget's help: what plug-ins are called."""
     titles = {info.alias or name: f"“{info.title}”" for name, info in RunConfig.model_fields.items()}
     labels = {name: title for name, title in titles.items() if "_" in name}
     labels |= {name: plugin.label for kind in KINDS.values() for name, plugin in choices(kind).items()}

@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 
 from acl.events import Scored
+from acl.plugins.registry import prepare
 from acl.presets import preset_config
-from acl.projector import Projector, Wish, ask
-from acl.recording import save_thumbs
-from acl.registry import prepare
-from acl.runs import Run, create, resolved
-from acl.worker import execute
+from acl.runs.folder import Run, create, resolved
+from acl.runs.recording import save_thumbs
+from acl.service.projector import Projector, Wish, ask
+from acl.service.worker import execute
 
 HOME = Path(__file__).resolve().parent / "runs"
 # Fine-tuning against replay, then uniform against AccuACL: the two comparisons a lecture begins with.

@@ -19,8 +19,8 @@ EVERY = (*RACERS, "least_confidence", "kcenter", "bait", "full")
 
 def finished(runs: Path, strategies: Sequence[str], seeds: int, first: int, keep: bool) -> tuple[float, str]:
     """Seconds from the wish to the last finished run of digits-demo, and the sweep."""
-    from acl import sweep
     from acl.presets import preset_config
+    from acl.results import sweep
 
     base = preset_config("digits-demo", **({} if keep else {"snapshots": "off"}))
     configs = sweep.grid(base, {"strategy": strategies, "seed": range(first, first + seeds)})
@@ -56,7 +56,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         runs = Path(folder) / "runs"
         os.environ["ACL_RUNS"] = str(runs)
-        from acl import backend
+        from acl.service import backend
 
         backend.ensure(runs)
         time.sleep(20)  # until the spare is warm, as it is when somebody has looked at the page for a moment

@@ -16,11 +16,11 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
-from acl import backend
-from acl.control import read_status, request
+from acl.plugins.registry import prepare
 from acl.presets import preset_config
-from acl.registry import prepare
-from acl.runs import Run, create, resolved
+from acl.runs.control import read_status, request
+from acl.runs.folder import Run, create, resolved
+from acl.service import backend
 
 ROOT = Path(__file__).resolve().parent.parent
 

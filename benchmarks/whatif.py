@@ -20,10 +20,10 @@ from pathlib import Path
 import torch
 from streamlit.testing.v1 import AppTest
 
-from acl import backend
-from acl.query import QueryContext, Samples
+from acl.analysis.what_if import Microscope, Settings
+from acl.selection.query import QueryContext, Samples
+from acl.service import backend
 from acl.strategies.accuacl import AccuACL
-from acl.whatif import Microscope, Settings
 
 POOL, DIM, MEMORY, N = 10_000, 512, 200, 100
 REPEATS = 9
@@ -56,7 +56,7 @@ def moves_of_the_slider(asked: QueryContext) -> Callable[[], object]:
     runs = Path(tempfile.mkdtemp())
     os.environ["ACL_RUNS"] = str(runs)
     asked.save(runs / "asked.safetensors")
-    from acl import snapshot_shelf
+    from acl.snapshots import shelf as snapshot_shelf
 
     test = AppTest.from_file(str(Path("app/main.py").resolve()), default_timeout=100)
     test.query_params["snapshot"] = snapshot_shelf.link(runs, runs / "asked.safetensors")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from acl.config import UserError
-from app import arena
-from app.state import ensure_backend
+from app.compare import page as arena
+from app.store.session import ensure_backend
 
 try:
     ensure_backend()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from acl.config import UserError
-from app.state import ensure_backend
+from app.store.session import ensure_backend
 
 try:
     ensure_backend()
@@ -13,5 +13,5 @@ except UserError as error:
     st.error(str(error), icon=":material/error:")
 with st.spinner("Loading the engine…"):
     # It brings torch: only this page does, and only when it is opened.
-    from app import microscope
+    from app.inspection import page as microscope
 microscope.page()

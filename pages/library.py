@@ -5,8 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from acl.config import UserError
-from app import shelf
-from app.state import ensure_backend
+from app.library import page as shelf
+from app.store.session import ensure_backend
 
 st.markdown("### Library")
 st.caption("Every run in the runs folder and every recording. Choose one to open it, or several to compare them.")

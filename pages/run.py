@@ -5,8 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from acl.config import UserError
-from app import live, start
-from app.state import ensure_backend, new_run, shown_run
+from app.new_run import page as start
+from app.run import page as live
+from app.store.session import ensure_backend, new_run, shown_run
 
 try:
     ensure_backend()

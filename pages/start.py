@@ -5,8 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from acl.config import UserError
-from app import start
-from app.state import ensure_backend
+from app.new_run import page as start
+from app.store.session import ensure_backend
 
 try:
     ensure_backend()

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect, sync_playwright
 
-from acl import backend
+from acl.service import backend
 
 ROOT = Path(__file__).resolve().parent.parent
 QUIET = [
@@ -71,7 +71,7 @@ class App:
 @contextmanager
 def running_app(runs: Path, cwd: Path) -> Iterator[App]:
     app = App(runs, cwd)
-    app.start()
+    app.new_run.page()
     try:
         yield app
     finally:

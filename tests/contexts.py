@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from acl.query import QueryContext, Samples
+from acl.selection.query import QueryContext, Samples
 
 
 def make_samples(

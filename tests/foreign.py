@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from acl import registry
+from acl.plugins import registry
 
 # The tests check the types of every call in acl: what a careless author would hand over must get past that.
 FORCED = """

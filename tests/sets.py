@@ -18,7 +18,7 @@ from PIL import Image
 
 from acl.config import UserError, make_config
 from acl.datasets.base import ImageSet
-from acl.registry import build
+from acl.plugins.registry import build
 
 RNG = np.random.default_rng(0)
 

@@ -10,19 +10,25 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from acl.config import RunConfig, UserError
-from acl.control import Control, Status, read_control, request, write_status
 from acl.events import Bought, Epoch, Evaluated, History, Row, Started, TaskStarted, to_line
+from acl.plugins.registry import discover
+from acl.plugins.unused import unused
 from acl.presets import preset_config
-from acl.registry import discover
-from acl.runs import Run, create, list_runs
-from acl.unused import unused
-from acl.worker import execute
-from app import charts, close_up, data, details, launch, palette, state, words
-from app.controls import target
-from app.gallery import Card, cards_html, sprite
+from acl.runs.control import Control, Status, read_control, request, write_status
+from acl.runs.folder import Run, create, list_runs
+from acl.service.worker import execute
+from app import launch, words
+from app.charts import palette
+from app.charts import run as charts
+from app.run import details
+from app.run import newest_query as close_up
+from app.run.transport import target
+from app.store import runs as data
+from app.store import session as state
+from app.widgets.gallery import Card, cards_html, sprite
 from tests.conftest import small_config
 
-BAD = """from acl.query import Selection
+BAD = """from acl.selection.query import Selection
 from acl.strategies.base import Base
 
 class Bad(Base):
@@ -37,10 +43,10 @@ def no_backend(monkeypatch, runs):
     """Pages are drawn without starting processes, on an empty runs folder."""
     runs.mkdir()
     monkeypatch.setattr(state, "RUNS", runs)
-    monkeypatch.setattr("app.start.RUNS", runs)
-    monkeypatch.setattr("app.shelf.RUNS", runs)
-    monkeypatch.setattr("acl.backend.ensure", lambda runs: None)
-    monkeypatch.setattr("acl.backend.attach", lambda runs: None)
+    monkeypatch.setattr("app.new_run.page.RUNS", runs)
+    monkeypatch.setattr("app.library.page.RUNS", runs)
+    monkeypatch.setattr("acl.service.backend.ensure", lambda runs: None)
+    monkeypatch.setattr("acl.service.backend.attach", lambda runs: None)
 
 
 def page(name: str, **query: str) -> AppTest:

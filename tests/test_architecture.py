@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 UI = {"streamlit", "plotly", "app", "pages"}
 # What each module of the engine must not know, beyond the user interface.
 KNOWS_NOTHING_OF_OURS = {"config", "seeds", "metrics", "events"}
-ONLY_LOOP = {"acl.learners", "acl.training", "acl.inference"}
+ONLY_LOOP = {"acl.learners", "acl.training", "acl.network.inference"}
 
 
 def modules(folder: str) -> list[Path]:
@@ -50,12 +50,16 @@ def test_strategies_and_learners_do_not_know_each_other():
     for path in modules("acl/strategies"):
         assert not any(name.startswith(("acl.learners", "acl.loop", "acl.training")) for name in ours(path)), path
     for path in modules("acl/learners"):
-        assert not any(name.startswith(("acl.strategies", "acl.query", "acl.loop")) for name in ours(path)), path
+        assert not any(name.startswith(("acl.strategies", "acl.selection.query", "acl.loop")) for name in ours(path)), (
+            path
+        )
 
 
 def test_the_app_never_reaches_into_training():
     for path in [*modules("app"), *modules("pages")]:
-        bad = {n for n in ours(path) if n.startswith(("acl.learners", "acl.loop", "acl.training", "acl.worker"))}
+        bad = {
+            n for n in ours(path) if n.startswith(("acl.learners", "acl.loop", "acl.training", "acl.service.worker"))
+        }
         assert not bad, (path, bad)
 
 
@@ -63,7 +67,7 @@ def test_pages_are_short_and_charts_know_no_streamlit():
     for path in modules("pages"):
         assert len(path.read_text("utf-8").splitlines()) < 120
     for name in ("charts", "arena_charts", "arena_grids", "figures", "report"):
-        assert not {"streamlit", "acl.runs"} & imports(ROOT / "app" / f"{name}.py")
+        assert not {"streamlit", "acl.runs.folder"} & imports(ROOT / "app" / f"{name}.py")
 
 
 def test_no_file_in_app_hides_a_module_of_the_standard_library():
@@ -72,7 +76,7 @@ def test_no_file_in_app_hides_a_module_of_the_standard_library():
 
 def test_the_app_starts_without_torch():
     code = (
-        "import sys, app.live, app.start, app.shelf, app.forms, app.launch, app.arena\n"
+        "import sys, app.run.page, app.new_run.page, app.library.page, app.new_run.form, app.launch, app.compare.page\n"
         "sys.exit(bool({'torch', 'umap', 'numba'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True).returncode == 0

@@ -16,14 +16,14 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 
-from acl import archive
-from acl.archive import as_bytes, export, import_run
 from acl.config import UserError
-from acl.control import read_status, request
-from acl.runs import Run, create
-from acl.verify import verify
-from acl.worker import Worker, execute
-from app import data
+from acl.runs import archive
+from acl.runs.archive import as_bytes, export, import_run
+from acl.runs.control import read_status, request
+from acl.runs.folder import Run, create
+from acl.runs.verify import verify
+from acl.service.worker import Worker, execute
+from app.store import runs as data
 from tests.conftest import small_config
 from tests.tools import facts, history_facts, run_config
 
@@ -75,8 +75,8 @@ def test_pictures_travel_along_and_show_without_the_dataset(run, packed, runs, m
     def gone(config):
         raise UserError("The dataset is not here.")
 
-    monkeypatch.setattr("app.data.prepare", gone)
-    monkeypatch.setattr("acl.registry.prepare", gone)
+    monkeypatch.setattr("app.store.runs.prepare", gone)
+    monkeypatch.setattr("acl.plugins.registry.prepare", gone)
     data.stream_of.clear()
     assert np.array_equal(data.pictures(came, asked), expected)
     # Passed on once more, without the dataset, they are still there.

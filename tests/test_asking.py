@@ -11,17 +11,17 @@ import numpy as np
 import pytest
 import torch
 
-from acl import comparison
-from acl.asking import ask
-from acl.blame import PluginError
-from acl.cli import main
+from acl.analysis import comparison
+from acl.cli.commands import main
 from acl.config import RunConfig
-from acl.control import read_status, request
 from acl.events import Bought
-from acl.runs import create
-from acl.snapshot import load_snapshot
-from acl.worker import execute
-from app import pool
+from acl.plugins.asking import ask
+from acl.plugins.blame import PluginError
+from acl.runs.control import read_status, request
+from acl.runs.folder import create
+from acl.service.worker import execute
+from acl.snapshots.snapshot import load_snapshot
+from app.inspection import samples as pool
 from tests.conftest import SMALL, small_config
 from tests.contexts import make_context
 from tests.foreign import FORCED
@@ -32,7 +32,7 @@ HEAD = f'''"""Answers nonsense."""
 import sys
 import numpy as np
 import torch
-from acl.query import Selection
+from acl.selection.query import Selection
 from acl.strategies.base import Base
 {FORCED}
 class Odd(BaseException):
@@ -290,7 +290,7 @@ def test_who_turns_gradients_off_leaves_the_learner_out_of_it(site, config, plac
 def test_a_run_is_not_steered_to_a_strategy_that_cannot_be_made(site, config, runs):
     from acl.config import UserError
     from acl.loop import Loop
-    from acl.registry import prepare
+    from acl.plugins.registry import prepare
 
     site.add("strategies", "bad", f"{HEAD}        pass\n    def __init__(self):\n        raise KeyError\n")
     loop = Loop(config, prepare(config))

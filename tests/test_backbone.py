@@ -8,11 +8,11 @@ import torch
 from safetensors.torch import save_file
 from torchvision.models import get_model
 
-from acl import backbone
 from acl.config import UserError
 from acl.loop import Loop
-from acl.registry import prepare
-from acl.runs import create
+from acl.network import backbone
+from acl.plugins.registry import prepare
+from acl.runs.folder import create
 from tests.conftest import small_config
 from tests.tools import facts, run_config
 

@@ -16,16 +16,16 @@ import psutil
 import pytest
 from safetensors.torch import save_file
 
-from acl import backend
-from acl.backend import Backend
 from acl.config import UserError
-from acl.control import read_status, request
-from acl.engines.local import LocalEngine
 from acl.events import Scored, to_line
 from acl.loop import Loop
+from acl.plugins.registry import prepare
 from acl.presets import preset_config
-from acl.registry import prepare
-from acl.runs import create, resolved
+from acl.runs.control import read_status, request
+from acl.runs.folder import create, resolved
+from acl.service import backend
+from acl.service.backend import Backend
+from acl.service.engines.local import LocalEngine
 from tests.tools import facts, history_facts, run_config, state_of, wait_for
 
 
@@ -217,7 +217,7 @@ def test_an_attached_app_is_seen_from_another_process(runs):
 
 
 def test_the_backend_starts_without_torch():
-    code = "import sys, acl.backend; sys.exit('torch' in sys.modules)"
+    code = "import sys, acl.service.backend; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
@@ -255,11 +255,11 @@ def test_a_process_that_has_worked_is_not_taken_again_for_other_code(runs, monke
     jobs = []
     try:
         for run, code in zip(wanted, (1, 2), strict=True):
-            monkeypatch.setattr("acl.engines.local._state_of_code", lambda code=code: code)
+            monkeypatch.setattr("acl.service.engines.local._state_of_code", lambda code=code: code)
             jobs.append(engine.start(run))
             wait_for(lambda: jobs[-1].poll() == 0)
         assert jobs[0].process is not jobs[1].process and jobs[0].process.popen.poll() is not None
-        monkeypatch.setattr("acl.engines.local._state_of_code", lambda: 2)
+        monkeypatch.setattr("acl.service.engines.local._state_of_code", lambda: 2)
         jobs.append(engine.start(wanted[0]))
         assert jobs[2].process is jobs[1].process
     finally:

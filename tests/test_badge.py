@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from scipy.stats import chisquare
 
-from acl.query import QueryContext, Samples
 from acl.seeds import key, uniforms
+from acl.selection.query import QueryContext, Samples
 from acl.strategies.badge import Badge, embed, race
 from tests.contexts import make_context, with_duplicates
 

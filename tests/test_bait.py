@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from acl.config import UserError, make_config
-from acl.exact_fisher import roots, top_probabilities
-from acl.inverse_information import ClassForm, GramForm
-from acl.query import QueryContext, Samples
-from acl.registry import build
+from acl.plugins.registry import build
+from acl.selection.bait_fisher import roots, top_probabilities
+from acl.selection.bait_inverse import ClassForm, GramForm
+from acl.selection.query import QueryContext, Samples
 from acl.strategies import bait
 from acl.strategies.bait import OVERSAMPLE, RIDGE, Bait, Estimate, State, estimate, start
 from tests.contexts import empty, make_context, with_duplicates

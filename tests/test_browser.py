@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from acl.control import read_control, read_status, request
 from acl.events import Bought, Scored, Steered
+from acl.plugins.registry import prepare
 from acl.presets import preset_config
-from acl.registry import prepare
-from acl.runs import Run, create, list_runs, resolved
+from acl.runs.control import read_control, read_status, request
+from acl.runs.folder import Run, create, list_runs, resolved
 from tests.browser import App, browser_page, running_app
 from tests.tools import facts, history_facts, run_config, state_of, wait_for
 
@@ -155,7 +155,7 @@ def test_a_run_goes_on_when_the_app_is_restarted(app):
         app.stop()
         rows = len(run.history().rows)
         wait_for(lambda: len(run.history().rows) > rows + 100)
-        app.start()
+        app.new_run.page()
         expect(header(page)).to_contain_text("playing")
         request(run.path, pace=0.0)
         expect(header(page)).to_contain_text("finished")

@@ -12,15 +12,18 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import acl
-from acl import sweep
-from acl.cli import main
+from acl.cli.commands import main
 from acl.config import make_config
 from acl.names import distinct, in_order, printable
-from acl.registry import prepare
-from acl.runs import create, list_runs
-from acl.worker import execute
-from app import panels, pool, sight, words
-from app.details import TABS
+from acl.plugins.registry import prepare
+from acl.results import sweep
+from acl.runs.folder import create, list_runs
+from acl.service.worker import execute
+from app import words
+from app.inspection import panels
+from app.inspection import samples as pool
+from app.inspection import source as sight
+from app.run.details import TABS
 from tests.sets import noise, png, write_folder, write_table
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -111,8 +114,8 @@ def here(worked, monkeypatch):
     monkeypatch.setenv("ACL_DATA", str(worked / "sets"))
     for module in ("state", "cohorts", "sweeps", "new_sweep", "race", "start", "shelf", "live", "choose_query", "maps"):
         monkeypatch.setattr(f"app.{module}.RUNS", worked / "runs")
-    monkeypatch.setattr("acl.backend.ensure", lambda runs: None)
-    monkeypatch.setattr("acl.backend.attach", lambda runs: None)
+    monkeypatch.setattr("acl.service.backend.ensure", lambda runs: None)
+    monkeypatch.setattr("acl.service.backend.attach", lambda runs: None)
     return worked / "runs"
 
 

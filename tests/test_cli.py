@@ -14,10 +14,10 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from acl import write_snapshot
-from acl.cli import main
-from acl.control import request
-from acl.device import cuda_devices
-from acl.runs import Run, list_runs
+from acl.cli.commands import main
+from acl.runs.control import request
+from acl.runs.folder import Run, list_runs
+from acl.system.device import cuda_devices
 from tests.conftest import SMALL
 from tests.contexts import make_context
 from tests.tools import facts, history_facts, run_config

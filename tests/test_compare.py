@@ -14,31 +14,23 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from acl import sweep
 from acl.config import UserError
-from acl.control import Status, read_control, request, write_status
 from acl.events import Bought, Evaluated, History, Remembered, Row
 from acl.presets import preset_config
-from acl.runs import Run, create, list_runs
-from acl.table import Cell
-from acl.tags import keep_tags
-from acl.worker import execute
-from app import (
-    arena_charts,
-    arena_details,
-    cohorts,
-    curves,
-    export_comparison,
-    lanes,
-    legend,
-    new_sweep,
-    published,
-    race,
-    significance,
-)
-from app import paper_table as table
-from app import sweeps as sweep_page
-from app.palette import looks
+from acl.results import sweep
+from acl.results.table import Cell
+from acl.runs.control import Status, read_control, request, write_status
+from acl.runs.folder import Run, create, list_runs
+from acl.runs.tags import keep_tags
+from acl.service.worker import execute
+from app.charts import comparison as arena_charts
+from app.charts.palette import looks
+from app.compare import cohorts, curves, legend, new_sweep, published, race, significance
+from app.compare import details as arena_details
+from app.compare import export as export_comparison
+from app.compare import paper_table as table
+from app.compare import race_moments as lanes
+from app.compare import sweeps as sweep_page
 from tests.conftest import small_config
 from tests.test_precision import made_earlier
 
@@ -63,8 +55,8 @@ def here(runs, monkeypatch):
     runs.mkdir()
     for module in MODULES:
         monkeypatch.setattr(f"app.{module}.RUNS", runs)
-    monkeypatch.setattr("acl.backend.ensure", lambda runs: None)
-    monkeypatch.setattr("acl.backend.attach", lambda runs: None)
+    monkeypatch.setattr("acl.service.backend.ensure", lambda runs: None)
+    monkeypatch.setattr("acl.service.backend.attach", lambda runs: None)
     return runs
 
 
@@ -495,13 +487,13 @@ def test_no_race_and_no_sweep_say_what_they_would_be(here):
 
 
 def race_form() -> None:
-    from app import new_sweep
+    from app.compare import new_sweep
 
     new_sweep.race_form()
 
 
 def sweep_form() -> None:
-    from app import new_sweep
+    from app.compare import new_sweep
 
     new_sweep.sweep_form()
 

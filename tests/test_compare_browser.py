@@ -11,11 +11,11 @@ import pandas as pd
 import pytest
 from playwright.sync_api import Page, expect
 
-from acl import sweep
-from acl.control import read_control
-from acl.runs import create, list_runs
-from acl.tags import tags_of
-from acl.worker import execute
+from acl.results import sweep
+from acl.runs.control import read_control
+from acl.runs.folder import create, list_runs
+from acl.runs.tags import tags_of
+from acl.service.worker import execute
 from tests.browser import App, at_rest, browser_page, running_app
 from tests.conftest import small_config
 from tests.tools import wait_for

@@ -9,11 +9,11 @@ import pytest
 import torch
 from scipy.spatial.distance import cdist
 
-from acl import comparison
-from acl.comparison import Judge, is_slow, jaccard, strategies_here, yardsticks
+from acl.analysis import comparison
+from acl.analysis.comparison import Judge, is_slow, jaccard, strategies_here, yardsticks
 from acl.config import RunConfig, UserError
-from acl.fisher import trace_objective
-from acl.registry import discover
+from acl.plugins.registry import discover
+from acl.selection.fisher import trace_objective
 from tests.contexts import make_context
 
 

@@ -8,9 +8,9 @@ import pytest
 
 from acl.config import RunConfig, UserError, field_names, make_config, read_config
 from acl.datasets.digits import Digits
+from acl.plugins.registry import build, choices, discover, plugin, prepare
 from acl.presets import PRESETS, preset_config
-from acl.registry import build, choices, discover, plugin, prepare
-from acl.runs import create, resolved, snapshot_bytes
+from acl.runs.folder import create, resolved, snapshot_bytes
 from tests.conftest import small_config
 
 

@@ -5,19 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from acl.cli import main
+from acl.cli.commands import main
 from acl.config import UserError
-from acl.contradictions import refuse_contradictions
-from acl.control import read_status, request
 from acl.datasets.base import ImageSet
 from acl.events import Steered
-from acl.fork import fork
 from acl.loop import Loop
-from acl.registry import choices, prepare
-from acl.runs import create, list_runs
+from acl.plugins.contradictions import refuse_contradictions
+from acl.plugins.registry import choices, prepare
+from acl.runs.control import read_status, request
+from acl.runs.folder import create, list_runs
+from acl.runs.fork import fork
+from acl.service.worker import execute
 from acl.steps import Steps
-from acl.tasks import cut
-from acl.worker import execute
+from acl.stream.tasks import cut
 from tests.conftest import small_config
 from tests.tools import play
 

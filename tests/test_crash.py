@@ -22,22 +22,24 @@ import pytest
 from safetensors.numpy import save_file
 from streamlit.testing.v1 import AppTest
 
-from acl import backend, cli, worker
-from acl.backend import Backend
-from acl.blame import is_out_of_memory
+from acl.cli import commands as cli
 from acl.config import UserError
-from acl.control import read_control, read_status, request, write_status
-from acl.damage import damage
-from acl.engines.local import LocalEngine, LocalJob, Process
 from acl.events import Resumed
-from acl.files import is_full
 from acl.loop import Loop
+from acl.plugins.blame import is_out_of_memory
+from acl.plugins.registry import prepare
 from acl.presets import preset_config
-from acl.processes import born, lives
-from acl.registry import prepare
-from acl.runs import EventWriter, Run, create, resolved
-from acl.worker import execute
-from app import data, state
+from acl.runs.control import read_control, read_status, request, write_status
+from acl.runs.damage import damage
+from acl.runs.folder import EventWriter, Run, create, resolved
+from acl.service import backend, worker
+from acl.service.backend import Backend
+from acl.service.engines.local import LocalEngine, LocalJob, Process
+from acl.service.worker import execute
+from acl.system.files import is_full
+from acl.system.processes import born, lives
+from app.store import runs as data
+from app.store import session as state
 from tests.browser import App
 from tests.conftest import small_config
 from tests.tools import facts, history_facts, run_config, state_of, wait_for
@@ -98,7 +100,7 @@ def kill_app(app: App) -> None:
     assert app.process
     app.process.kill()
     app.process.wait(20)
-    app.start()
+    app.new_run.page()
 
 
 def kill_at_seeded_instants(runs: Path, tmp_path: Path, reference, kills: int, seed: int, pace: float) -> None:
@@ -107,7 +109,7 @@ def kill_at_seeded_instants(runs: Path, tmp_path: Path, reference, kills: int, s
     lines_at = sorted(random.Random(seed).sample(range(5, len(reference) - 150), kills))
     runs.mkdir(exist_ok=True)
     app = App(runs, tmp_path)
-    app.start()
+    app.new_run.page()
     run = create(demo_config(), runs)
     try:
         backend.ensure(runs)
@@ -271,7 +273,7 @@ def test_a_worker_out_of_memory_says_the_numbers_and_ends_with_its_own_code(runs
 
 def test_a_worker_that_the_system_ended_for_want_of_memory_is_one_out_of_memory(tmp_path, monkeypatch):
     kills = 4
-    monkeypatch.setattr("acl.engines.local.killed_for_memory", lambda: kills)
+    monkeypatch.setattr("acl.service.engines.local.killed_for_memory", lambda: kills)
     for rises, code in ((False, -signal.SIGKILL), (True, backend.OUT_OF_MEMORY)):
         process = subprocess.Popen(["sleep", "600"], stdout=subprocess.PIPE, start_new_session=True)
         job = LocalJob(Process(process), [], tmp_path / "worker.log", kills)
@@ -341,8 +343,8 @@ def pages(monkeypatch, runs):
     monkeypatch.setattr(state, "RUNS", runs)
     for module in ("start", "shelf", "live", "steer", "forking", "choose_query", "maps"):
         monkeypatch.setattr(f"app.{module}.RUNS", runs)
-    monkeypatch.setattr("acl.backend.ensure", lambda runs: None)
-    monkeypatch.setattr("acl.backend.attach", lambda runs: None)
+    monkeypatch.setattr("acl.service.backend.ensure", lambda runs: None)
+    monkeypatch.setattr("acl.service.backend.attach", lambda runs: None)
 
 
 def middle_garbage(run: Run) -> None:

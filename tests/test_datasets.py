@@ -12,12 +12,12 @@ import pytest
 import torch
 from PIL import Image
 
-from acl import images as images_module
-from acl import pictures
 from acl.config import RunConfig, UserError, make_config
-from acl.images import Images
+from acl.network import images as images_module
+from acl.network.images import Images
+from acl.plugins.registry import choices, prepare
 from acl.presets import PRESETS, preset_config
-from acl.registry import choices, prepare
+from acl.stream import pictures
 from tests.sets import (
     load,
     noise,
@@ -109,8 +109,8 @@ def test_the_papers_settings():
 
 
 def test_a_run_whose_images_moved_goes_on(tmp_path, capsys):
-    from acl.cli import main
-    from acl.runs import list_runs
+    from acl.cli.commands import main
+    from acl.runs.folder import list_runs
 
     write_folder(tmp_path / "pets", {"dog": 10, "cat": 10})
     settings = [part for name, value in TINY.items() for part in ("--set", f"{name}={value}")]
@@ -190,7 +190,7 @@ def test_the_statistics_of_the_training_images(stream):
 
 def test_datasets_need_no_torch():
     code = (
-        "import sys\nfrom acl.presets import preset_config\nfrom acl.registry import discover, prepare\n"
+        "import sys\nfrom acl.presets import preset_config\nfrom acl.plugins.registry import discover, prepare\n"
         "prepare(preset_config('digits-demo', shuffle_classes=True))\n"
         "[found.load() for found in discover('datasets').values()]\nassert 'torch' not in sys.modules"
     )
@@ -199,7 +199,7 @@ def test_datasets_need_no_torch():
 
 
 def test_device_auto_is_decided_when_a_run_is_made(stream, monkeypatch):
-    from acl import runs
+    from acl.runs import folder as runs
 
     config: RunConfig = make_config({"device": "auto"})
     for devices, expected in ((0, "cpu"), (2, "cuda")):

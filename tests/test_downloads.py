@@ -9,10 +9,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from acl import downloads
-from acl.cli import main
+from acl.cli.commands import main
 from acl.config import UserError
-from acl.downloads import Remote, fetch, local_files
+from acl.stream import downloads
+from acl.stream.downloads import Remote, fetch, local_files
 
 CONTENT = bytes(range(256)) * 4000
 MD5 = hashlib.md5(CONTENT).hexdigest()

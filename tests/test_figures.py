@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from acl.config import FULL, UserError
-from acl.statistics import interval
+from acl.results.significance import interval
 from benchmarks.figures.compute import computed, missing
 from benchmarks.figures.grids import GRIDS, Grid, crossed, identity
 from benchmarks.figures.lines import Lines, read

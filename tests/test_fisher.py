@@ -9,8 +9,8 @@ import pytest
 import torch
 from scipy.spatial.distance import jensenshannon
 
-from acl import fisher
-from acl.fisher import (
+from acl.selection import fisher
+from acl.selection.fisher import (
     factors,
     js_distance,
     keep_largest,
@@ -19,7 +19,7 @@ from acl.fisher import (
     target,
     trace_objective,
 )
-from acl.query import Samples
+from acl.selection.query import Samples
 from tests.contexts import empty, make_context, make_samples
 
 

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from acl.config import make_config
-from acl.pictures import square
-from acl.registry import build, prepare
+from acl.plugins.registry import build, prepare
+from acl.stream.pictures import square
 from tests.sets import load, noise, png, refusal, write_folder
 from tests.tools import run_config
 

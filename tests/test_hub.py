@@ -30,7 +30,7 @@ READ = (
     + """
 import aiohttp, requests
 from acl.config import UserError, make_config
-from acl.registry import build
+from acl.plugins.registry import build
 for data in sys.argv[1:]:
     try:
         found = build("datasets", "parquet", make_config({"data": data, "image_size": 6})).load()
@@ -136,10 +136,10 @@ def test_the_watch_sees_what_reaches_for_the_network(tmp_path, server):
 @pytest.mark.parametrize(
     "code",
     [
-        "from acl.cli import main\ntry:\n    main(['--help'])\nexcept SystemExit: pass",
-        "from acl.registry import build, discover\n[found.load() for found in discover('datasets').values()]",
-        "from acl.presets import preset_config as of\nfrom acl.registry import prepare\nprepare(of('digits-demo'))",
-        "from acl.config import make_config\nfrom acl.registry import build\n"
+        "from acl.cli.commands import main\ntry:\n    main(['--help'])\nexcept SystemExit: pass",
+        "from acl.plugins.registry import build, discover\n[found.load() for found in discover('datasets').values()]",
+        "from acl.presets import preset_config as p\nfrom acl.plugins import registry as r\nr.prepare(p('digits-demo'))",
+        "from acl.config import make_config\nfrom acl.plugins.registry import build\n"
         "build('datasets', 'folder', make_config({'data': sys.argv[1]})).load()",
         "from streamlit.testing.v1 import AppTest\n"
         "page = AppTest.from_file('app/main.py', default_timeout=60).run()\n"

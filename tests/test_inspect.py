@@ -17,30 +17,28 @@ from safetensors.torch import load_file
 from safetensors.torch import save_file as save_torch
 from streamlit.testing.v1 import AppTest
 
-from acl import layout, projector, snapshot_shelf, write_snapshot
+from acl import write_snapshot
+from acl.analysis import embedding as layout
+from acl.analysis.what_if import Settings
 from acl.config import UserError
-from acl.fork import fork
-from acl.runs import Run, create
+from acl.runs.folder import Run, create
+from acl.runs.fork import fork
+from acl.service import projector
+from acl.service.worker import execute
+from acl.snapshots import shelf as snapshot_shelf
 from acl.strategies.accuacl import AccuACL
-from acl.whatif import Settings
-from acl.worker import execute
-from app import (
-    choose_query,
-    data,
-    export,
-    figures,
-    gallery,
-    lens,
-    maps,
-    microscope,
-    panels,
-    pool,
-    sample_card,
-    sight,
-    state,
-    words,
-)
-from app.data import live_run
+from app import words
+from app.charts import inspection as figures
+from app.inspection import choose_query, export, panels, sample_card
+from app.inspection import feature_map as maps
+from app.inspection import linked_scatters as lens
+from app.inspection import page as microscope
+from app.inspection import samples as pool
+from app.inspection import source as sight
+from app.store import runs as data
+from app.store import session as state
+from app.store.runs import live_run
+from app.widgets import gallery
 from tests.conftest import small_config
 from tests.contexts import make_context, with_duplicates
 from tests.test_precision import made_earlier
@@ -52,10 +50,15 @@ RECORDED = "recorded-er-accuacl-digits-s0"
 @pytest.fixture(autouse=True)
 def no_backend(monkeypatch, runs):
     runs.mkdir()
-    for module in ("app.state", "app.choose_query", "app.maps", "app.sight"):
+    for module in (
+        "app.store.session",
+        "app.inspection.choose_query",
+        "app.inspection.feature_map",
+        "app.inspection.source",
+    ):
         monkeypatch.setattr(f"{module}.RUNS", runs)
-    monkeypatch.setattr("acl.backend.ensure", lambda runs: None)
-    monkeypatch.setattr("acl.backend.attach", lambda runs: None)
+    monkeypatch.setattr("acl.service.backend.ensure", lambda runs: None)
+    monkeypatch.setattr("acl.service.backend.attach", lambda runs: None)
 
 
 def page(**query: str) -> AppTest:
@@ -216,7 +219,7 @@ def test_any_strategy_can_be_shown(strategy):
 
 
 def test_a_strategy_that_takes_long_is_asked_only_after_a_yes(monkeypatch):
-    monkeypatch.setattr("acl.comparison.SLOW_S", 0.0)
+    monkeypatch.setattr("acl.analysis.comparison.SLOW_S", 0.0)
     test = page(run=RECORDED)
     keyed(test, "strategy-").set_value("bait").run()
     assert "the page waits for it" in text(test) and "strategy" not in test.query_params
@@ -249,7 +252,7 @@ def test_who_enters_and_leaves_is_the_difference_of_the_picks():
 
 
 def test_common_scores_are_what_the_strategies_say():
-    from acl.registry import build
+    from acl.plugins.registry import build
 
     here = recorded_sight()
     ours = pool.scores_without_settings(here.context)
@@ -763,7 +766,7 @@ def test_torch_stays_out_of_the_ribbon_cache():
 
 # -- strategies of others, and scores that say nothing --------------------------------------------------
 
-BAD = """from acl.query import Selection
+BAD = """from acl.selection.query import Selection
 from acl.strategies.base import Base
 
 class Bad(Base):

@@ -13,12 +13,12 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 from safetensors.numpy import save_file
 
-from acl.control import request
 from acl.presets import preset_config
-from acl.runs import Run, create
-from acl.worker import execute
-from app import data
-from app.state import RECORDED
+from acl.runs.control import request
+from acl.runs.folder import Run, create
+from acl.service.worker import execute
+from app.store import runs as data
+from app.store.session import RECORDED
 from tests.browser import App, at_rest, browser_page, running_app
 from tests.conftest import small_config
 from tests.contexts import make_context

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from acl.query import QueryContext
+from acl.selection.query import QueryContext
 from acl.strategies import kcenter
 from acl.strategies.kcenter import KCenter, nearest
 from tests.contexts import empty, make_context, with_duplicates

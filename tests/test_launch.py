@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from acl import backend, snapshot_shelf
-from acl.control import request
+from acl.plugins.registry import prepare
 from acl.presets import preset_config
-from acl.registry import prepare
-from acl.runs import create, resolved
+from acl.runs.control import request
+from acl.runs.folder import create, resolved
+from acl.service import backend
+from acl.snapshots import shelf as snapshot_shelf
 from tests.browser import free_port
 from tests.contexts import make_context
 from tests.tools import state_of, wait_for

@@ -10,9 +10,9 @@ import torch
 from scipy.linalg import orthogonal_procrustes
 from sklearn.manifold import trustworthiness
 
-from acl import layout
-from acl.plane import pca
-from acl.snapshot import load_snapshot
+from acl.analysis import embedding as layout
+from acl.analysis.plane import pca
+from acl.snapshots.snapshot import load_snapshot
 from tests.contexts import make_context
 
 QUERIES = Path(__file__).resolve().parent.parent / "assets" / "runs" / "recorded-er-accuacl-digits-s0" / "queries"

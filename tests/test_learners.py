@@ -12,7 +12,6 @@ from scipy.stats import chisquare
 from torch import nn
 
 from acl.events import Finished, Remembered
-from acl.images import Images
 from acl.learners.base import Batch
 from acl.learners.derpp import DERpp
 from acl.learners.er import ER
@@ -21,9 +20,10 @@ from acl.learners.finetune import Finetune
 from acl.learners.gss import FIRST_SCORE, GSS
 from acl.loop import Loop
 from acl.memory import Labelled, Memory
-from acl.models import Network, build_model
+from acl.network.images import Images
+from acl.network.models import Network, build_model
+from acl.plugins.registry import build, discover, plugin, prepare
 from acl.presets import preset_config
-from acl.registry import build, discover, plugin, prepare
 from acl.training import Training
 from tests.conftest import small_config
 from tests.tools import facts, run_config

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
-from acl.blame import PluginError
 from acl.config import UserError
-from acl.control import read_status
-from acl.learning import Learner
-from acl.runs import create
-from acl.worker import execute
+from acl.plugins.blame import PluginError
+from acl.plugins.learning import Learner
+from acl.runs.control import read_status
+from acl.runs.folder import create
+from acl.service.worker import execute
 from tests.conftest import small_config
 from tests.foreign import FORCED
 from tests.tools import facts, run_config

@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from acl.events import Bought, Epoch, Evaluated, Finished, History, Remembered, Row, Scored, TaskStarted, Trained
 from acl.loop import Loop
-from acl.registry import discover, prepare
+from acl.plugins.registry import discover, prepare
 from tests.conftest import small_config
 from tests.tools import facts, play, run_config
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from acl.config import make_config
-from acl.models import GridMean, build_model
+from acl.network.models import GridMean, build_model
 
 
 def parameters(model):
@@ -79,7 +79,7 @@ def test_the_mean_over_a_grid_is_torchs(size):
 
 def test_running_statistics_belong_to_the_base_of_a_task():
     from acl.loop import Loop
-    from acl.registry import prepare
+    from acl.plugins.registry import prepare
     from tests.conftest import small_config
 
     config = small_config(model="resnet18")

@@ -11,17 +11,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from acl import layout, projector, snapshot_shelf
-from acl.archive import export, import_run
-from acl.control import request
-from acl.files import locked, replace_file, write_json
-from acl.fork import fork
-from acl.plane import pca
-from acl.projector import Projector, Wish
-from acl.recording import save_thumbs
-from acl.registry import prepare
-from acl.runs import create
-from acl.worker import execute
+from acl.analysis import embedding as layout
+from acl.analysis.plane import pca
+from acl.plugins.registry import prepare
+from acl.runs.archive import export, import_run
+from acl.runs.control import request
+from acl.runs.folder import create
+from acl.runs.fork import fork
+from acl.runs.recording import save_thumbs
+from acl.service import projector
+from acl.service.projector import Projector, Wish
+from acl.service.worker import execute
+from acl.snapshots import shelf as snapshot_shelf
+from acl.system.files import locked, replace_file, write_json
 from tests.conftest import small_config
 
 
@@ -60,7 +62,9 @@ def test_every_file_of_a_run_has_the_mode_of_the_umask(runs, tmp_path, mask, mon
 def test_the_log_of_a_worker_has_it_too(runs, mask):
     run = create(small_config(), runs)
     job = json.dumps({"run": str(run.path), "log": str(run.path / "worker.log")}) + "\n"
-    subprocess.run([sys.executable, "-m", "acl.engines.warm"], input=job, text=True, capture_output=True, check=True)
+    subprocess.run(
+        [sys.executable, "-m", "acl.service.engines.warm"], input=job, text=True, capture_output=True, check=True
+    )
     assert modes(run.path)[str(run.path / "worker.log")] == 0o666 & ~mask
 
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from acl.config import make_config
-from acl.registry import build, prepare
+from acl.plugins.registry import build, prepare
 from tests.sets import IMAGE, class_label, load, noise, png, refusal, write_parquet, write_table
 
 pytestmark = pytest.mark.usefixtures("data_dir")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, UnidentifiedImageError
 
-from acl.pictures import square
+from acl.stream.pictures import square
 from tests.sets import encoded, load, noise, png
 
 pytestmark = pytest.mark.usefixtures("data_dir")

@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from acl import layout, plane
+from acl.analysis import embedding as layout
+from acl.analysis import plane
 from acl.config import UserError
-from acl.query import QueryContext, Samples
+from acl.selection.query import QueryContext, Samples
 from tests.contexts import make_context
 
 SINGLE = st.one_of(

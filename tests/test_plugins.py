@@ -12,17 +12,17 @@ from pathlib import Path
 import pytest
 import torch
 
-from acl import registry
-from acl.blame import PluginError
-from acl.cli import main
+from acl.cli.commands import main
 from acl.config import RunConfig, UserError
-from acl.control import read_status
-from acl.registry import choices, plugin, prepare
-from acl.runs import create, list_runs
-from acl.sameness import telling
+from acl.plugins import registry
+from acl.plugins.blame import PluginError
+from acl.plugins.registry import choices, plugin, prepare
+from acl.plugins.unused import unused
+from acl.runs.control import read_status
+from acl.runs.folder import create, list_runs
+from acl.runs.sameness import telling
+from acl.service.worker import execute
 from acl.strategies.base import FromQuery
-from acl.unused import unused
-from acl.worker import execute
 from tests.conftest import SMALL, small_config
 from tests.contexts import make_context
 from tests.tools import facts, run_config
@@ -146,7 +146,7 @@ def test_the_workers_log_keeps_the_traceback(foreign, runs):
     run = create(small_config(strategy="trouble"), runs)
     path = os.pathsep.join([str(foreign), *filter(None, [os.environ.get("PYTHONPATH")])])
     done = subprocess.run(
-        [sys.executable, "-m", "acl.worker", str(run.path)],
+        [sys.executable, "-m", "acl.service.worker", str(run.path)],
         capture_output=True,
         text=True,
         env={**os.environ, "PYTHONPATH": path},

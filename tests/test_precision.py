@@ -15,20 +15,20 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from acl.cli import main
+from acl.cli.commands import main
 from acl.config import EARLIER, UserError, make_config
-from acl.control import read_status
 from acl.events import Epoch, Evaluated, Started, Trained, to_line
-from acl.fork import fork
 from acl.loop import Loop
-from acl.machine import described, differences
+from acl.plugins.registry import discover, prepare
 from acl.presets import preset_config
-from acl.registry import discover, prepare
-from acl.runs import Run, create, find_run, list_runs, resolved
-from acl.sameness import key, telling
-from acl.table import finished_runs, results
-from acl.verify import verify
-from acl.worker import execute
+from acl.results.table import finished_runs, results
+from acl.runs.control import read_status
+from acl.runs.folder import Run, create, find_run, list_runs, resolved
+from acl.runs.fork import fork
+from acl.runs.sameness import key, telling
+from acl.runs.verify import verify
+from acl.service.worker import execute
+from acl.system.machine import described, differences
 from tests.conftest import small_config
 
 ENVIRONMENTS = {
@@ -41,7 +41,7 @@ WORK = """
 import json, sys
 import torch
 from acl.presets import preset_config
-from acl.registry import discover
+from acl.plugins.registry import discover
 from tests.tools import facts, run_config
 torch.set_num_threads(1)
 torch.use_deterministic_algorithms(True)

@@ -16,11 +16,12 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from acl import layout, projector
+from acl.analysis import embedding as layout
+from acl.analysis.plane import pca
 from acl.config import UserError
-from acl.plane import pca
-from acl.projector import Keeper, Projector, Wish
-from acl.snapshot import load_snapshot
+from acl.service import projector
+from acl.service.projector import Keeper, Projector, Wish
+from acl.snapshots.snapshot import load_snapshot
 from tests.contexts import make_context
 from tests.tools import wait_for
 
@@ -268,12 +269,14 @@ def test_a_process_that_dies_every_time_is_given_up_with_a_sentence(runs, monkey
 
 
 def test_neither_the_backend_nor_asking_brings_the_compiler():
-    code = "import sys, acl.backend, acl.projector; print({'torch', 'umap', 'numba'} & set(sys.modules))"
+    code = (
+        "import sys, acl.service.backend, acl.service.projector; print({'torch', 'umap', 'numba'} & set(sys.modules))"
+    )
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "set()"
 
 
 def test_the_page_imports_no_compiler():
-    code = "import sys, app.maps; print({'umap', 'numba'} & set(sys.modules))"
+    code = "import sys, app.inspection.feature_map; print({'umap', 'numba'} & set(sys.modules))"
     root = Path(__file__).resolve().parent.parent
     answer = subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, cwd=root, check=True)
     assert answer.stdout.strip() == "set()"

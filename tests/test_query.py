@@ -10,8 +10,8 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from acl.config import UserError
-from acl.query import Samples, best, first_equal
-from acl.snapshot import load_snapshot
+from acl.selection.query import Samples, best, first_equal
+from acl.snapshots.snapshot import load_snapshot
 from tests.contexts import empty, make_context
 
 

@@ -12,15 +12,16 @@ from pathlib import Path
 import psutil
 import pytest
 
-from acl import lease, sweep
-from acl.backend import _started, ensure, refused, running, stop
-from acl.cli import main as cli
-from acl.control import request
-from acl.engines.ray import Needs, RayEngine, RayJob
+from acl.cli.commands import main as cli
 from acl.events import Resumed
-from acl.lease import Superseded
-from acl.runs import Run, create
-from acl.worker import Worker, execute, main
+from acl.results import sweep
+from acl.runs.control import request
+from acl.runs.folder import Run, create
+from acl.service import lease
+from acl.service.backend import _started, ensure, refused, running, stop
+from acl.service.engines.ray import Needs, RayEngine, RayJob
+from acl.service.lease import Superseded
+from acl.service.worker import Worker, execute, main
 from tests.conftest import small_config
 from tests.test_sweep import two
 from tests.tools import facts, history_facts, run_config, state_of, wait_for
@@ -89,7 +90,7 @@ def test_bad_options_are_one_sentence(runs, command, options, said, capsys):
 
 def test_without_ray_it_is_one_sentence(runs, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
-    monkeypatch.delitem(sys.modules, "acl.engines.ray", raising=False)
+    monkeypatch.delitem(sys.modules, "acl.service.engines.ray", raising=False)
     assert cli(["backend", "--engine", "ray", "--address", "127.0.0.1:1", "--runs", str(runs)]) == 2
     assert capsys.readouterr().err == "acl: Ray is not installed: pip install -r requirements-ray.txt.\n"
 

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from acl.blame import PluginError
-from acl.cli import main
+from acl.cli.commands import main
 from acl.config import UserError
-from acl.control import read_status
-from acl.registry import build, choices, prepare
-from acl.runs import create, list_runs
-from acl.worker import execute
+from acl.plugins.blame import PluginError
+from acl.plugins.registry import build, choices, prepare
+from acl.runs.control import read_status
+from acl.runs.folder import create, list_runs
+from acl.service.worker import execute
 from tests.conftest import SMALL, small_config
 from tests.foreign import FORCED
 from tests.tools import run_config
@@ -162,7 +162,7 @@ def test_a_learner_of_ours_too(monkeypatch, config):
 STRATEGY = '''"""A strategy."""
 from dataclasses import dataclass, field
 from typing import ClassVar
-from acl.query import Selection
+from acl.selection.query import Selection
 from acl.strategies.base import Base
 {top}
 

@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from acl import sinks
-from acl.cli import main
-from acl.runs import Run, create
-from acl.worker import execute
+from acl.cli.commands import main
+from acl.results import sinks
+from acl.runs.folder import Run, create
+from acl.service.worker import execute
 from tests.conftest import small_config
 
 # MLflow's own use of SQLAlchemy.
@@ -238,16 +238,18 @@ def test_a_store_that_cannot_be_read_is_one_sentence(two, tmp_path, capsys):
 )
 def test_a_missing_library_is_one_sentence(two, to, library, file, tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, library, None)
-    monkeypatch.delitem(sys.modules, f"acl.sinks.{to}", raising=False)
+    monkeypatch.delitem(sys.modules, f"acl.results.sinks.{to}", raising=False)
     assert main(["convert", str(two[0].path), "--to", to, "-o", str(tmp_path)]) == 2
     assert f"is not installed: pip install -r {file}." in capsys.readouterr().err
 
 
 def test_every_sink_is_found_by_its_file_and_nothing_is_imported_for_that():
     assert sinks.names() == ["mlflow", "tables", "tensorboard", "wandb"]
-    assert all(hasattr(importlib.import_module(f"acl.sinks.{name}"), "write") for name in ("tables", "tensorboard"))
+    assert all(
+        hasattr(importlib.import_module(f"acl.results.sinks.{name}"), "write") for name in ("tables", "tensorboard")
+    )
     code = (
-        "import sys, acl.cli, app.live, app.start, app.shelf, app.launch; acl.cli._parser()\n"
+        "import sys, acl.cli.commands as c, app.run.page, app.new_run.page, app.library.page, app.launch; c._parser()\n"
         "sys.exit(bool({'tensorboardX', 'tensorboard', 'mlflow', 'wandb'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-W", "ignore", "-c", code]).returncode == 0

@@ -17,9 +17,9 @@ from safetensors.torch import load_file, save_file
 
 import acl
 from acl.config import UserError
-from acl.query import QueryContext, Samples
-from acl.registry import build
-from acl.snapshot import load_snapshot
+from acl.plugins.registry import build
+from acl.selection.query import QueryContext, Samples
+from acl.snapshots.snapshot import load_snapshot
 from tests.contexts import make_context
 
 README = (Path(__file__).resolve().parent.parent / "README.md").read_text("utf-8")
@@ -358,8 +358,8 @@ def test_reading_a_snapshot_leaves_its_pictures_on_the_disk(tmp_path, monkeypatc
         def __getattr__(self, name: str) -> Any:
             return getattr(self.file, name)
 
-    monkeypatch.setattr("acl.snapshot.safe_open", Spy)
-    monkeypatch.setattr("acl.sample_pictures.safe_open", Spy)
+    monkeypatch.setattr("acl.snapshots.snapshot.safe_open", Spy)
+    monkeypatch.setattr("acl.snapshots.sample_pictures.safe_open", Spy)
     load_snapshot(tmp_path / "a.safetensors")
     assert sorted(read) == ["pictures.ids", "pool.h", "pool.ids", "pool.p"]
 

@@ -8,7 +8,7 @@ import statistics
 import pandas as pd
 import pytest
 
-from acl.spread import over_seeds
+from acl.results.spread import over_seeds
 
 # Half widths of 95 % intervals: quantiles of Student's t for 97.5 %, by degrees of freedom, from a printed table.
 T = {1: 12.706, 2: 4.303, 4: 2.776}

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from acl.statistics import against, holm, interval, paired, permutation_p, sentence, span
+from acl.results.significance import against, holm, interval, paired, permutation_p, sentence, span
 
 
 def brute_force_p(differences) -> float:

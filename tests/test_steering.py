@@ -18,17 +18,17 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from acl.config import UserError
-from acl.control import read_control, read_status, request
 from acl.events import Bought, Evaluated, Event, Finished, History, Row, Scored, Steered, TaskStarted, to_line
-from acl.fork import fork, parse_place, places
 from acl.loop import Loop
-from acl.registry import build, prepare
-from acl.runs import Run, create
-from acl.snapshot import load_snapshot
+from acl.plugins.registry import build, prepare
+from acl.runs.control import read_control, read_status, request
+from acl.runs.folder import Run, create
+from acl.runs.fork import fork, parse_place, places
+from acl.runs.verdict import kept
+from acl.runs.verify import verify
+from acl.service.worker import execute
+from acl.snapshots.snapshot import load_snapshot
 from acl.steering import Choice, steered
-from acl.verdict import kept
-from acl.verify import verify
-from acl.worker import execute
 from tests.conftest import small_config
 from tests.tools import facts, history_facts, wait_for
 

@@ -13,16 +13,16 @@ from torch.nn.functional import cross_entropy
 
 from acl import steps as steps_module
 from acl.config import UserError
-from acl.contradictions import refuse_contradictions
 from acl.learners.base import Batch
 from acl.loop import Loop
 from acl.memory import Labelled
-from acl.models import build_model
-from acl.registry import discover, prepare
+from acl.network.models import build_model
+from acl.plugins.contradictions import refuse_contradictions
+from acl.plugins.registry import discover, prepare
+from acl.plugins.unused import unused
 from acl.seeds import key, mix, shuffled
 from acl.steps import WARM_UPS, Steps
 from acl.training import Training
-from acl.unused import unused
 from tests.conftest import small_config
 from tests.tools import facts, play, run_config
 

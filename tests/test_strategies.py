@@ -12,8 +12,8 @@ import torch
 from scipy.stats import entropy
 
 from acl.config import RunConfig, UserError
-from acl.query import QueryContext, Samples, Selection
-from acl.registry import build, discover
+from acl.plugins.registry import build, discover
+from acl.selection.query import QueryContext, Samples, Selection
 from acl.strategies.accuacl import AccuACL
 from acl.strategies.base import Base
 from acl.strategies.entropy import Entropy

@@ -6,13 +6,14 @@ import json
 
 import pytest
 
-from acl import backend, sweep
-from acl.cli import main
+from acl.cli.commands import main
 from acl.config import UserError
-from acl.control import Status, read_control, request, write_status
-from acl.runs import create, delete, find_run, list_runs
-from acl.sameness import key
-from acl.worker import execute
+from acl.results import sweep
+from acl.runs.control import Status, read_control, request, write_status
+from acl.runs.folder import create, delete, find_run, list_runs
+from acl.runs.sameness import key
+from acl.service import backend
+from acl.service.worker import execute
 from tests.conftest import SMALL, small_config
 from tests.test_backend import Served
 from tests.test_precision import made_earlier

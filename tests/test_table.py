@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from acl.cli import main
-from acl.files import write_json
-from acl.frames import FULL_LABEL, LEARNERS, STRATEGIES
-from acl.registry import choices
-from acl.runs import create
-from acl.table import escaped
+from acl.cli.commands import main
+from acl.plugins.registry import choices
+from acl.results.frames import FULL_LABEL, LEARNERS, STRATEGIES
+from acl.results.table import escaped
+from acl.runs.folder import create
+from acl.system.files import write_json
 from tests.conftest import small_config
 
 PUBLISHED = Path(__file__).resolve().parent.parent / "assets" / "published.csv"

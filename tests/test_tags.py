@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from acl.config import UserError
-from acl.runs import create
-from acl.tags import keep_tags, tags_of
+from acl.runs.folder import create
+from acl.runs.tags import keep_tags, tags_of
 from tests.conftest import small_config
 
 

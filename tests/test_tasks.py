@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from acl import tasks
 from acl.config import UserError, make_config
 from acl.events import Bought, Evaluated, Started
+from acl.plugins.registry import prepare
 from acl.presets import preset_config
-from acl.registry import prepare
+from acl.stream import tasks
 from tests.conftest import small_config
 from tests.sets import write_folder
 from tests.tools import facts, run_config
@@ -139,7 +139,7 @@ def test_looks_that_would_fill_the_memory_are_refused(monkeypatch):
 
 def test_the_memory_of_a_domain_stream_knows_its_tasks():
     from acl.events import History, Row
-    from app.data import task_of_memory
+    from app.store.runs import task_of_memory
 
     events = run_config(small_config(scenario="domain", domains=2, max_per_class=20))
     history = History(Row(i, 0.0, event) for i, event in enumerate(events))

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import torch
 
-from acl.asking import ask
-from acl.cli import main
+from acl.cli.commands import main
 from acl.config import FULL, RunConfig
-from acl.query import QueryContext, Samples
-from acl.registry import choices
-from acl.ties import remarks
+from acl.plugins.asking import ask
+from acl.plugins.registry import choices
+from acl.selection.query import QueryContext, Samples
+from acl.selection.ties import remarks
 from tests.contexts import make_context, with_duplicates
 
 CERTAIN = make_context(1, scale=1e4)

@@ -10,16 +10,25 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from acl.archive import as_bytes
 from acl.config import EARLIER, UserError
-from acl.control import read_control, read_status, request, write_status
 from acl.events import Bought, History, Row, Scored, Started, Steered, to_line
-from acl.fork import changes_at, fork, places
-from acl.runs import Run, create, list_runs
+from acl.results.table import finished_runs
+from acl.runs.archive import as_bytes
+from acl.runs.control import read_control, read_status, request, write_status
+from acl.runs.folder import Run, create, list_runs
+from acl.runs.fork import changes_at, fork, places
+from acl.service.worker import Worker, execute
 from acl.steering import Choice
-from acl.table import finished_runs
-from acl.worker import Worker, execute
-from app import charts, checking, data, hands, live, rewind, shelf, state, steer, words
+from app import words
+from app.charts import run as charts
+from app.library import page as shelf
+from app.run import by_hand as hands
+from app.run import page as live
+from app.run import rewind
+from app.run import steering as steer
+from app.run import verification as checking
+from app.store import runs as data
+from app.store import session as state
 from tests.conftest import small_config
 from tests.test_precision import made_earlier
 from tests.test_steering import new_loop, play
@@ -34,8 +43,8 @@ def no_backend(monkeypatch, runs):
     monkeypatch.setattr(state, "RUNS", runs)
     for module in ("start", "shelf", "live", "steer", "forking"):
         monkeypatch.setattr(f"app.{module}.RUNS", runs)
-    monkeypatch.setattr("acl.backend.ensure", lambda runs: None)
-    monkeypatch.setattr("acl.backend.attach", lambda runs: None)
+    monkeypatch.setattr("acl.service.backend.ensure", lambda runs: None)
+    monkeypatch.setattr("acl.service.backend.attach", lambda runs: None)
 
 
 def page(name: str, **query: str) -> AppTest:
@@ -167,14 +176,14 @@ def test_runs_led_by_hand_never_enter_the_table_silently(runs):
 
 def form(run: Run, at: str = "None", suggested: str = "{}") -> AppTest:
     """What the dialog holds; a test without a browser loses a dialog at its first rerun."""
-    lines = ["from pathlib import Path", "from acl.runs import Run", "from app import forking"]
+    lines = ["from pathlib import Path", "from acl.runs.folder import Run", "from app import forking"]
     lines.append(f"forking.form(Run(Path({str(run.path)!r})), {at}, {suggested})")
     return AppTest.from_string("\n".join(lines), default_timeout=30).run()
 
 
 def test_forking_makes_a_child_that_plays(runs, monkeypatch):
     opened = []
-    monkeypatch.setattr("app.forking.open_run", opened.append)
+    monkeypatch.setattr("app.widgets.fork_dialog.open_run", opened.append)
     run = finished(runs)
     test = page("run", run=run.id)
     button(test, "Fork").click().run()
@@ -309,7 +318,7 @@ def test_a_fork_after_a_change_keeps_it_and_one_before_says_what_is_left_out(run
     assert changes_at((2, 1), [row.event for row in history.rows]) == {}
 
     def form(run, place, suggested):
-        from app import forking
+        from app.widgets import fork_dialog as forking
 
         forking.form(run, place, suggested)
 
@@ -364,7 +373,7 @@ def test_a_fork_that_cannot_be_had_is_a_sentence(runs, monkeypatch):
     def refuse(*args, **kwargs):
         raise UserError("The runs folder is full.")
 
-    monkeypatch.setattr("app.forking.fork", refuse)
+    monkeypatch.setattr("app.widgets.fork_dialog.fork", refuse)
     button(test, "Fork and play").click().run()
     assert not test.exception and "The runs folder is full." in text(test)
 
@@ -397,7 +406,7 @@ def test_the_page_keeps_looking_while_a_ghost_runs_or_the_run_is_verified(runs, 
     write_status(ghost.path, replace(status, state="playing"))
     assert live._rhythm(run, status) == state.POLL_S
     write_status(ghost.path, status)
-    monkeypatch.setattr("app.checking.busy", lambda run: True)
+    monkeypatch.setattr("app.run.verification.busy", lambda run: True)
     assert live._rhythm(run, status) == state.POLL_S
 
 

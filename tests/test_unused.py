@@ -6,16 +6,16 @@ import json
 
 import pytest
 
-from acl import sweep
-from acl.cli import main
+from acl.cli.commands import main
 from acl.config import FULL, RunConfig, UserError, field_names
-from acl.frames import load_runs, with_cohorts
+from acl.plugins.registry import choices, prepare
+from acl.plugins.unused import KINDS, refuse, unused, without_unused
 from acl.presets import preset_config
-from acl.registry import choices, prepare
-from acl.runs import create, list_runs, resolved
-from acl.sameness import NO_EFFECT, key, telling
-from acl.unused import KINDS, refuse, unused, without_unused
-from acl.worker import execute
+from acl.results import sweep
+from acl.results.frames import load_runs, with_cohorts
+from acl.runs.folder import create, list_runs, resolved
+from acl.runs.sameness import NO_EFFECT, key, telling
+from acl.service.worker import execute
 from tests.conftest import SMALL, small_config
 from tests.sets import write_folder
 from tests.tools import facts, run_config

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 import torch
 
+from acl.analysis.what_if import Microscope, Settings, ranges, sentence, why
 from acl.config import UserError
 from acl.strategies.accuacl import AccuACL
-from acl.whatif import Microscope, Settings, ranges, sentence, why
 from tests.contexts import make_context, with_duplicates
 
 CASES = [

@@ -7,10 +7,10 @@ import threading
 import pytest
 
 from acl.config import UserError
-from acl.control import read_status, request
 from acl.events import PHASES, Evaluated, Resumed, TaskStarted
-from acl.runs import create
-from acl.worker import Worker, execute
+from acl.runs.control import read_status, request
+from acl.runs.folder import create
+from acl.service.worker import Worker, execute
 from tests.conftest import small_config
 from tests.tools import facts, history_facts, run_config, state_of, wait_for
 
@@ -97,7 +97,7 @@ def test_killed_between_file_and_event(config, runs, reference):
 
 
 def test_a_worker_that_reads_images_for_long_is_heard(config, runs, monkeypatch):
-    from acl import worker
+    from acl.service import worker
 
     monkeypatch.setattr(worker, "HELD_BEAT_S", 0.01)
     run, beats = create(config, runs), []
@@ -119,7 +119,7 @@ def test_one_worker_a_run(config, runs):
 
     run = create(config, runs)
     worker = Worker(run)
-    other = subprocess.run([sys.executable, "-m", "acl.worker", str(run.path)], capture_output=True, text=True)
+    other = subprocess.run([sys.executable, "-m", "acl.service.worker", str(run.path)], capture_output=True, text=True)
     worker.close()
     assert other.returncode == 2 and "another process" in other.stderr and other.stderr.count("\n") == 1
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from acl.config import RunConfig
-from acl.control import read_status
 from acl.events import INCIDENTAL, Epoch, Event, History, Resumed
 from acl.loop import Loop
-from acl.registry import prepare
-from acl.runs import Run
+from acl.plugins.registry import prepare
+from acl.runs.control import read_status
+from acl.runs.folder import Run
 
 
 def play(loop: Loop) -> list[Event]:

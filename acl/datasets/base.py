@@ -69,7 +69,7 @@ class ImageSet:
 
     A label of UNREADABLE marks a row without an image; each class has a training and a test image. `domains`:
     for each row the number of its domain (from 0), for sets that come in several looks. `notes`: what the user
-    should know. acl.reading checks all of it.
+    should know. acl.plugins.reading checks all of it.
     """
 
     name: str

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from acl.cifar import load_cifar
 from acl.datasets.base import Base, ImageSet
+from acl.stream.cifar_archive import load_cifar
 
 LABEL = "SplitCIFAR100"
 

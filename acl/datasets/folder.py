@@ -14,9 +14,9 @@ from PIL import Image
 
 from acl.config import UserError
 from acl.datasets.base import Base, ImageSet, digests, train_rows
-from acl.listing import Listing, listed
 from acl.names import count, in_order, printable, some
-from acl.pictures import decoded, own_set
+from acl.stream.listing import Listing, listed
+from acl.stream.pictures import decoded, own_set
 
 LABEL = "Own image folder"
 SETTINGS = ("data", "image_size")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from acl.datasets.base import Base, ImageSet
-from acl.idx import load_idx
+from acl.stream.idx import load_idx
 
 LABEL = "SplitMNIST"
 

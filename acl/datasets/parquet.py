@@ -17,11 +17,11 @@ from numpy import ndarray
 
 from acl.config import UserError
 from acl.datasets.base import UNREADABLE, Base, ImageSet, digests, train_rows
-from acl.hub_splits import TEST, VALIDATION, Files, by_split
-from acl.listing import DEPTH, Listing, listed
 from acl.names import in_order, printable, some
-from acl.pictures import check_classes, decoded, own_set
-from acl.shard import Shard, sentences
+from acl.stream.hub_splits import TEST, VALIDATION, Files, by_split
+from acl.stream.listing import DEPTH, Listing, listed
+from acl.stream.pictures import check_classes, decoded, own_set
+from acl.stream.shard import Shard, sentences
 
 LABEL = "Own Parquet images"
 SETTINGS = ("data", "image_size", "label_column")

@@ -16,8 +16,8 @@ import numpy as np
 
 from acl.config import UserError
 from acl.datasets.base import Base, ImageSet
-from acl.downloads import data_dir, local_files
-from acl.pictures import decoded, own_set
+from acl.stream.downloads import data_dir, local_files
+from acl.stream.pictures import decoded, own_set
 
 LABEL = "SplitTinyImageNet"
 ROOT = "tiny-imagenet-200"

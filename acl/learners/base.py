@@ -9,9 +9,9 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from acl.images import Images
 from acl.memory import Labelled, Memory, Policy
-from acl.models import Network
+from acl.network.images import Images
+from acl.network.models import Network
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy, mse_loss
 
 from acl.learners.base import Base, Batch, joined
-from acl.models import Network
+from acl.network.models import Network
 
 LABEL = "DER++"
 SETTINGS = ("memory", "refill", "replay", "memory_batch_size")

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from acl.learners.base import Base, Batch, joined
-from acl.models import Network
+from acl.network.models import Network
 
 LABEL = "ER"
 SETTINGS = ("memory", "memory_policy", "refill", "replay", "memory_batch_size")

@@ -16,7 +16,7 @@ from torch.nn.functional import cross_entropy
 
 from acl.learners.base import Base, Batch
 from acl.memory import Labelled, Memory
-from acl.models import Network
+from acl.network.models import Network
 
 LABEL = "ER-ACE"
 SETTINGS = ("memory", "refill", "replay", "memory_batch_size")

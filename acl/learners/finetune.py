@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from acl.learners.base import Base, Batch
-from acl.models import Network
+from acl.network.models import Network
 
 LABEL = "Fine-tuning"
 

@@ -19,10 +19,10 @@ from numpy import ndarray
 from torch import Tensor
 from torch.nn.functional import cosine_similarity, cross_entropy
 
-from acl.images import Images
 from acl.learners.base import Base, Batch, joined
 from acl.memory import Labelled, Memory
-from acl.models import Network
+from acl.network.images import Images
+from acl.network.models import Network
 from acl.seeds import key, shuffled, uniforms
 
 LABEL = "GSS"

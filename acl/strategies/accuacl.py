@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from jaxtyping import Float64, Int64
 from torch import Tensor
 
-from acl.fisher import magnitude_and_distribution
-from acl.query import QueryContext, Selection, best
+from acl.selection.fisher import magnitude_and_distribution
+from acl.selection.query import QueryContext, Selection, best
 from acl.strategies.base import Base
 
 LABEL = "AccuACL"

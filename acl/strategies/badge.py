@@ -16,8 +16,8 @@ import torch
 from jaxtyping import Float64, Int64
 from torch import Tensor
 
-from acl.query import QueryContext, Samples, Selection, first_equal
 from acl.seeds import key, uniforms
+from acl.selection.query import QueryContext, Samples, Selection, first_equal
 from acl.strategies.base import Base
 
 LABEL = "BADGE"

@@ -32,9 +32,9 @@ from jaxtyping import Float64, Int64
 from torch import Tensor
 
 from acl.config import UserError
-from acl.exact_fisher import CHUNK_ENTRIES, roots, top_probabilities
-from acl.inverse_information import ClassForm, GramForm, Space, identity, subtract, subtract_both
-from acl.query import QueryContext, Selection, first_equal
+from acl.selection.bait_fisher import CHUNK_ENTRIES, roots, top_probabilities
+from acl.selection.bait_inverse import ClassForm, GramForm, Space, identity, subtract, subtract_both
+from acl.selection.query import QueryContext, Selection, first_equal
 from acl.strategies.base import Base
 
 LABEL = "BAIT"

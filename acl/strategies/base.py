@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from acl.query import QueryContext, Selection
+from acl.selection.query import QueryContext, Selection
 
 
 class Base(ABC):
@@ -21,7 +21,7 @@ class Base(ABC):
 
         A pure function of the context: random draws come from its seed, task and round, ties go to the
         lower sample id, and whatever decides ranks is float64. Returns the picks, best first, and the
-        scores of every pool sample by name, finite (see Selection.partial). acl.asking checks all of it.
+        scores of every pool sample by name, finite (see Selection.partial). acl.plugins.asking checks all of it.
         """
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import torch
 
-from acl.query import QueryContext, Selection, best
+from acl.selection.query import QueryContext, Selection, best
 from acl.strategies.base import Base
 
 LABEL = "Entropy"

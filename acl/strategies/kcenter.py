@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from acl.query import QueryContext, Selection
+from acl.selection.query import QueryContext, Selection
 from acl.strategies.base import Base
 
 LABEL = "kCenter"

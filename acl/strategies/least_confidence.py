@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from acl.query import QueryContext, Selection, best
+from acl.selection.query import QueryContext, Selection, best
 from acl.strategies.base import Base
 
 LABEL = "LeastConf"

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import torch
 
-from acl.query import QueryContext, Selection
 from acl.seeds import key, shuffled
+from acl.selection.query import QueryContext, Selection
 from acl.strategies.base import Base
 
 LABEL = "Uniform"

@@ -18,8 +18,8 @@ import numpy as np
 from acl.config import FULL, RunConfig, UserError
 from acl.datasets.base import TaskStream
 from acl.events import Event, Finished, Scored, Trained
-from acl.registry import prepare
-from acl.runs import resolved
+from acl.plugins.registry import prepare
+from acl.runs.folder import resolved
 from benchmarks.figures.grids import Grid, identity
 from benchmarks.figures.lines import Line, Lines
 
@@ -89,7 +89,7 @@ def _end_with_parent() -> None:
 def played(config: RunConfig) -> Line:
     """The line of one run, from beginning to end. Fractions are rounded to 6 digits, seconds to 3."""
     from acl.loop import Loop
-    from acl.numerics import settle
+    from acl.system.numerics import settle
 
     began = time.perf_counter()
     settle(config)

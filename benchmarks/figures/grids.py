@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from acl.config import FULL, RunConfig
 from acl.presets import preset_config
-from acl.sameness import key
+from acl.runs.sameness import key
 
 LEARNERS = ("er", "gss", "derpp", "er_ace")
 ASKED = ("uniform", "entropy", "least_confidence", "kcenter", "badge", "bait", "accuacl")
@@ -41,7 +41,7 @@ class Grid:
 
 
 def identity(config: RunConfig) -> str:
-    """The run's key (acl.sameness), wherever its images lie."""
+    """The run's key (acl.runs.sameness), wherever its images lie."""
     return key(config.changed(data=""))
 
 

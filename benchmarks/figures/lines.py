@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any
 
 from acl.config import UserError
-from acl.files import replace_file, try_lock
+from acl.system.files import replace_file, try_lock
 
 Line = dict[str, Any]
 

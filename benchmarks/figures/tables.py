@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import pandas as pd
 
 from acl.config import FULL, UserError
-from acl.frames import plugin_label
 from acl.presets import PRESETS
-from acl.statistics import METRICS as MORE_IS_BETTER
-from acl.statistics import Paired, paired, span
+from acl.results.frames import plugin_label
+from acl.results.significance import METRICS as MORE_IS_BETTER
+from acl.results.significance import Paired, paired, span
 from benchmarks.figures.grids import Grid, identity
 from benchmarks.figures.lines import Line
 

@@ -1,0 +1,1 @@
+"""One query looked at again: other settings, every strategy, maps."""

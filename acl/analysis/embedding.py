@@ -1,0 +1,121 @@
+"""Two-dimensional pictures of a query: which space, which samples, and UMAP that stays where it was.
+
+Only `umap` imports umap-learn (and with it a compiler that needs 20 s): the rest is cheap anywhere. What is shown at
+once, and instead of UMAP where that would show no more, is PCA (acl.analysis.plane).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy import ndarray
+from torch import Tensor
+
+from acl.analysis.plane import NEIGHBOURS, pca, unit, why_no_umap
+from acl.config import UserError, make_config
+from acl.seeds import key, uniforms
+from acl.selection.fisher import factors, keep_largest, target
+from acl.selection.query import QueryContext
+from acl.service.projector import Space
+
+MOST_POINTS = 10_000
+MIN_DIST = 0.1
+# A layout that begins where the last one ended needs fewer steps to settle than one from scratch.
+EPOCHS_FROM_PREVIOUS = 100
+SHARED_AT_LEAST = 3
+MISSING_AT_ONCE = 1_000
+
+
+def vectors(context: QueryContext, space: Space) -> Tensor:
+    """float64 [N, D] in the order pool, labelled, memory: features h, or Fisher embeddings over AccuACL's entries."""
+    roles = [samples for samples in context.roles().values() if len(samples)]
+    if space == "features":
+        return torch.cat([samples.h for samples in roles]).double()
+    kept = keep_largest(target(context).total, make_config({}).dims_per_class * context.n_classes)
+    return torch.cat([a[:, kept.rows] * b[:, kept.dims] for a, b in map(factors, roles)])
+
+
+def ids(context: QueryContext) -> ndarray:
+    """int64 [N] in the order of `vectors`."""
+    return np.concatenate([samples.ids.numpy() for samples in context.roles().values()])
+
+
+def subset(seed: int, ids: ndarray, in_pool: ndarray, needed: ndarray, most: int = MOST_POINTS) -> ndarray:
+    """Bool [N]: `needed`, then labelled and memory up to half of what fits, then as many of the pool as do. Which ones
+    depends on their ids alone, not on the round."""
+    keep, order = needed.copy(), uniforms(key(seed, "map"), ids)
+    for group, share in ((~in_pool, 2), (in_pool, 1)):
+        others = np.nonzero(group & ~needed)[0]
+        fits = max(most - int(keep.sum()), 0) // share
+        keep[others[np.argsort(order[others], kind="stable")[:fits]]] = True
+    return keep
+
+
+def aligned(xy: ndarray, onto: ndarray, rows: ndarray, places: ndarray) -> ndarray:
+    """`xy` [N, 2] turned, mirrored and moved, never bent or stretched, so that its `rows` lie as near as they can
+    to `places` of `onto` (orthogonal Procrustes)."""
+    here, there = xy[rows], onto[places]
+    u, _, vt = np.linalg.svd((here - here.mean(0)).T @ (there - there.mean(0)))
+    return np.asarray((xy - here.mean(0)) @ (u @ vt) + there.mean(0))
+
+
+def shared(ids: ndarray, previous: Mapping[int, Any]) -> ndarray:
+    """Rows of `ids` that `previous` knows too."""
+    return np.array([row for row, id_ in enumerate(ids.tolist()) if id_ in previous], dtype=np.int64)
+
+
+def beside_neighbours(x: Tensor, known: ndarray, xy: ndarray, missing: ndarray, k: int = 5) -> ndarray:
+    """[missing, 2]: places for samples a layout does not hold, the mean of their k nearest known ones in `x`."""
+    points = torch.from_numpy(unit(x.numpy())[0])
+    held = points[torch.from_numpy(known)]
+    # Some at a time: the distances of a hundred thousand samples to the ten thousand drawn are gigabytes.
+    near = [
+        torch.cdist(points[torch.from_numpy(some)], held).topk(min(k, len(known)), largest=False).indices
+        for some in np.split(missing, range(MISSING_AT_ONCE, len(missing), MISSING_AT_ONCE))
+    ]
+    return np.asarray(xy[torch.cat(near).numpy()].mean(1))
+
+
+def umap(x: Tensor, ids: ndarray, seed: int, previous: Mapping[int, tuple[float, float]]) -> ndarray:
+    """float32 [N, 2]. Samples that `previous` (id → place) knows begin there, if they are most of them (the rounds
+    of one task), and the whole is turned onto their places (or onto the PCA), so that the picture does not jump.
+
+    The same call gives the same picture: one thread, seeded. UserError where it would show no more than PCA does.
+    """
+    if why := why_no_umap(x.numpy()):
+        raise UserError(why)
+    points, _ = unit(x.numpy())
+    flat = pca(points)
+    known = shared(ids, previous)
+    fixed = np.array([previous[int(i)] for i in ids[known]], dtype=np.float64).reshape(-1, 2)
+    options: dict[str, Any] = {"init": "pca"}
+    if 2 * len(known) >= len(x):
+        options = {"init": _begun(x, flat, known, fixed).astype(np.float32), "n_epochs": EPOCHS_FROM_PREVIOUS}
+    from umap import UMAP
+
+    xy = UMAP(
+        n_neighbors=NEIGHBOURS,
+        min_dist=MIN_DIST,
+        random_state=key(seed, "umap") % 2**32,
+        n_jobs=1,
+        **options,
+    ).fit_transform(points.astype(np.float32))
+    if len(known) >= SHARED_AT_LEAST:
+        return aligned(xy, fixed, known, np.arange(len(known))).astype(np.float32)
+    everyone = np.arange(len(x))
+    return aligned(xy, flat, everyone, everyone).astype(np.float32)
+
+
+def _begun(x: Tensor, flat: ndarray, known: ndarray, fixed: ndarray) -> ndarray:
+    """Where each sample begins: at its previous place, else beside those of its neighbours that have one."""
+    begun = np.empty_like(flat)
+    begun[known] = fixed
+    new = np.setdiff1d(np.arange(len(x)), known)
+    if len(new):
+        # Not all at the same place: a little of the PCA keeps new samples apart.
+        spread = np.ptp(fixed, 0).max() / max(np.ptp(flat, 0).max(), np.finfo(float).tiny)
+        begun[new] = beside_neighbours(x, known, fixed, new) + 0.05 * spread * (flat[new] - flat[new].mean(0))
+    return begun

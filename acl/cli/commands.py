@@ -1,0 +1,610 @@
+"""python -m acl: the engine without the browser.
+
+Progress goes to stderr, results to stdout. Exit code 0 on success, 2 and one sentence on bad input, 3 and one
+where memory ran out. What is heavy is imported by the command that needs it, so that --help answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, NoReturn
+
+from acl.config import UserError
+from acl.plugins.blame import is_out_of_memory, with_line
+from acl.results import sinks
+
+OUT_OF_MEMORY = 3  # as acl.service.worker
+Command = Callable[[argparse.Namespace], None]
+# The magnitude M and distribution score D that a table of scores holds for every strategy.
+SCORES_USE = frozenset({"lambda", "dims_per_class"})
+
+
+class Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message[0].upper()}{message[1:]} (see {self.prog} --help).")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    try:
+        arguments = _parser().parse_args(argv)
+        if getattr(arguments, "data_dir", None):
+            os.environ["ACL_DATA"] = arguments.data_dir
+        arguments.command(arguments)
+    except UserError as error:
+        print(f"acl: {with_line(error)}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        # Paths are looked at in many places; only this of what a disk may say is no fault of ours in any of them.
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        print(f"acl: The name {str(error.filename)[:60]}… is too long: choose a shorter one.", file=sys.stderr)
+        return 2
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        from acl.service.worker import out_of_memory
+
+        print(f"acl: {out_of_memory(error)}", file=sys.stderr)
+        return OUT_OF_MEMORY
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except KeyboardInterrupt:
+        print("acl: interrupted; every finished round is kept (acl resume RUN).", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _check_slots(arguments: argparse.Namespace) -> None:
+    if arguments.slots is not None and arguments.slots < 1:
+        raise UserError(f"--slots must be at least 1, got {arguments.slots}.")
+
+
+def _folder(text: str) -> Path:
+    if not text:
+        raise argparse.ArgumentTypeError("the name is empty, name a folder")
+    return Path(text)
+
+
+def _parser() -> Parser:
+    parser = Parser(prog="acl", description="Active continual learning, without the browser.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(name: str, command: Command, help_: str) -> Parser:
+        sub: Parser = commands.add_parser(name, help=help_, description=help_)
+        sub.set_defaults(command=command)
+        return sub
+
+    def runs_option(sub: Parser) -> None:
+        sub.add_argument(
+            "--runs", type=_folder, default=Path(os.environ.get("ACL_RUNS") or "runs"), metavar="DIR",
+            help="the runs folder (default: runs)",
+        )  # fmt: skip
+
+    sub = add("run", _run, "run to the end; the last line of stdout is JSON: run, A, F, F_diag, R, ...")
+    sub.add_argument("--preset", default="digits-demo", help="where the settings start from (see: acl presets)")
+    for name in ("dataset", "learner", "strategy"):
+        sub.add_argument(f"--{name}", help=f"see: acl {_plural(name)}")
+    sub.add_argument("--seed", help="default 0")
+    sub.add_argument("--data", metavar="PATH", help="your own images, for the datasets folder and parquet")
+    _data_dir_option(sub)
+    _set_option(sub)
+    sub.add_argument("--quiet", action="store_true", help="no progress bar")
+    runs_option(sub)
+
+    sub = add("sweep", _sweep, "run a grid of settings and seeds; what has been run already is not run again")
+    sub.add_argument("--preset", default="digits-demo", help="where the settings start from (see: acl presets)")
+    sub.add_argument("--strategies", default="all", metavar="A,B|all", help="see: acl strategies")
+    sub.add_argument("--learners", metavar="A,B|all", help="see: acl learners")
+    sub.add_argument("--seeds", default="0-4", metavar="0-4,7", help="default 0-4")
+    sub.add_argument("--memory", metavar="M,M", help="memory sizes")
+    sub.add_argument("--budgets", metavar="N,N", help="label budgets per task")
+    sub.add_argument("--vary", action="append", default=[], metavar="NAME=V,V", help="any other setting's values")
+    sub.add_argument("--title", default="", help="what it is called in the app")
+    sub.add_argument("--engine", choices=("local", "ray"), help="where the runs are worked on (default: local)")
+    sub.add_argument("--address", help="of the Ray cluster (with --engine ray)")
+    sub.add_argument("--gpu-share", type=float, default=1.0, metavar="0.25", help="of a GPU for each run (Ray)")
+    sub.add_argument("--slots", type=int, help="runs at once, if no backend serves the folder yet")
+    sub.add_argument("--no-wait", action="store_true", help="leave it to the backend, and end")
+    _data_dir_option(sub)
+    _set_option(sub)
+    sub.add_argument("--quiet", action="store_true", help="no progress bar")
+    runs_option(sub)
+
+    sub = add("resume", _resume, "take up a run that did not end; prints what run prints")
+    sub.add_argument("run", metavar="RUN", help="an id or a folder")
+    sub.add_argument("--data", metavar="PATH", help="where the run's own images lie now, if they or the run moved")
+    _data_dir_option(sub)
+    sub.add_argument("--quiet", action="store_true", help="no progress bar")
+    runs_option(sub)
+
+    sub = add("fork", _fork, "go on from a query of a run with other settings; prints what run prints")
+    sub.add_argument("run", metavar="RUN", help="an id or a folder")
+    sub.add_argument(
+        "--at", required=True, metavar="TASK.ROUND", help="just before this query; round 0: a task's start"
+    )
+    _set_option(sub)
+    sub.add_argument("--quiet", action="store_true", help="no progress bar")
+    runs_option(sub)
+
+    sub = add("verify", _verify, "work a run out again and compare; exit code 1 where it differs")
+    sub.add_argument("run", metavar="RUN", help="an id or a folder")
+    sub.add_argument("--quiet", action="store_true", help="no progress bar")
+    runs_option(sub)
+
+    sub = add("export", _export, "write a run as one zip that travels")
+    sub.add_argument("run", metavar="RUN", help="an id or a folder")
+    sub.add_argument("-o", "--output", type=Path, metavar="FILE.zip", help="default: the run's id, here")
+    runs_option(sub)
+
+    sub = add("import", _import, "take a run out of a zip; prints JSON: run")
+    sub.add_argument("archive", type=Path, metavar="FILE.zip")
+    runs_option(sub)
+
+    sub = add("table", _table, "the paper's table out of finished runs: A_T and F_T, mean ± std over seeds")
+    sub.add_argument("names", nargs="*", metavar="RUN", help="ids, runs or folders of runs (default: the runs folder)")
+    sub.add_argument("--format", choices=("md", "csv", "latex"), default="md")
+    sub.add_argument("-o", "--output", type=Path, metavar="FILE", help="write it here instead of on stdout")
+    runs_option(sub)
+
+    sub = add("convert", _convert, "write runs for other tools; the last line of stdout is JSON: to, runs, folder")
+    sub.add_argument("names", nargs="*", metavar="RUN", help="ids, runs or folders of runs (default: the runs folder)")
+    sub.add_argument("--to", required=True, choices=sinks.names(), help="which tool")
+    sub.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="what it has of a run is replaced")
+    runs_option(sub)
+
+    sub = add("select", _select, "choose samples of a query snapshot; the last line of stdout is JSON: ids")
+    sub.add_argument("snapshot", type=Path, metavar="SNAPSHOT.safetensors")
+    sub.add_argument("--strategy", default="accuacl")
+    sub.add_argument("--n", type=int, help="how many (default: what the snapshot says)")
+    sub.add_argument("--lambda", dest="lambda_", type=float, metavar="λ", help="weight of the past, 0..1")
+    sub.add_argument("--scores", type=Path, metavar="OUT.parquet", help="write every sample's scores here")
+    _set_option(sub)
+
+    sub = add("inspect", _inspect, "open a query snapshot of any size in the app's page Inspect")
+    sub.add_argument("file", type=Path, metavar="FILE.safetensors")
+    sub.add_argument("--port", type=int, default=8501, help="of the app, if it is not running yet (default: 8501)")
+    runs_option(sub)
+
+    for kind in ("strategies", "learners", "datasets", "presets"):
+        sub = add(kind, _catalogue, f"list the {kind}")
+        sub.set_defaults(kind=kind)
+        sub.add_argument("--json", action="store_true", help="for machines")
+
+    sub = add("data", _data, "fetch the images of a data set beforehand, or list what is here")
+    deeds = sub.add_subparsers(required=True, metavar="get | list", dest="deed")
+    get = deeds.add_parser("get", help="fetch a set, or go on with it")
+    get.add_argument("name", metavar="NAME", help="see: acl data list")
+    _data_dir_option(get)
+    listing = deeds.add_parser("list", help="which sets are here, and where")
+    listing.add_argument("--json", action="store_true", help="for machines")
+    _data_dir_option(listing)
+
+    sub = add("backend", _backend, "watch a runs folder and play what the app asks for")
+    sub.add_argument("--slots", type=int, help="runs that may play at once (default: one per core, at least 4)")
+    sub.add_argument("--engine", choices=("local", "ray"), default="local", help="where the runs are worked on")
+    sub.add_argument("--address", help="of the Ray cluster (with --engine ray)")
+    sub.add_argument("--gpu-share", type=float, default=1.0, metavar="0.25", help="of a GPU for each run (Ray)")
+    sub.add_argument("--stop", action="store_true", help="end the backend of this folder")
+    runs_option(sub)
+    return parser
+
+
+def _plural(name: str) -> str:
+    return {"strategy": "strategies"}.get(name, name + "s")
+
+
+def _set_option(sub: Parser) -> None:
+    sub.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", dest="changes",
+        help="any other setting, e.g. --set memory=50 (may be repeated)",
+    )  # fmt: skip
+
+
+def _data_dir_option(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument(
+        "--data-dir", metavar="DIR", help="where fetched sets lie (default: $ACL_DATA, else ~/.cache/acl-explorer)"
+    )
+
+
+def _changes(pairs: Sequence[str], option: str = "--set") -> dict[str, Any]:
+    changes: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise UserError(f"{option} needs NAME=VALUE, got '{pair}'.")
+        if name.strip() == "preset":
+            raise UserError(f"The preset is chosen by --preset {value.strip()}, not by {option}.")
+        changes[name.strip()] = value.strip()
+    return changes
+
+
+# -- run and resume ------------------------------------------------------------------------------------
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    from acl.plugins.registry import prepare
+    from acl.plugins.unused import refuse
+    from acl.presets import preset_config
+    from acl.runs.folder import create, resolved
+
+    named = {name: getattr(arguments, name) for name in ("dataset", "learner", "strategy", "seed", "data")}
+    values = {name: value for name, value in named.items() if value is not None} | _changes(arguments.changes)
+    config = preset_config(arguments.preset, **values)
+    refuse([config], values, {} if arguments.data is None else {"data": "--data"})
+    with _prints_aside():
+        stream = prepare(config)
+    for note in stream.notes:
+        print(f"acl: {note}", file=sys.stderr)
+    config = resolved(config, stream)
+    _work(create(config, arguments.runs), arguments.quiet)
+
+
+def _sweep(arguments: argparse.Namespace) -> None:
+    from acl.plugins.unused import refuse
+    from acl.presets import preset_config
+    from acl.results import sweep
+
+    _check_slots(arguments)
+    axes = {
+        "strategy": arguments.strategies,
+        "learner": arguments.learners,
+        "seed": arguments.seeds,
+        "memory": arguments.memory,
+        "n_end": arguments.budgets,
+    }
+    axes |= _changes(arguments.vary, "--vary")
+    _check_engine(arguments)
+    # What a sweep keeps of each query would fill the disk before anyone looked at it.
+    changes = _changes(arguments.changes)
+    base = preset_config(arguments.preset, **{"snapshots": "off", **changes})
+    configs = sweep.grid(base, {name: sweep.values_of(name, text) for name, text in axes.items() if text})
+    refuse(configs, changes)
+    with _prints_aside():
+        started = sweep.start(configs, arguments.runs, arguments.title or f"{arguments.preset}, {len(configs)} runs")
+    _ensure_backend(arguments)
+    if not arguments.no_wait:
+        _follow(started, arguments)
+    states = [each.state for each in sweep.progress(started, arguments.runs)]
+    counts = {state: states.count(state) for state in sorted(set(states))}
+    print(json.dumps({"sweep": started.id, "runs": [m.run for m in started.members], "states": counts}))
+    if "failed" in counts:
+        raise UserError(f"{counts['failed']} of {len(states)} runs failed: the Compare page says why, and tries again.")
+
+
+def _check_engine(arguments: argparse.Namespace) -> None:
+    """UserError, before any run is made, where the engine that is asked for cannot be had."""
+    from acl.service import backend
+
+    there = backend.engine_of(arguments.runs)
+    if there and arguments.engine not in {None, there}:
+        raise UserError(
+            f"A backend with the engine {there} serves {arguments.runs} already: end it first "
+            f"(acl backend --stop --runs {arguments.runs}), then ask again."
+        )
+    if arguments.engine == "ray" and there is None:
+        from acl.service.engines import ray
+
+        ray.check(arguments.address, arguments.gpu_share)
+
+
+def _ensure_backend(arguments: argparse.Namespace) -> None:
+    """A backend serves the folder: the one that is there, or one with this engine."""
+    from acl.service import backend
+
+    options = ["--engine", arguments.engine or "local"]
+    options += ["--address", arguments.address] if arguments.address else []
+    options += ["--slots", str(arguments.slots)] if arguments.slots else []
+    options += ["--gpu-share", str(arguments.gpu_share)]
+    if said := backend.refused(arguments.runs):
+        raise UserError(said)
+    backend.ensure(arguments.runs, options)
+
+
+def _follow(started: Any, arguments: argparse.Namespace) -> None:
+    """A bar on stderr until nothing of the sweep plays or waits. Ctrl-C leaves it to the backend."""
+    import time
+
+    from tqdm import tqdm
+
+    from acl.results import sweep
+    from acl.runs.control import ACTIVE
+
+    with tqdm(total=len(started.members), disable=arguments.quiet, unit="run", desc="sweep") as bar:
+        while True:
+            here = sweep.progress(started, arguments.runs)
+            bar.update(sum(each.state == "finished" for each in here) - bar.n)
+            if not any(each.state in ACTIVE or each.state == "new" for each in here):
+                return
+            _ensure_backend(arguments)
+            time.sleep(0.3)
+
+
+def _resume(arguments: argparse.Namespace) -> None:
+    from acl.config import check_method
+    from acl.plugins.unused import refuse
+    from acl.runs.control import request
+    from acl.runs.folder import find_run, moved_data
+    from acl.system.files import disk_trouble, write_json
+
+    run = find_run(arguments.run, arguments.runs)
+    if run.recorded:
+        raise UserError(f"{run.id} is a recording: it can be looked at, not taken up.")
+    if arguments.data:
+        refuse([run.config], ["data"], {"data": "--data"})
+        run = moved_data(run, arguments.data)
+    config = run.config  # an unreadable one is said before anything is touched
+    if finished := run.history().finished:
+        if run.summary is None:
+            with disk_trouble("The run", run.path):
+                write_json(run.path / "summary.json", finished.summary)
+        _print_summary(run)
+        return
+    check_method(config)
+    if (run.path / "control.json").exists():
+        request(run.path, mode="play", until=None)
+    _work(run, arguments.quiet)
+
+
+def _fork(arguments: argparse.Namespace) -> None:
+    from acl.runs.folder import find_run
+    from acl.runs.fork import fork, parse_place
+
+    run = find_run(arguments.run, arguments.runs)
+    child = fork(run, parse_place(arguments.at), _changes(arguments.changes), arguments.runs)
+    _work(child, arguments.quiet)
+
+
+def _verify(arguments: argparse.Namespace) -> None:
+    from acl.runs.folder import find_run
+    from acl.runs.verdict import keep
+    from acl.runs.verify import verify
+
+    run = find_run(arguments.run, arguments.runs)
+    with _progress(run.id, arguments.quiet) as show, _prints_aside():
+        verdict = verify(run, show)
+    keep(run, verdict)
+    print(json.dumps({"run": run.id, **asdict(verdict)}))
+    print(f"acl: {verdict.sentence}", file=sys.stderr)
+    if verdict.difference:
+        raise SystemExit(1)
+
+
+def _export(arguments: argparse.Namespace) -> None:
+    from acl.runs.archive import export
+    from acl.runs.folder import find_run
+    from acl.system.files import disk_trouble, replace_file
+
+    run = find_run(arguments.run, arguments.runs)
+    output = arguments.output or Path(f"{run.id}.zip")
+    if output.exists() or not output.parent.is_dir():
+        raise UserError(f"{output} exists already, or its folder does not: name another file with -o.")
+    with disk_trouble("The archive", output):
+        replace_file(output, lambda temporary: export(run, temporary))
+    print(output)
+
+
+def _import(arguments: argparse.Namespace) -> None:
+    from acl.runs.archive import import_run
+
+    if not arguments.archive.is_file():
+        raise UserError(f"{arguments.archive} does not exist, or is no file.")
+    print(json.dumps({"run": import_run(arguments.archive, arguments.runs).id}))
+
+
+@contextmanager
+def _progress(name: str, quiet: bool) -> Iterator[Callable[[Any, Any], None]]:
+    """A bar on stderr, and what moves it."""
+    from tqdm import tqdm
+
+    from acl.events import Epoch
+
+    with tqdm(total=1000, disable=quiet, desc=name, bar_format="{desc} {percentage:3.0f}%|{bar}| {postfix}") as bar:
+
+        def show(loop: Any, event: Any) -> None:
+            if isinstance(event, Epoch):
+                bar.postfix = f"task {event.task}, round {event.round}, loss {event.loss:.3f}"
+            bar.update(int(1000 * loop.progress) - bar.n)
+
+        yield show
+
+
+@contextmanager
+def _prints_aside() -> Iterator[None]:
+    """What plug-ins print goes to stderr: the last line of stdout is ours."""
+    with redirect_stdout(sys.stderr):
+        yield
+
+
+def _work(run: Any, quiet: bool) -> None:
+    from acl.service.worker import execute
+
+    with _progress(run.id, quiet) as show, _prints_aside():
+        status = execute(run, show)
+    if status.state != "finished":
+        raise UserError(f"Run {run.id} was stopped before its end: acl resume {run.id} goes on.")
+    _print_summary(run)
+
+
+def _print_summary(run: Any) -> None:
+    print(json.dumps({"run": run.id, **(run.summary or {})}))
+
+
+# -- table ---------------------------------------------------------------------------------------------
+
+
+def _table(arguments: argparse.Namespace) -> None:
+    from acl.results import table
+
+    runs, remarks = table.finished_runs(arguments.names, arguments.runs)
+    for line in [*remarks, *table.kept_apart(runs), *table.noisy(runs)]:
+        print(f"acl: {line}", file=sys.stderr)
+    text = table.FORMATS[arguments.format](table.results(runs))
+    if arguments.output is None:
+        print(text, end="")
+        return
+
+    from acl.system.files import disk_trouble, replace_file
+
+    output = arguments.output
+    if output.is_dir() or not output.parent.is_dir():
+        raise UserError(f"{output} cannot be written: it must be a file in a folder that exists.")
+    with disk_trouble("The table", output):
+        replace_file(output, lambda temporary: temporary.write_text(text, "utf-8"))
+
+
+def _convert(arguments: argparse.Namespace) -> None:
+    from acl.results.sinks.base import sources
+
+    found, remarks = sources(arguments.names, arguments.runs)
+    for line in remarks:
+        print(f"acl: {line}", file=sys.stderr)
+    sinks.write(arguments.to, found, arguments.output)
+    runs = [source.run.id for source in found]
+    print(json.dumps({"to": arguments.to, "runs": runs, "folder": str(arguments.output)}))
+
+
+# -- select --------------------------------------------------------------------------------------------
+
+
+def _select(arguments: argparse.Namespace) -> None:
+    from dataclasses import replace
+
+    from acl.config import FULL, make_config
+
+    changes = _changes(arguments.changes)
+    if arguments.strategy == FULL:
+        raise UserError("Full labels chooses nothing: name a query strategy (see acl strategies).")
+    if arguments.lambda_ is not None:
+        changes["lambda"] = arguments.lambda_
+    config = make_config({"strategy": arguments.strategy, **changes})
+    _refuse_unasked(arguments, changes)
+    # What is cheap to check has been checked: reading the snapshot imports torch.
+    from acl.plugins.asking import ask
+    from acl.selection.ties import remarks
+
+    context = _snapshot(arguments.snapshot)
+    if arguments.n is not None:
+        context = replace(context, n=arguments.n)
+    if config.lambda_ is not None:
+        context = replace(context, lambda_=config.lambda_)
+    with _prints_aside():
+        selection = ask(arguments.strategy, config, context)
+    scores = {name: values.numpy() for name, values in selection.scores.items()}
+    for line in remarks(arguments.strategy, scores, context.n, config.oversample):
+        print(f"acl: {line}", file=sys.stderr)
+    if arguments.scores:
+        import pyarrow.parquet as pq
+
+        from acl.runs.recording import score_table
+        from acl.system.files import disk_trouble, replace_file
+
+        table = score_table(context, selection, config.dims_per_class)
+        with disk_trouble("The table", arguments.scores):
+            replace_file(arguments.scores, lambda temporary: pq.write_table(table, temporary))
+    print(json.dumps({"ids": selection.ids.tolist()}))
+
+
+def _refuse_unasked(arguments: argparse.Namespace, changes: dict[str, Any]) -> None:
+    """UserError for a setting that changes neither the choice nor the table of scores, which holds AccuACL's too."""
+    from acl.config import make_config
+    from acl.plugins.registry import plugin
+    from acl.plugins.unused import refuse
+
+    used = plugin("strategies", arguments.strategy).uses | (SCORES_USE if arguments.scores else set())
+    options = {} if arguments.lambda_ is None else {"lambda": "--lambda"}
+    for name in changes.keys() - used:
+        refuse([make_config({"strategy": arguments.strategy})], [name], options)
+        raise UserError(f"{arguments.strategy} does not use {name}: it is for runs, not for one query; leave it out.")
+
+
+def _snapshot(path: Path) -> Any:
+    """The context that a file holds; what is remarked about it goes to stderr."""
+    from acl.snapshots.snapshot import load_snapshot
+
+    snapshot = load_snapshot(path)
+    for note in snapshot.notes:
+        print(f"acl: {note}", file=sys.stderr)
+    return snapshot.context
+
+
+def _inspect(arguments: argparse.Namespace) -> None:
+    _snapshot(arguments.file)
+
+    from acl.snapshots import shelf as snapshot_shelf
+
+    runs = arguments.runs.resolve()
+    name = snapshot_shelf.link(runs, arguments.file)
+    print(f"acl: {arguments.file} stays where it is; {snapshot_shelf.folder(runs)} has a link to it.", file=sys.stderr)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.chdir(Path(__file__).resolve().parents[2])
+    # In the place of this process, so that Ctrl-C ends the app as it does after make app.
+    command = [sys.executable, "-m", "app.launch", "--port", str(arguments.port), "--page", f"inspect?snapshot={name}"]
+    os.execve(sys.executable, command, {**os.environ, "ACL_RUNS": str(runs)})
+
+
+# -- lists and backend ---------------------------------------------------------------------------------
+
+
+def _catalogue(arguments: argparse.Namespace) -> None:
+    if arguments.kind == "presets":
+        from acl.presets import PRESETS
+
+        rows = [{"name": name, "label": p.label, "summary": p.summary, **p.values} for name, p in PRESETS.items()]
+    else:
+        from acl.plugins.registry import choices
+
+        rows = [
+            {"name": name, "label": p.label, "summary": p.summary, "settings": sorted(p.uses)}
+            for name, p in choices(arguments.kind).items()
+        ]
+    if arguments.json:
+        print(json.dumps(rows, indent=1, ensure_ascii=False))
+        return
+    width = max(len(str(row["name"])) for row in rows)
+    for row in rows:
+        print(f"{row['name']:<{width}}  {row['label']}: {row['summary']}")
+
+
+def _data(arguments: argparse.Namespace) -> None:
+    from acl.stream.downloads import SETS, data_dir, fetch, missing
+
+    if arguments.deed == "get":
+        for path in fetch(arguments.name):
+            print(path)
+        return
+    rows = [{"name": name, "here": not missing(name), "folder": str(data_dir() / name)} for name in SETS]
+    if arguments.json:
+        print(json.dumps(rows, indent=1))
+        return
+    for row in rows:
+        state = "here" if row["here"] else "not here"
+        print(f"{row['name']:<14} {state:<9} {row['folder']}")
+
+
+def _backend(arguments: argparse.Namespace) -> None:
+    from acl.service import backend
+
+    if arguments.stop:
+        print(backend.stop(arguments.runs))
+        return
+    backend.main(arguments.runs, _engine(arguments))
+
+
+def _engine(arguments: argparse.Namespace) -> Any:
+    from acl.service.engines.local import LocalEngine, default_slots
+
+    _check_slots(arguments)
+    if arguments.engine == "local":
+        return LocalEngine(arguments.slots or default_slots())
+    from acl.service.engines.ray import RayEngine
+
+    return RayEngine(arguments.address, arguments.gpu_share, arguments.slots)

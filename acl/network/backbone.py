@@ -1,0 +1,139 @@
+"""A frozen backbone: a torchvision network turns every image into features once, a small head learns on them.
+
+So SplitCIFAR runs in seconds on a CPU while the pictures stay the real ones. The features are kept in the
+data directory under a digest of images, backbone and weights. Pretrained weights are fetched beforehand
+(acl data get resnet18); 'random' needs none and shows what an untrained network sees.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float32, Int64, UInt8
+from numpy import ndarray
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+from tqdm import tqdm
+
+from acl.config import BACKBONES, RunConfig, UserError
+from acl.network.images import Images
+from acl.network.models import init_weights
+from acl.seeds import generator
+from acl.stream.downloads import data_dir, weights_file
+from acl.system.files import disk_trouble, locked, replace_file
+
+CACHE_FORMAT = 1
+CHUNK = 256
+SIDE = 64  # pixels; smaller images are enlarged, because these networks halve their input five times
+# What torchvision's networks were trained on (ImageNet), for images in 0..1.
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+class FrozenImages(Images):
+    """The features of a stream in the place of its images: `batch(ids)` is [B, D, 1, 1], standardised.
+
+    Only samples of some task have features: `used` are those, `train_ids` the ones that say what is standard.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        images: UInt8[ndarray, "n height width channel"],
+        train_ids: Int64[ndarray, " train"],
+        used: Int64[ndarray, " used"],
+    ) -> None:
+        self.device, self.augment = torch.device(config.device), "none"
+        features = cached_features(config, images[used])
+        row = np.zeros(len(images), dtype=np.int64)
+        row[used] = np.arange(len(used))
+        self._row = torch.from_numpy(row).to(self.device)
+        train = features[row[train_ids]].astype(np.float64)
+        mean, std = train.mean(0), train.std(0)
+        std[std == 0] = 1
+        standard = ((features - mean) / std).astype(config.numbers)
+        self._features = torch.from_numpy(standard).to(self.device)[:, :, None, None]
+
+    @property
+    def resident(self) -> bool:
+        return True
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return self._features.shape[1], 1, 1
+
+    def batch(self, ids: Int64[Tensor, " b"]) -> Float[Tensor, "b dim 1 1"]:
+        return self._features[self._row[ids]]
+
+
+def cached_features(config: RunConfig, images: UInt8[ndarray, "n height width channel"]) -> Float32[ndarray, "n dim"]:
+    """The backbone's features of every image, worked out at the first call. UserError where its weights are missing."""
+    network = backbone(config.backbone, config.weights)
+    name = hashlib.sha256(f"{CACHE_FORMAT}/{SIDE}/{images.shape}/{config.backbone}".encode())
+    for value in network.state_dict().values():
+        name.update(value.numpy().tobytes())
+    for start in range(0, len(images), CHUNK):
+        name.update(np.ascontiguousarray(images[start : start + CHUNK]).tobytes())
+    folder = data_dir() / "cache"
+    with disk_trouble("The data folder", folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"features-{name.hexdigest()[:32]}.npy"
+        with locked(path.with_suffix(".lock")):
+            if not path.exists():
+                features = compute(network.to(config.device), images, config.device)
+                replace_file(path, lambda temporary: _save(temporary, features))
+        return np.asarray(np.load(path, allow_pickle=False))
+
+
+def _save(path: Path, features: Float32[ndarray, "n dim"]) -> None:
+    # np.save would add .npy to a path; a file it leaves alone.
+    with path.open("wb") as file:
+        np.save(file, features, allow_pickle=False)
+
+
+@torch.no_grad()
+def compute(
+    network: nn.Module, images: UInt8[ndarray, "n height width channel"], device: str
+) -> Float32[ndarray, "n dim"]:
+    """Features [n, D] of uint8 images; grey ones are shown to the three colour channels alike."""
+    mean, std = (torch.tensor(values, device=device).view(3, 1, 1) for values in (MEAN, STD))
+    parts = []
+    for start in tqdm(range(0, len(images), CHUNK), desc="Features of the images", unit="batch"):
+        x = torch.from_numpy(np.array(images[start : start + CHUNK])).to(device).permute(0, 3, 1, 2).float() / 255
+        if max(x.shape[2:]) < SIDE:
+            x = interpolate(x, size=(SIDE, SIDE), mode="bilinear", antialias=False)
+        parts.append(network((x.expand(-1, 3, -1, -1) - mean) / std).cpu().numpy())
+    return np.concatenate(parts)
+
+
+def backbone(name: str, weights: str) -> nn.Module:
+    """A torchvision network without its classifier, in evaluation mode. weights: pretrained, random, or a file."""
+    from torchvision.models import get_model
+
+    network: nn.Module = get_model(name)
+    path = weights_file(name, weights)
+    if path is None:
+        init_weights(network, generator(0, "backbone"))
+    else:
+        _load(network, path)
+    setattr(network, BACKBONES[name], nn.Identity())
+    return network.eval().requires_grad_(False)
+
+
+def _load(network: nn.Module, path: Path) -> None:
+    try:
+        network.load_state_dict(_weights(path))
+    except Exception as error:  # whatever torch's reader says of a file that is no such weights
+        reason = str(error).split("\n")[0]
+        raise UserError(f"weights: {path} does not hold this backbone's weights ({reason}).") from None
+
+
+def _weights(path: Path) -> dict[str, Any]:
+    """Safetensors, or torchvision's own .pth by torch's reader of plain tensors, which runs no code from the file."""
+    if path.suffix == ".safetensors":
+        return load_file(path)
+    return dict(torch.load(path, map_location="cpu", weights_only=True))

@@ -1,0 +1,1 @@
+"""How plug-ins are found and called, whose answers are checked, and which settings each uses."""

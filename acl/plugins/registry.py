@@ -1,0 +1,237 @@
+"""Plug-ins: the file name is the plug-in's name. Listing reads the files, only using one imports it.
+
+A plug-in is one file in acl/strategies, acl/learners or acl/datasets that defines one class (a subclass of
+its folder's base), and may say at the top LABEL = "…" (its name in the literature) and SETTINGS = (…), the
+RunConfig fields that change what it does; those that its dataclass has as fields need not be named again. The
+first line of its docstring is its description. Other packages add theirs by an entry point in the group
+acl.strategies, acl.learners or acl.datasets whose value is the module.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import importlib.util
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, fields, is_dataclass
+from functools import cache, lru_cache, partial
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, Literal
+
+from acl.config import FULL, RunConfig, UserError, field_names, near
+from acl.plugins.blame import blamed, fault
+from acl.plugins.contradictions import refuse_contradictions
+from acl.plugins.reading import read
+from acl.stream.downloads import data_dir, weights_file
+from acl.stream.tasks import cut
+from acl.system.device import cuda_devices
+
+Kind = Literal["strategies", "learners", "datasets"]
+SINGULAR = {"strategies": "strategy", "learners": "learner", "datasets": "dataset"}
+
+# A run's id holds it.
+NAME = re.compile("[a-z0-9][a-z0-9_-]*")
+
+# The settings that decide how a set is cut into tasks.
+CUT_BY = ["scenario", "classes_per_task", "class_order", "shuffle_classes", "max_per_class", "domain", "domains"]
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """trouble: why its file cannot be read; such a plug-in is listed, and refused where it is used."""
+
+    kind: Kind
+    name: str
+    module: str
+    label: str
+    summary: str
+    settings: tuple[str, ...] = field(default=())
+    fields: tuple[str, ...] = field(default=())
+    trouble: str = ""
+
+    @property
+    def what(self) -> str:
+        return SINGULAR[self.kind]
+
+    @property
+    def ours(self) -> bool:
+        return self.module.startswith("acl.")
+
+    @property
+    def uses(self) -> frozenset[str]:
+        """The settings that change what it does: those it names in SETTINGS, and its dataclass's fields."""
+        return frozenset(self.settings + self.fields)
+
+    def load(self) -> type[Any]:
+        """The plug-in's class; the module is imported now. PluginError if it cannot be, or has none or several."""
+        with blamed(self):
+            module = importlib.import_module(self.module)
+        if self.trouble:
+            raise fault(self, f"cannot be read: {self.trouble}", module)
+        base: type[Any] = importlib.import_module(f"acl.{self.kind}.base").Base
+        own = {
+            value
+            for value in vars(module).values()
+            if inspect.isclass(value) and issubclass(value, base) and value.__module__ == module.__name__
+        }
+        # A class that another one builds on is not what is meant.
+        found = [one for one in own if not any(issubclass(other, one) for other in own - {one})]
+        if len(found) != 1:
+            names = ", ".join(sorted(one.__name__ for one in found)) or "none"
+            raise fault(self, f"must be one subclass of {base.__module__}.Base, and {self.module} has {names}", module)
+        return found[0]
+
+
+def _described(kind: Kind, name: str, module: str, path: Callable[[], Path]) -> Plugin:
+    """What a plug-in's file says of it. One that cannot be read is listed with its trouble: it must not break the
+    menus, whatever a package of another party does when Python looks for its module."""
+    try:
+        return _describe(kind, name, module, path())
+    except (Exception, SystemExit) as error:  # noqa: BLE001
+        reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+        return Plugin(kind, name, module, name, f"Cannot be read ({reason}).", trouble=reason)
+
+
+def _describe(kind: Kind, name: str, module: str, path: Path) -> Plugin:
+    if not NAME.fullmatch(name):
+        raise ValueError("its name must be lower-case letters, digits, _ and -")
+    tree = ast.parse(path.read_text("utf-8"))
+    constants = dict(_constants(tree))
+    label, settings = constants.get("LABEL", name), constants.get("SETTINGS", ())
+    if not isinstance(label, str) or not isinstance(settings, tuple | list):
+        raise ValueError("LABEL must be a text and SETTINGS a tuple of names")
+    for setting in settings:
+        if setting not in field_names():
+            raise ValueError(f"SETTINGS names {setting!r}, which is no setting")
+    summary = (ast.get_docstring(tree) or "").split("\n")[0]
+    return Plugin(kind, name, module, label, summary, tuple(settings), _fields(tree))
+
+
+def _constants(tree: ast.Module) -> Iterator[tuple[str, Any]]:
+    """LABEL and SETTINGS, where the file gives them: values that can be read without running it."""
+    for node in tree.body:
+        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value:
+            for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+                if isinstance(target, ast.Name) and target.id in {"LABEL", "SETTINGS"}:
+                    yield target.id, ast.literal_eval(node.value)
+
+
+def _fields(tree: ast.Module) -> tuple[str, ...]:
+    """The settings among the fields of the module's dataclasses, as users write them."""
+    written = {attribute: name for name, attribute in field_names().items()}
+    classes = [
+        node
+        for node in tree.body
+        if isinstance(node, ast.ClassDef) and any("dataclass" in ast.unparse(mark) for mark in node.decorator_list)
+    ]
+    named = [
+        node.target.id
+        for found in classes
+        for node in found.body
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+    ]
+    return tuple(written[name] for name in named if name in written)
+
+
+FULL_LABELS = Plugin("strategies", FULL, "", "Full labels", "No selection: every sample of the task is labelled.")
+
+
+@cache
+def discover(kind: Kind) -> dict[str, Plugin]:
+    """Every plug-in of `kind` by name, ours and those of installed packages, without importing them."""
+    folder = Path(__file__).parents[1] / kind
+    found = {
+        path.stem: _described(kind, path.stem, f"acl.{kind}.{path.stem}", path.absolute)
+        for path in sorted(folder.glob("*.py"))
+        if path.stem not in {"__init__", "base"}
+    }
+    for point in entry_points(group=f"acl.{kind}"):
+        if point.name not in found:
+            found[point.name] = _described(kind, point.name, point.value, partial(_file_of, point.value))
+    return found
+
+
+def _file_of(module: str) -> Path:
+    spec = importlib.util.find_spec(module)
+    if spec is None or spec.origin is None:
+        raise ImportError(f"there is no module {module}")
+    return Path(spec.origin)
+
+
+@cache
+def owned(kind: Kind) -> frozenset[str]:
+    """The settings that belong to plug-ins of this kind: those that ours name. Another package's plug-in may use any
+    setting, and takes none away from the others."""
+    ours = [found for found in discover(kind).values() if found.module.startswith(f"acl.{kind}.")]
+    return frozenset(name for found in ours for name in found.settings)
+
+
+def choices(kind: Kind) -> dict[str, Plugin]:
+    """What a config may name: the plug-ins, and for strategies also the full labels."""
+    return discover(kind) | ({FULL: FULL_LABELS} if kind == "strategies" else {})
+
+
+def plugin(kind: Kind, name: str) -> Plugin:
+    """The plug-in `name`. Unknown: UserError with the near match and the choices."""
+    found = discover(kind)
+    if name not in found:
+        raise UserError(near(name, choices(kind), SINGULAR[kind]))
+    return found[name]
+
+
+def build(kind: Kind, name: str, config: RunConfig) -> Any:
+    """A plug-in's object: its dataclass fields are RunConfig fields, filled from `config`. PluginError if it cannot
+    be made."""
+    found = plugin(kind, name)
+    cls = found.load()
+    if inspect.isabstract(cls):
+        raise fault(found, f"lacks the method {', '.join(sorted(cls.__abstractmethods__))}", cls)
+    names = [one.name for one in fields(cls) if one.init] if is_dataclass(cls) else []
+    for name_ in names:
+        if name_ not in RunConfig.model_fields:
+            raise fault(found, f"has the field '{name_}', and there is no setting of that name to fill it", cls)
+    with blamed(found, cls):
+        return cls(**{name_: getattr(config, name_) for name_ in names})
+
+
+@lru_cache(maxsize=2)
+def _loaded(dataset: Any, found: Plugin, folder: str, mark: object) -> Any:
+    """The ImageSet of a dataset, kept: forms and pages ask for it again and again."""
+    return read(found, dataset)
+
+
+@lru_cache(maxsize=2)
+def _cut(dataset: Any, found: Plugin, folder: str, mark: object, config: RunConfig) -> Any:
+    """Kept too: a set in other looks takes seconds to make."""
+    return cut(_loaded(dataset, found, folder, mark), config)
+
+
+def _stream(config: RunConfig) -> Any:
+    found, dataset = plugin("datasets", config.dataset), build("datasets", config.dataset, config)
+    names = [*CUT_BY, "seed"] if config.shuffle_classes else CUT_BY
+    only = RunConfig(**{name: getattr(config, name) for name in names})
+    with blamed(found, type(dataset).mark, type(dataset)):
+        mark = dataset.mark()
+        hash((dataset, mark))  # what is kept is found again by them
+    return _cut(dataset, found, str(data_dir()), mark, only)
+
+
+def prepare(config: RunConfig) -> Any:
+    """Everything that can be wrong with `config` is said here (UserError), before anything is created.
+
+    Returns the acl.datasets.base.TaskStream the run will see. Imports no torch.
+    """
+    if config.strategy != FULL:
+        plugin("strategies", config.strategy)
+    if config.device == "cuda" and not cuda_devices():
+        raise UserError("device is cuda, but this machine shows no CUDA GPU: set device=cpu.")
+    if config.backbone != "none":
+        weights_file(config.backbone, config.weights)
+    learner = plugin("learners", config.learner)
+    stream = _stream(config)
+    stream.check(config, uses_memory="memory" in learner.settings)
+    refuse_contradictions(config, stream)
+    return stream

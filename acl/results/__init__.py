@@ -1,0 +1,1 @@
+"""Many runs as figures: tables, spread, significance, sweeps, other tools' formats."""

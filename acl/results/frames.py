@@ -1,0 +1,268 @@
+"""Runs as tidy tables: load_runs() for notebooks, and what every comparison is drawn from.
+
+Accuracies are fractions 0..1, times are seconds; tasks and rounds count from 1. A row of each table says which
+run it belongs to, so that they join on `run`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from acl.config import FULL, RunConfig, UserError
+from acl.events import Bought, Evaluated, History, Scored, Trained
+from acl.metrics import Matrix, average_accuracy, backward_transfer, forgetting, learning_accuracy
+from acl.plugins.registry import Kind, choices
+from acl.plugins.unused import own
+from acl.runs.folder import Run, find_run, list_runs
+from acl.runs.fork import led_by_hand
+from acl.runs.sameness import key, telling
+
+LEARNERS = ("finetune", "er", "gss", "derpp", "er_ace")
+STRATEGIES = (FULL, "uniform", "entropy", "least_confidence", "kcenter", "badge", "bait", "accuacl")
+"""The paper's order; what it does not have follows, by name."""
+FULL_LABEL = "Full"
+Rows = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Digest:
+    """What one run says, as rows of the tables of Frames."""
+
+    runs: Rows
+    tasks: Rows = field(default_factory=list)
+    matrix: Rows = field(default_factory=list)
+    queries: Rows = field(default_factory=list)
+    labels: Rows = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Frames:
+    """runs: a row a run: all its settings; state (finished or unfinished); key (equal: the same run again); settings
+    (JSON of those that can change its result, but the seed: equal in what may be averaged); by_hand (what a human
+    did to it: such a run stands for no settings); parent; and after the last task it finished A, F, F_diag, LA,
+    A_test_se (standard error of A from the size of the test sets), labels, query_s (mean of a query), train_s,
+    images_per_s.
+    tasks: after each task A, F, LA, BWT, and the labels and seconds of queries so far.
+    matrix: accuracy, accuracy_aware and likelihood `on` each task `after` each task.
+    queries: strategy, n, pool, lambda, seconds, peak_bytes.
+    labels: how many labels of each class each task bought.
+    """
+
+    runs: pd.DataFrame
+    tasks: pd.DataFrame
+    matrix: pd.DataFrame
+    queries: pd.DataFrame
+    labels: pd.DataFrame
+
+
+def load_runs(*names: str | Path, folder: str | Path = "runs", unfinished: bool = False) -> Frames:
+    """The runs `names` (ids, runs, folders of runs; none: all of `folder`) as tables. Runs that do not count in a
+    mean (by hand, twice) are all there: filter by the columns by_hand and key. UserError for an unknown name."""
+    runs = named_runs([str(name) for name in names], Path(folder))
+    return frames([found for run in runs if (found := readable(run)) and (unfinished or finished(found))])
+
+
+def named_runs(names: Sequence[str], folder: Path) -> list[Run]:
+    """The runs at these ids, runs and runs folders, each once, newest first; without names all of `folder`."""
+    asked = [run for name in names for run in _runs_at(name, folder)] if names else list_runs(folder)
+    return sorted({run.path.resolve(): run for run in asked}.values(), key=lambda run: run.id, reverse=True)
+
+
+def _runs_at(name: str, folder: Path) -> list[Run]:
+    path = Path(name)
+    if path.is_dir() and not (path / "config.json").exists():
+        return list_runs(path)
+    return [find_run(name, folder)]
+
+
+def readable(run: Run) -> Digest | None:
+    """The digest of a run; None for a folder without settings that can be read."""
+    try:
+        return digest(run, run.config, run.history())
+    except UserError:
+        return None
+
+
+def finished(found: Digest) -> bool:
+    return bool(found.runs[0]["state"] == "finished")
+
+
+def frames(digests: Sequence[Digest]) -> Frames:
+    """Their rows, one table a kind."""
+    tables = {f.name: pd.DataFrame([row for one in digests for row in getattr(one, f.name)]) for f in fields(Frames)}
+    return Frames(**{name: table if len(table) else _empty(name) for name, table in tables.items()})
+
+
+def _empty(name: str) -> pd.DataFrame:
+    columns = {"runs": ["run", "state", "key", "settings", "by_hand", "seed", "strategy", "learner", "dataset"]}
+    return pd.DataFrame(columns=columns.get(name, ["run"]))
+
+
+def digest(run: Run, config: RunConfig, history: History) -> Digest:
+    """What `history`, the events of `run`, adds up to."""
+    evaluations = history.finals()
+    r = [event.accuracy for event in evaluations]
+    tasks = _tasks(run.id, history, r)
+    trained = history.of(Trained)
+    seconds, images = sum(e.seconds for e in trained), sum(e.images for e in trained)
+    queries = _queries(run.id, history)
+    settings = telling(config)
+    del settings["seed"]
+    row = {
+        "run": run.id,
+        **config.model_dump(mode="json", by_alias=True),
+        "state": "finished" if history.finished else "unfinished",
+        "key": key(config),
+        "settings": json.dumps(settings, sort_keys=True),
+        "by_hand": led_by_hand(history),
+        "parent": (run.parent or {}).get("run", ""),
+        "tasks": len(r),
+        **{name: tasks[-1][name] if tasks else math.nan for name in ("A", "F", "F_diag", "LA")},
+        "A_test_se": _test_error(history, evaluations),
+        "labels": sum(len(event.ids) for event in history.of(Bought)),
+        "query_s": sum(q["seconds"] for q in queries) / len(queries) if queries else math.nan,
+        "train_s": seconds,
+        "images_per_s": images / seconds if seconds else math.nan,
+    }
+    return Digest([row], tasks, _matrix(run.id, evaluations), queries, _labels(run.id, history))
+
+
+def _tasks(run: str, history: History, r: Matrix) -> Rows:
+    bought, scored = history.of(Bought), history.of(Scored)
+    return [
+        {
+            "run": run,
+            "task": t,
+            "A": average_accuracy(r, t),
+            "F": forgetting(r, t),
+            "F_diag": -backward_transfer(r, t) if t > 1 else 0.0,
+            "LA": learning_accuracy(r, t),
+            "BWT": backward_transfer(r, t),
+            "labels": sum(len(event.ids) for event in bought if event.task <= t),
+            "query_s": sum(_seconds(event) for event in scored if event.task <= t),
+        }
+        for t in range(1, len(r) + 1)
+    ]
+
+
+def _test_error(history: History, evaluations: Sequence[Evaluated]) -> float:
+    """Standard error of A that comes from the finite test sets: √Σ p(1 − p)/n over the tasks, divided by T."""
+    if not evaluations or history.started is None:
+        return math.nan
+    sizes = [task["test"] for task in history.started.tasks]
+    parts = [p * (1 - p) / n for p, n in zip(evaluations[-1].accuracy, sizes, strict=False)]
+    return math.sqrt(sum(parts)) / len(parts)
+
+
+def _matrix(run: str, evaluations: Sequence[Evaluated]) -> Rows:
+    return [
+        {
+            "run": run, "after": event.task, "on": j, "accuracy": event.accuracy[j - 1],
+            "accuracy_aware": event.accuracy_aware[j - 1], "likelihood": event.likelihood[j - 1],
+        }
+        for event in evaluations
+        for j in range(1, len(event.accuracy) + 1)
+    ]  # fmt: skip
+
+
+def _seconds(query: Scored) -> float:
+    return sum(value for name, value in query.cost.items() if name.endswith("_s"))
+
+
+def _queries(run: str, history: History) -> Rows:
+    return [
+        {
+            "run": run, "task": query.task, "round": query.round, "strategy": query.strategy, "n": len(query.ids),
+            "pool": query.pool, "lambda": query.lambda_, "seconds": _seconds(query),
+            "peak_bytes": query.cost.get("peak_bytes", math.nan),
+        }
+        for query in history.of(Scored)
+    ]  # fmt: skip
+
+
+def _labels(run: str, history: History) -> Rows:
+    names = history.started.class_names if history.started else []
+    counts = Counter((event.task, label) for event in history.of(Bought) for label in event.labels)
+    return [
+        {"run": run, "task": task, "label": label, "class": names[label] if label < len(names) else str(label), "n": n}
+        for (task, label), n in sorted(counts.items())
+    ]
+
+
+# -- what may be averaged ------------------------------------------------------------------------------
+
+
+def counted(runs: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Those that may enter a mean, newest first, and a sentence for each that is left out."""
+    kept: dict[str, str] = {}
+    rows, left_out = [], []
+    for row in runs.sort_values("run", ascending=False).to_dict("records"):
+        if row["state"] != "finished":
+            left_out.append(f"{row['run']} is left out: it is not finished.")
+        elif row["by_hand"]:
+            left_out.append(f"{row['run']} is left out: it was {row['by_hand']}, so it is no run of its settings.")
+        elif row["key"] in kept:
+            left_out.append(f"{row['run']} is left out: {kept[row['key']]} has the same settings and seed.")
+        else:
+            kept[row["key"]] = row["run"]
+            rows.append(row)
+    return pd.DataFrame(rows, columns=runs.columns), left_out
+
+
+def differing(settings: Sequence[dict[str, Any]]) -> list[str]:
+    """The settings in which these differ, among those that have them (full labels know no budget)."""
+    names = dict.fromkeys(name for one in settings for name in one)
+    return [name for name in names if len({repr(one[name]) for one in settings if name in one}) > 1]
+
+
+def with_cohorts(runs: pd.DataFrame) -> pd.DataFrame:
+    """`runs` with a column `cohort`, the name of what a run is a seed of: its strategy, and whatever else differs;
+    in the paper's order."""
+    each = {text: json.loads(text) for text in dict.fromkeys(runs["settings"])}
+    names = differing(list(each.values()))
+    label = {text: _cohort(settings, names) for text, settings in each.items()}
+    place = {text: _place(settings) for text, settings in each.items()}
+    order = sorted(each, key=lambda text: (*place[text], label[text]))
+    rank = {text: i for i, text in enumerate(order)}
+    named = runs.assign(cohort=runs["settings"].map(label), _rank=runs["settings"].map(rank))
+    return named.sort_values(["_rank", "seed", "run"], kind="stable").drop(columns="_rank").reset_index(drop=True)
+
+
+def _place(settings: dict[str, Any]) -> tuple[int, int]:
+    learner, strategy = settings["learner"], settings["strategy"]
+    return (
+        LEARNERS.index(learner) if learner in LEARNERS else len(LEARNERS),
+        STRATEGIES.index(strategy) if strategy in STRATEGIES else len(STRATEGIES),
+    )
+
+
+def _cohort(settings: dict[str, Any], names: Sequence[str]) -> str:
+    head = [plugin_label("strategies", settings["strategy"])]
+    if "learner" in names:
+        head.insert(0, plugin_label("learners", settings["learner"]))
+    if "dataset" in names:
+        head.append(plugin_label("datasets", settings["dataset"]))
+    others = [name for name in names if name not in {"strategy", "learner", "dataset"} and name in settings]
+    said = ", ".join(f"{name}={'auto' if settings[name] is None else settings[name]}" for name in others)
+    return " · ".join(head) + (f" ({said})" if said else "")
+
+
+def plugin_label(kind: Kind, name: str) -> str:
+    """The literature's name; its own if the plug-in is not installed here."""
+    found = choices(kind)
+    return FULL_LABEL if name == FULL else found[name].label if name in found else name
+
+
+def not_paired(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
+    """The settings, beyond the strategy and its own, in which two cohorts differ: while there are any, their seeds are
+    no pairs."""
+    apart = {"strategy"} | own("strategies", one["strategy"]) | own("strategies", other["strategy"])
+    return [name for name in differing([one, other]) if name not in apart]

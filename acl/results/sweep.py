@@ -1,0 +1,279 @@
+"""A sweep: a grid of settings and seeds, and the run of each. A race is a sweep that is watched.
+
+The record, `.sweeps/<id>.json` in the runs folder, names the settings and the run of each member; what state they
+are in, the run folders say. A member whose settings and seed have been run already takes that run.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import secrets
+import time
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from acl.config import FORMAT, NO_CHOICE, RunConfig, UserError, check_method, field_names, make_config, near
+from acl.plugins.registry import Kind, choices, prepare
+from acl.plugins.unused import refuse
+from acl.runs.control import ACTIVE, read_control, read_status, request
+from acl.runs.folder import Run, check_folder, create, list_runs, resolved
+from acl.runs.fork import led_by_hand
+from acl.runs.sameness import key
+from acl.system.files import disk_trouble, read_json, write_json
+
+SweepKind = Literal["sweep", "race"]
+ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{4}")
+PLUGINS: dict[str, Kind] = {"strategy": "strategies", "learner": "learners", "dataset": "datasets"}
+MOST_RUNS = 2000
+SEEDS = re.compile(r"(\d+)(?:-(\d+))?")
+
+
+@dataclass(frozen=True)
+class Member:
+    config: RunConfig
+    run: str
+
+
+@dataclass(frozen=True)
+class Sweep:
+    id: str
+    kind: SweepKind
+    title: str
+    created: float
+    members: tuple[Member, ...]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """state: as in Status, or "new" (nobody has taken it) or "deleted"; done: 0..1; seconds: what it took, if it is
+    finished, or has taken."""
+
+    member: Member
+    state: str
+    done: float
+    seconds: float
+    error: str
+    summary: Mapping[str, Any] | None
+
+
+# -- which runs ----------------------------------------------------------------------------------------
+
+
+def grid(base: RunConfig, axes: Mapping[str, Sequence[Any]]) -> list[RunConfig]:
+    """Every combination of the values of `axes` (settings by name) on top of `base`, each different run once; the
+    seed changes slowest, so that every setting has its first result early. UserError for what makes no sense, and for
+    an axis along which nothing changes."""
+    names = sorted(axes, key=lambda name: name != "seed")
+    n = 1
+    for name in names:
+        if name not in field_names():
+            raise UserError(near(name, field_names(), "setting"))
+        if name == "preset":
+            raise UserError("A preset is where a sweep starts from, and no setting to sweep over: choose one preset.")
+        if name == "method":
+            raise UserError(NO_CHOICE)
+        if not axes[name]:
+            raise UserError(f"{name} has no value to sweep over: name at least one.")
+        n *= len(axes[name])
+    if n > MOST_RUNS:
+        raise UserError(f"These are {n:,} runs, and a sweep takes at most {MOST_RUNS:,}: name fewer values.")
+    values = base.model_dump(by_alias=True)
+    combinations = itertools.product(*(axes[name] for name in names))
+    configs = [make_config({**values, **dict(zip(names, combination, strict=True))}) for combination in combinations]
+    refuse(configs, names)
+    return list({key(config): config for config in configs}.values())
+
+
+def values_of(name: str, text: str) -> list[Any]:
+    """The values a user wrote for a setting: "er,derpp", "0-4,7" for seeds, "all" for plug-ins."""
+    if name in PLUGINS and text.strip() == "all":
+        return list(choices(PLUGINS[name]))
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    return [seed for part in parts for seed in _seeds(part)] if name == "seed" else parts
+
+
+def _seeds(part: str) -> list[int]:
+    found = SEEDS.fullmatch(part)
+    first, last = (int(found[1]), int(found[2] or found[1])) if found else (1, 0)
+    if last < first or last - first >= MOST_RUNS:
+        raise UserError(f"Seeds are written like 0-4 or 0,1,7, got '{part}'.")
+    return list(range(first, last + 1))
+
+
+def start(configs: Iterable[RunConfig], runs: Path, title: str, kind: SweepKind = "sweep", pace: float = 0.0) -> Sweep:
+    """Make what has not been run, wish all of it played, and keep the record. Everything that can be wrong with a
+    config is said before anything is made (UserError)."""
+    ready = [resolved(config, prepare(config)) for config in configs]
+    if not ready:
+        raise UserError("There is nothing to run: name at least one strategy and one seed.")
+    check_folder(runs)
+    there = already_run(runs, {key(config) for config in ready})
+    members = []
+    for config in ready:
+        run = there.get(key(config)) or create(config, runs)
+        members.append(Member(config, run.id))
+    stamp = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
+    sweep = Sweep(stamp, kind, title, time.time(), tuple(members))
+    _write(sweep, runs)
+    play(sweep, runs, pace=pace)
+    return sweep
+
+
+def already_run(runs: Path, wanted: Collection[str]) -> dict[str, Run]:
+    """By key, of the keys `wanted`, the run that stands for it: not led by a human; a finished one first, then the
+    newest."""
+    found: dict[str, Run] = {}
+    for run in list_runs(runs):
+        try:
+            same = key(run.config)
+        except UserError:
+            continue
+        done = run.summary is not None
+        better = same not in found or (done and found[same].summary is None)
+        if same in wanted and better and not _led(run):
+            found[same] = run
+    return found
+
+
+def _led(run: Run) -> bool:
+    control = read_control(run.path)
+    if control and (control.changes or control.choice):
+        return True
+    # Reading events takes a hundred times as long as looking whether the words are there at all.
+    text = run.events.read_bytes() if run.events.exists() else b""
+    return (b'"steered"' in text or b'"human"' in text) and bool(led_by_hand(run.history()))
+
+
+def play(sweep: Sweep, runs: Path, **pace: float) -> None:
+    """Wish every member that is not finished played to its end; without `pace` each keeps its own. UserError where
+    the sweep is of an earlier version."""
+    for each in progress(sweep, runs):
+        if each.state not in {"finished", "deleted"}:
+            check_method(each.member.config)
+            request(runs / each.member.run, mode="play", until=None, **pace)
+
+
+def hold(sweep: Sweep, runs: Path) -> None:
+    """Pause what plays or waits."""
+    for each in progress(sweep, runs):
+        if each.state in ACTIVE or each.state == "new":
+            request(runs / each.member.run, mode="pause")
+
+
+# -- what becomes of them ------------------------------------------------------------------------------
+
+
+def cancel(sweep: Sweep, runs: Path) -> int:
+    """Stop what plays or waits; finished rounds are kept. Returns how many were stopped."""
+    active = [p for p in progress(sweep, runs) if p.state in ACTIVE or p.state == "new"]
+    for each in active:
+        request(runs / each.member.run, mode="stop")
+    return len(active)
+
+
+def retry(sweep: Sweep, runs: Path) -> tuple[Sweep, int]:
+    """Play all of it to its end: what failed, was stopped or paused too; what was deleted is made anew. Returns the
+    sweep and how many of these there were. UserError where it is of an earlier version."""
+    members, n = [], 0
+    for each in progress(sweep, runs):
+        member = each.member
+        if each.state == "deleted":
+            check_method(member.config)
+            member = replace(member, run=create(member.config, runs).id)
+        n += each.state in {"deleted", "failed", "stopped", "paused", "new"}
+        members.append(member)
+    sweep = replace(sweep, members=tuple(members))
+    _write(sweep, runs)
+    play(sweep, runs)
+    return sweep, n
+
+
+def progress(sweep: Sweep, runs: Path) -> list[Progress]:
+    """The state of each member, as its run folder says."""
+    return [_progress(member, Run(runs / member.run)) for member in sweep.members]
+
+
+def _progress(member: Member, run: Run) -> Progress:
+    if not run.path.is_dir():
+        return Progress(member, "deleted", 0.0, 0.0, "", None)
+    status, summary = read_status(run.path), run.summary
+    if status is None:
+        return Progress(member, "new", 0.0, 0.0, "", None)
+    error = status.error if status.state == "failed" else ""
+    return Progress(member, status.state, status.progress, status.worked_s, error, summary)
+
+
+def eta_s(progress: Sequence[Progress], slots: int) -> float | None:
+    """Seconds until all is done, from what finished runs of the same strategy and CL method took; where none has
+    finished, from those under way; None before anything is known."""
+    took: dict[tuple[str, str], list[float]] = {}
+    for each in progress:
+        if each.seconds > 0 and (each.state == "finished" or each.done > 0.1):
+            took.setdefault(_like(each), []).append(each.seconds / (each.done or 1.0))
+    if not took:
+        return None
+    every = [seconds for values in took.values() for seconds in values]
+    left = 0.0
+    waiting = [each for each in progress if each.state in {"new", "queued", "starting", "playing"}]
+    for each in waiting:
+        known = took.get(_like(each), every)
+        left += (1 - each.done) * sum(known) / len(known)
+    return left / max(1, min(slots, len(waiting)))
+
+
+def _like(each: Progress) -> tuple[str, str]:
+    return each.member.config.learner, each.member.config.strategy
+
+
+# -- records -------------------------------------------------------------------------------------------
+
+
+def _folder(runs: Path) -> Path:
+    return runs / ".sweeps"
+
+
+def _write(sweep: Sweep, runs: Path) -> None:
+    members = [{"run": m.run, "config": json.loads(m.config.to_json())} for m in sweep.members]
+    record = {"format": FORMAT, "kind": sweep.kind, "title": sweep.title, "created": sweep.created, "members": members}
+    with disk_trouble("The runs folder", runs):
+        _folder(runs).mkdir(exist_ok=True)
+        write_json(_folder(runs) / f"{sweep.id}.json", record)
+
+
+def load(id_: str, runs: Path) -> Sweep:
+    """UserError where there is none, or it cannot be read."""
+    raw = read_json(_folder(runs) / f"{id_}.json") if ID.fullmatch(id_) else None
+    if raw is None:
+        raise UserError(f"There is no sweep '{id_[:40]}' in {runs}: choose one that is there.")
+    try:
+        members = tuple(Member(_config(m["config"]), str(m["run"])) for m in raw["members"])
+        kind: SweepKind = "race" if raw["kind"] == "race" else "sweep"
+        return Sweep(id_, kind, str(raw["title"]), float(raw["created"]), members)
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"The record of sweep {id_} cannot be read ({error}): its runs are in the library.") from None
+
+
+def _config(values: Mapping[str, Any]) -> RunConfig:
+    # Where a record does not say which method, it was the first.
+    return make_config(values if "method" in values else {**values, "method": 1, "precision": "float32"})
+
+
+def list_sweeps(runs: Path) -> list[Sweep]:
+    """Newest first; what cannot be read is passed over here, and said where it is asked for by name."""
+    found = []
+    for path in sorted(_folder(runs).glob("*.json"), reverse=True):
+        try:
+            found.append(load(path.stem, runs))
+        except UserError:
+            continue
+    return found
+
+
+def delete(sweep: Sweep, runs: Path) -> None:
+    """Forget the sweep; its runs stay."""
+    with disk_trouble("The runs folder", runs):
+        (_folder(runs) / f"{sweep.id}.json").unlink(missing_ok=True)

@@ -1,0 +1,59 @@
+"""What is wrong with a run folder, in sentences: what its events name and is gone, or cannot be opened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from acl.config import RunConfig, UserError
+from acl.events import History, Scored, Steered, TaskStarted
+from acl.runs.folder import Run
+
+MOST_NAMED = 3
+
+
+def damage(run: Run, config: RunConfig, history: History) -> list[str]:
+    """A sentence for each kind of trouble; none for what the run's settings never kept."""
+    bases = [run.base(event.task) for event in history.of(TaskStarted)]
+    queries = [kept for query in history.of(Scored) for kept in _kept(run, query)] if config.snapshots != "off" else []
+    # Of the queries of a task only the last may have been kept, and which that was depends on how the run was steered.
+    gone = [path for path in bases + (queries if config.snapshots == "all" else []) if not path.exists()]
+    broken = [path for path in (*bases, *queries, run.thumbs) if path.exists() and unreadable(path)]
+    if not history.rows and (run.path / "tasks").exists():
+        return [f"{run.events.name} is gone or holds nothing: without it nothing of the run can be shown."]
+    return [*_said(run, gone, "gone"), *_said(run, broken, "damaged"), *_steered_wrong(config, history)]
+
+
+def _steered_wrong(config: RunConfig, history: History) -> Iterator[str]:
+    for event in history.of(Steered):
+        try:
+            config = config.changed(**event.changes)
+        except UserError as error:
+            yield f"The events say that the run was steered at {event.task}.{event.round}, which cannot be: {error}"
+
+
+def _kept(run: Run, query: Scored) -> tuple[Path, Path]:
+    return run.snapshot(query.task, query.round), run.scores(query.task, query.round)
+
+
+def _said(run: Run, paths: list[Path], what: str) -> Iterator[str]:
+    if paths:
+        names = ", ".join(path.relative_to(run.path).as_posix() for path in paths[:MOST_NAMED])
+        more = f" and {len(paths) - MOST_NAMED} more" if len(paths) > MOST_NAMED else ""
+        yield f"{names}{more} {'is' if len(paths) == 1 else 'are'} {what}: the rest of the run can still be looked at."
+
+
+def unreadable(path: Path) -> str:
+    """Why a file of tensors or a table cannot be opened; empty if it can. Only its outline is read."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        if path.suffix == ".safetensors":
+            with safe_open(path, framework="np"):
+                return ""
+        pq.read_metadata(path)
+    except (SafetensorError, pa.ArrowException, OSError) as error:
+        return " ".join(str(error).split()) or type(error).__name__
+    return ""

@@ -1,0 +1,287 @@
+"""The run folder: the one shared truth about a run. Create, append, read what was added, list, delete.
+
+config.json  events.jsonl  status.json  control.json  worker.lock  summary.json
+tasks/03/base.safetensors  queries/03-02.safetensors  queries/03-02.parquet  thumbs.safetensors
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from acl.config import RunConfig, UserError, read_config
+from acl.events import Event, History, Row, Started, from_line, to_line
+from acl.plugins.unused import without_unused
+from acl.runs.plausible import is_sound, is_summary
+from acl.runs.sameness import telling
+from acl.system.device import cuda_devices
+from acl.system.files import disk_trouble, read_json, write_json
+
+ID = re.compile(r"[a-z0-9][a-z0-9_-]{3,95}")
+AUTO_SNAPSHOT_BYTES = 200_000_000
+
+
+@dataclass(frozen=True)
+class Parent:
+    run: str
+    task: int
+    round: int
+    changes: dict[str, str | float | int | bool | None] = field(default_factory=dict)
+    ghost: bool = False
+
+
+_PARENT = TypeAdapter(Parent)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder. Nothing is read before it is asked for."""
+
+    path: Path
+
+    @property
+    def id(self) -> str:
+        return self.path.name
+
+    @cached_property
+    def config(self) -> RunConfig:
+        return read_config(self.path / "config.json")[0]
+
+    @cached_property
+    def parent(self) -> dict[str, Any] | None:
+        """Of a fork: run, task and round it left, changes, and whether it is a ghost (runs along to compare). None too
+        where what stands there makes no sense: a run may come from anywhere."""
+        try:
+            parent = _PARENT.validate_python(read_config(self.path / "config.json")[1].get("parent"))
+        except ValidationError:
+            return None
+        return asdict(parent) if ID.fullmatch(parent.run) else None
+
+    @property
+    def events(self) -> Path:
+        return self.path / "events.jsonl"
+
+    @property
+    def summary(self) -> dict[str, Any] | None:
+        summary = read_json(self.path / "summary.json")
+        return summary if is_summary(summary) else None
+
+    @property
+    def recorded(self) -> bool:
+        """A recording ships with the tool and cannot be played on."""
+        return (self.path / "recorded").exists()
+
+    def base(self, task: int) -> Path:
+        return self.path / "tasks" / f"{task:02d}" / "base.safetensors"
+
+    def snapshot(self, task: int, round_: int) -> Path:
+        return self.path / "queries" / f"{task:02d}-{round_:02d}.safetensors"
+
+    def scores(self, task: int, round_: int) -> Path:
+        return self.path / "queries" / f"{task:02d}-{round_:02d}.parquet"
+
+    @property
+    def thumbs(self) -> Path:
+        return self.path / "thumbs.safetensors"
+
+    def history(self) -> History:
+        return History(EventReader(self.events).poll())
+
+
+def check_folder(runs: Path) -> None:
+    """Make the runs folder if need be; one sentence if that, or writing there, is impossible."""
+    with disk_trouble("The runs folder", runs):
+        runs.mkdir(parents=True, exist_ok=True)
+        probe = runs / f".probe-{os.getpid()}"
+        probe.write_bytes(b"0" * 4096)
+        probe.unlink(missing_ok=True)  # another thread may have probed under the same name
+
+
+def create(
+    config: RunConfig,
+    runs: Path,
+    parent: dict[str, Any] | None = None,
+    fill: Callable[[Run], None] | None = None,
+) -> Run:
+    """A new run folder for `config`; there at once and whole, or not at all. `fill` adds to it before it is seen."""
+    check_folder(runs)
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    name = f"{stamp}-{config.learner}-{config.strategy}-{config.dataset}-s{config.seed}-{secrets.token_hex(2)}"
+    draft = runs / f".new-{name}"
+    with disk_trouble("The runs folder", runs):
+        try:
+            draft.mkdir()
+            record = {"format": str(config.method), "parent": parent, "config": config.model_dump(by_alias=True)}
+            write_json(draft / "config.json", record)
+            if fill:
+                fill(Run(draft))
+            draft.rename(runs / name)
+        except (OSError, UserError):
+            shutil.rmtree(draft, ignore_errors=True)
+            raise
+    return Run(runs / name)
+
+
+def moved_data(run: Run, path: str) -> Run:
+    """The run, its own images now at `path`: the only setting that names a place and may change."""
+    config, others = read_config(run.path / "config.json")
+    record = {**others, "config": config.changed(data=_in_full(path)).model_dump(by_alias=True)}
+    with disk_trouble("The run", run.path):
+        write_json(run.path / "config.json", record)
+    return Run(run.path)
+
+
+def list_runs(*folders: Path) -> list[Run]:
+    """Every run folder in `folders`, newest first (by id). Damaged ones are listed too."""
+    found = [
+        Run(path)
+        for folder in folders
+        if folder.is_dir()
+        for path in folder.iterdir()
+        if path.is_dir() and ID.fullmatch(path.name)
+    ]
+    return sorted(found, key=lambda run: run.id, reverse=True)
+
+
+def find_run(name: str, *folders: Path) -> Run:
+    """The run with this id in one of `folders`, or at this path. Unknown: UserError."""
+    # os.path answers False for names that are too long, pathlib raises.
+    if os.path.isfile(os.path.join(name, "config.json")):
+        return Run(Path(name).resolve())
+    if ID.fullmatch(name):
+        for folder in folders:
+            if (folder / name).is_dir():
+                return Run((folder / name).resolve())
+    match = difflib.get_close_matches(name, [run.id for run in list_runs(*folders)], n=1, cutoff=0.7)
+    hint = f" Did you mean '{match[0]}'?" if match else ""
+    raise UserError(f"There is no run '{name}' in {' or '.join(map(str, folders))}.{hint}")
+
+
+def delete(run: Run) -> None:
+    """Remove the folder. It disappears from listings first, so a half-done delete leaves no ghost."""
+    with disk_trouble("The run", run.path):
+        grave = run.path.with_name(f".deleted-{run.id}")
+        run.path.rename(grave)
+        shutil.rmtree(grave)
+
+
+def snapshot_bytes(config: RunConfig, stream: Any) -> dict[str, int]:
+    """Estimated bytes of all snapshots of a run, for the policies all and last_round."""
+    per_round: list[list[int]] = []
+    for task in stream.tasks:
+        classes = len(stream.classes_seen(task.index))
+        rows = len(task.train_ids) + config.memory
+        per_round.append([rows * (8 + 4 * (config.feature_dim + classes))] * config.rounds)
+    return {"all": sum(map(sum, per_round)), "last_round": sum(r[-1] for r in per_round if r)}
+
+
+def _in_full(path: str) -> str:
+    """A place as it is found from any other, by any name."""
+    return str(Path(path).expanduser().resolve())
+
+
+def resolved(config: RunConfig, stream: Any) -> RunConfig:
+    """`config` as it will be recorded: each 'auto' about the machine is decided, what the run does not use is at
+    its default, and what can be written in several ways is written in one."""
+    if config.device == "auto":
+        config = config.changed(device="cuda" if cuda_devices() else "cpu")
+    config = without_unused(config)
+    if config.data:
+        config = config.changed(data=_in_full(config.data))
+    if config.weights not in {"pretrained", "random"}:
+        config = config.changed(weights=_in_full(config.weights))
+    if telling(config)["class_order"] == list(range(stream.n_classes)):
+        config = config.changed(class_order=())
+    config = config.changed(precision=config.decided_precision)
+    if config.snapshots != "auto":
+        return config
+    small = snapshot_bytes(config, stream)["all"] <= AUTO_SNAPSHOT_BYTES
+    return config.changed(snapshots="all" if small else "last_round")
+
+
+class EventReader:
+    """Reads what was appended to an events.jsonl since the last `poll`; a half last line waits.
+
+    A line that cannot be read or be true, and a gap where lines are missing, is counted in `damaged` and passed over.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.offset, self.damaged = path, 0, 0
+        self._next = 0
+        self._began: Started | None = None
+
+    def poll(self) -> list[Row]:
+        try:
+            if self.path.stat().st_size <= self.offset:
+                return []
+            with self.path.open("rb") as file:
+                file.seek(self.offset)
+                data = file.read()
+        except FileNotFoundError:
+            return []
+        except OSError:
+            self.damaged = max(self.damaged, 1)
+            return []
+        whole = data[: data.rfind(b"\n") + 1]
+        self.offset += len(whole)
+        rows = []
+        for line in whole.splitlines():
+            try:
+                seq, t, event = from_line(line.decode("utf-8"))
+            except ValueError:
+                self.damaged += 1
+                self._next += 1
+                continue
+            self.damaged += seq != self._next
+            self._next = seq + 1
+            if event is None:
+                continue
+            if not is_sound(event, self._began):
+                self.damaged += 1
+                continue
+            self._began = event if isinstance(event, Started) else self._began
+            rows.append(Row(seq, t, event))
+        return rows
+
+
+class EventWriter:
+    """Appends to an events.jsonl. Only the worker that holds the run's lock has one."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        whole = path.read_bytes() if path.exists() else b""
+        whole = whole[: whole.rfind(b"\n") + 1]
+        self.seq = whole.count(b"\n")
+        self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+        os.ftruncate(self._fd, len(whole))
+        self._end = len(whole)
+
+    def append(self, event: Event) -> Row:
+        """One line, whole or not at all. OSError (a full disk) leaves the file as it was."""
+        t = time.time()
+        line = to_line(event, self.seq, t).encode()
+        try:
+            written = os.write(self._fd, line)
+            if written < len(line):
+                os.write(self._fd, line[written:])
+        except OSError:
+            os.ftruncate(self._fd, self._end)
+            raise
+        self._end += len(line)
+        row = Row(self.seq, t, event)
+        self.seq += 1
+        return row
+
+    def close(self) -> None:
+        os.close(self._fd)

@@ -1,0 +1,1 @@
+"""What a query strategy sees, and the Fisher information it is ranked by."""

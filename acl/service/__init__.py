@@ -1,0 +1,1 @@
+"""The processes: the backend, its workers and engines, the projector."""

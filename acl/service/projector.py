@@ -1,0 +1,300 @@
+"""The projector: one process that works out UMAP layouts of queries. It is asked, and answers, through files.
+
+A wish (requests/*.json) names a query among the queries of its run; the answer is a Parquet file beside the
+snapshot (03-02.umap.parquet), or under .backend/projections where that folder is not ours to write. Each
+layout begins where the one before it ended, so a wish is answered from the first missing layout of its task
+on; then the queries that follow are done ahead, as long as nobody else asks. The backend starts the process
+when there is a wish; it ends by itself when there was none for a while.
+
+Importing this module is cheap: what is heavy is imported by the process.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import time
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from acl.config import UserError
+from acl.plugins.blame import is_out_of_memory
+from acl.system.files import read_json, replace_file, write_json
+
+if TYPE_CHECKING:
+    from numpy import ndarray
+
+Space = Literal["features", "fisher"]
+FILE_ENDS: dict[Space, str] = {"features": "umap", "fisher": "umap-fisher"}
+IDLE_S = 300.0
+LOOK_S = 0.1
+MAX_TRIES = 3
+NICENESS = 15
+MOST_SAID = 200
+
+
+@dataclass(frozen=True)
+class Wish:
+    """The layout of snapshot `series[place]`; series: the snapshots of one run in order, tasks: their tasks."""
+
+    series: tuple[Path, ...]
+    tasks: tuple[int, ...]
+    place: int
+    space: Space
+
+    @property
+    def snapshot(self) -> Path:
+        return self.series[self.place]
+
+
+# -- for those who ask ---------------------------------------------------------------------------------
+
+
+def home(runs: Path) -> Path:
+    return runs / ".backend" / "projections"
+
+
+def _name(wish: Wish) -> str:
+    return hashlib.blake2b(str(wish.snapshot).encode(), digest_size=8).hexdigest() + f".{FILE_ENDS[wish.space]}"
+
+
+def places(runs: Path, wish: Wish) -> tuple[Path, Path]:
+    """Where the layout may lie: beside the snapshot, and where it is kept if that folder may not be written."""
+    end = f".{FILE_ENDS[wish.space]}.parquet"
+    return wish.snapshot.with_suffix(end), home(runs) / "layouts" / f"{_name(wish)}.parquet"
+
+
+def found(runs: Path, wish: Wish) -> Path | None:
+    return next((path for path in places(runs, wish) if path.exists()), None)
+
+
+def trouble(runs: Path, wish: Wish) -> str:
+    """Why the layout could not be made; empty if nothing is known against it."""
+    record = read_json(_failure(runs, wish))
+    return str(record["error"]) if record and record.get("changed_ns") == _changed(wish.snapshot) else ""
+
+
+def ask(runs: Path, wish: Wish) -> None:
+    """Leave the wish for the projector, unless it lies there already. OSError where the folder takes nothing."""
+    path = home(runs) / "requests" / f"{_name(wish)}.json"
+    if path.exists():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    series = [str(snapshot) for snapshot in wish.series]
+    write_json(path, {"series": series, "tasks": wish.tasks, "place": wish.place, "space": wish.space}, sync=False)
+
+
+def load(path: Path, snapshot: Path) -> tuple[ndarray, ndarray] | None:
+    """ids [N] and places [N, 2] of a layout; None if it cannot be read, is none, or was made for another snapshot."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(path)
+        mine = (table.schema.metadata or {}).get(b"snapshot", b"").decode() == digest(snapshot)
+        ids, xy = table["id"].to_numpy().astype(np.int64), np.stack([table["x"], table["y"]], 1)
+        return (ids, xy) if mine and np.isfinite(xy).all() else None
+    except (OSError, TypeError, ValueError, KeyError, pa.ArrowException):
+        return None
+
+
+def digest(snapshot: Path) -> str:
+    with snapshot.open("rb") as file:
+        return hashlib.file_digest(file, "blake2b").hexdigest()[:32]
+
+
+def _failure(runs: Path, wish: Wish) -> Path:
+    return home(runs) / "failed" / f"{_name(wish)}.json"
+
+
+def _changed(snapshot: Path) -> int:
+    try:
+        return snapshot.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+# -- for the backend -----------------------------------------------------------------------------------
+
+
+def wishes(runs: Path) -> list[Path]:
+    """The requests that wait, the newest first."""
+    waiting = []
+    for path in (home(runs) / "requests").glob("[!.]*.json"):
+        try:
+            waiting.append((path.stat().st_mtime_ns, path))
+        except FileNotFoundError:
+            continue
+    return [path for _, path in sorted(waiting, reverse=True)]
+
+
+@dataclass
+class Keeper:
+    """Starts the projector when something is asked, and again if it dies, a few times."""
+
+    runs: Path
+    process: subprocess.Popen[bytes] | None = None
+    tries: int = 0
+
+    def tick(self) -> None:
+        if self.process and self.process.poll() is not None:
+            self.tries = self.tries + 1 if self.process.returncode else 0
+            self.process = None
+        waiting = wishes(self.runs) if self.process is None else []
+        if not waiting:
+            return
+        if self.tries >= MAX_TRIES:
+            self.tries = 0
+            for path in waiting:
+                _refuse(self.runs, path, f"The projector ended {MAX_TRIES} times at it (see projector.log).")
+            return
+        with (home(self.runs) / "projector.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-W", "ignore", "-m", "acl.service.projector", str(self.runs)],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+            )  # fmt: skip
+
+    def end(self) -> None:
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+
+
+def _read(path: Path) -> Wish | None:
+    raw = read_json(path)
+    try:
+        assert raw is not None and raw["space"] in FILE_ENDS
+        series, tasks = tuple(map(Path, raw["series"])), tuple(map(int, raw["tasks"]))
+        assert len(series) == len(tasks) and 0 <= raw["place"] < len(series)
+        return Wish(series, tasks, int(raw["place"]), raw["space"])
+    except (AssertionError, KeyError, TypeError, ValueError):
+        return None
+
+
+def _refuse(runs: Path, request: Path, why: str) -> None:
+    wish = _read(request)
+    if wish:
+        path = _failure(runs, wish)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_json(path, {"error": why, "changed_ns": _changed(wish.snapshot)}, sync=False)
+    request.unlink(missing_ok=True)
+
+
+# -- the process ---------------------------------------------------------------------------------------
+
+
+class Projector:
+    def __init__(self, runs: Path) -> None:
+        self.runs = runs
+        self._ahead: list[Wish] = []
+        self._failed: set[Path] = set()
+
+    def serve(self, idle_s: float = IDLE_S) -> None:
+        """Until nobody asked for `idle_s`, or the runs folder, or whoever started this process, is gone."""
+        parent, busy_at = os.getppid(), time.monotonic()
+        while time.monotonic() - busy_at < idle_s and self.runs.exists() and os.getppid() == parent:
+            if self.step():
+                busy_at = time.monotonic()
+            else:
+                time.sleep(LOOK_S)
+
+    def step(self) -> bool:
+        """Make one layout: of the newest wish, or ahead of it. False if there is nothing to do."""
+        waiting = wishes(self.runs)
+        if not waiting:
+            if not self._ahead:
+                return False
+            self._attempt(self._ahead.pop(0))
+            return True
+        request = waiting[0]
+        wish = _read(request)
+        if wish is None or not wish.snapshot.exists():
+            request.unlink(missing_ok=True)
+            return True
+        first = self._first_missing(wish)
+        why = self._attempt(Wish(wish.series, wish.tasks, first, wish.space))
+        if why:
+            self._failed.add(wish.series[first])
+        if first == wish.place and why:
+            _refuse(self.runs, request, why)
+        elif first == wish.place:
+            request.unlink(missing_ok=True)
+            rest = range(wish.place + 1, len(wish.series))
+            self._ahead = [Wish(wish.series, wish.tasks, place, wish.space) for place in rest]
+        return True
+
+    def _first_missing(self, wish: Wish) -> int:
+        """The earliest query of the wish's task from which on no layout is there, though one could be."""
+        place = wish.place
+        while place > 0 and wish.tasks[place - 1] == wish.tasks[place]:
+            before = Wish(wish.series, wish.tasks, place - 1, wish.space)
+            if before.snapshot in self._failed or self._known(before) is not None:
+                break
+            place -= 1
+        return place
+
+    def _known(self, wish: Wish) -> dict[int, tuple[float, float]] | None:
+        path = found(self.runs, wish)
+        layout = load(path, wish.snapshot) if path and wish.snapshot.exists() else None
+        if layout is None:
+            return None
+        return {int(id_): (float(x), float(y)) for id_, (x, y) in zip(*layout, strict=True)}
+
+    def _attempt(self, wish: Wish) -> str:
+        """Make the layout, if it is not there; why not, in a sentence: whatever is raised, this process goes on."""
+        if self._known(wish) is not None:
+            return ""
+        before = Wish(wish.series, wish.tasks, wish.place - 1, wish.space) if wish.place else None
+        try:
+            self._make(wish, (self._known(before) if before else None) or {})
+        except UserError as error:
+            return str(error)
+        except Exception as error:
+            if is_out_of_memory(error):
+                return "The memory of this machine does not hold it."
+            traceback.print_exc()
+            said = " ".join(str(error).split())[:MOST_SAID].rstrip(".")
+            return f"{type(error).__name__}: {said} (see projector.log)."
+        return ""
+
+    def _make(self, wish: Wish, previous: dict[int, tuple[float, float]]) -> None:
+        import numpy as np
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+        import torch
+
+        from acl.analysis import embedding as layout
+        from acl.snapshots.snapshot import load_snapshot
+
+        torch.set_num_threads(1)
+        mark = digest(wish.snapshot)
+        context = load_snapshot(wish.snapshot).context
+        ids, x = layout.ids(context), layout.vectors(context, wish.space)
+        keep = layout.subset(context.seed, ids, np.arange(len(ids)) < len(context.pool), np.zeros(len(ids), dtype=bool))
+        xy = layout.umap(x[torch.from_numpy(keep)], ids[keep], context.seed, previous)
+        columns = {"id": ids[keep], "x": xy[:, 0], "y": xy[:, 1]}
+        table = pa.table(columns).replace_schema_metadata({"snapshot": mark})
+        beside, elsewhere = places(self.runs, wish)
+        if wish.snapshot.parent.parent.parent == self.runs:
+            try:
+                replace_file(beside, lambda temporary: pq.write_table(table, temporary))
+                return
+            except OSError as error:
+                print(f"{beside}: {error}", file=sys.stderr)
+        elsewhere.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(elsewhere, lambda temporary: pq.write_table(table, temporary))
+
+
+def main(runs: Path) -> None:
+    # A picture may wait; a training and the page may not.
+    os.nice(NICENESS)
+    Projector(runs).serve()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,1 @@
+"""Queries as files: those of runs, and those of other programs."""

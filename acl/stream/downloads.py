@@ -1,0 +1,200 @@
+"""Image sets and backbones' weights that are fetched once and kept: where they come from, and fetching them.
+
+A run never downloads: it says what is missing. `acl data get NAME` fetches a file from the first mirror that
+has it whole, into FILE.part, which is continued after a break and becomes FILE when its checksum is right.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import ssl
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from http.client import HTTPException
+from pathlib import Path
+
+from tqdm import tqdm
+
+from acl.config import UserError, near
+from acl.system.files import disk_trouble, try_lock
+
+CHUNK = 1 << 18
+TIMEOUT_S = 30
+TRIES = 2  # of each mirror: the second goes on after a break, or starts afresh after a wrong checksum
+
+
+@dataclass(frozen=True)
+class Remote:
+    """One file: its name in the set's folder, its mirrors in order of preference, its checksum as published.
+
+    md5 is empty where the publisher names the file by the first digits of its SHA-256 (torchvision's weights).
+    """
+
+    file: str
+    md5: str
+    urls: tuple[str, ...]
+
+    @property
+    def checksum(self) -> tuple[str, str]:
+        """Its kind, and the digits it begins with."""
+        return ("md5", self.md5) if self.md5 else ("sha256", Path(self.file).stem.rsplit("-", 1)[1])
+
+    def intact(self, path: Path) -> bool:
+        kind, digits = self.checksum
+        return _digest(path, kind).startswith(digits)
+
+
+def _idx_files(mirrors: tuple[str, ...], *md5: str) -> tuple[Remote, ...]:
+    names = ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
+    files = [f"{name}-ubyte.gz" for name in names]
+    return tuple(
+        Remote(file, sum_, tuple(mirror + file for mirror in mirrors)) for file, sum_ in zip(files, md5, strict=True)
+    )
+
+
+# MD5 sums: the sets' own pages, and torchvision's list for MNIST and Fashion-MNIST.
+SETS: dict[str, tuple[Remote, ...]] = {
+    "mnist": _idx_files(
+        ("https://ossci-datasets.s3.amazonaws.com/mnist/", "http://yann.lecun.com/exdb/mnist/"),
+        "f68b3c2dcbeaaa9fbdd348bbdeb94873",
+        "d53e105ee54ea40749a09fcbcd1e9432",
+        "9fb629c4189551a2d022fa330f9573f3",
+        "ec29112dd5afa0611ce80d1b7f02629c",
+    ),
+    "fashion_mnist": _idx_files(
+        (
+            "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+            "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/",
+        ),
+        "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+        "25c81989df183df01b3e8a0aad5dffbe",
+        "bef4ecab320f06d8554ea6380940ec79",
+        "bb300cfdad3c16e7a12a480ee83cd310",
+    ),
+    **{
+        name: (Remote(f"{name}-{digits}.pth", "", (f"https://download.pytorch.org/models/{name}-{digits}.pth",)),)
+        for name, digits in (("resnet18", "f37072fd"), ("resnet50", "11ad3fa6"), ("mobilenet_v3_small", "047dcff4"))
+    },
+    "cifar10": (
+        Remote(
+            "cifar-10-binary.tar.gz",
+            "c32a1d4ab5d03f1284b67883e8d87530",
+            ("https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",),
+        ),
+    ),
+    "cifar100": (
+        Remote(
+            "cifar-100-binary.tar.gz",
+            "03b5dce01913d631647c71ecec9e9cb8",
+            ("https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz",),
+        ),
+    ),
+    "tinyimagenet": (
+        Remote(
+            "tiny-imagenet-200.zip",
+            "90528d7ca1a48142e341f4ef8d21d0de",
+            ("http://cs231n.stanford.edu/tiny-imagenet-200.zip",),
+        ),
+    ),
+}
+
+
+def data_dir() -> Path:
+    """The folder of all sets: ACL_DATA, else ~/.cache/acl-explorer. Looked up at every use, never recorded."""
+    return Path(os.environ.get("ACL_DATA") or "~/.cache/acl-explorer").expanduser()
+
+
+def missing(name: str) -> list[Remote]:
+    """The files of set `name` that are not in its folder."""
+    return [remote for remote in SETS[name] if not (data_dir() / name / remote.file).is_file()]
+
+
+def local_files(name: str) -> list[Path]:
+    """The files of set `name`, in the order of SETS; UserError that says what to do if one is missing."""
+    absent = missing(name)
+    if absent:
+        files = " and ".join(remote.file for remote in absent)
+        raise UserError(
+            f"The files of {name} are not here: fetch them with 'acl data get {name}', "
+            f"or put {files} into {data_dir() / name}."
+        )
+    return [data_dir() / name / remote.file for remote in SETS[name]]
+
+
+def weights_file(backbone: str, weights: str) -> Path | None:
+    """The file of a frozen backbone's weights, None for random ones. UserError if it is not there."""
+    if weights == "random":
+        return None
+    if weights == "pretrained":
+        return local_files(backbone)[0]
+    if not Path(weights).is_file():
+        raise UserError(f"weights: {weights} does not exist; give a file, 'pretrained' or 'random'.")
+    return Path(weights)
+
+
+def fetch(name: str) -> list[Path]:
+    """Download what is missing of set `name`, with progress on stderr. UserError if no mirror delivers."""
+    if name not in SETS:
+        raise UserError(near(name, SETS, "data set"))
+    folder = data_dir() / name
+    with disk_trouble("The data folder", folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = try_lock(folder / ".lock")
+        if lock is None:
+            raise UserError(f"Another process is fetching {name} into {folder}: wait for it.")
+        with lock:
+            for remote in missing(name):
+                _fetch_file(remote, folder)
+    return local_files(name)
+
+
+def _fetch_file(remote: Remote, folder: Path) -> None:
+    part = folder / f"{remote.file}.part"
+    trouble = "no mirror is known"
+    for url in [url for url in remote.urls for _ in range(TRIES)]:
+        try:
+            _download(url, part)
+        except (ConnectionError, TimeoutError, HTTPException, ssl.SSLError, urllib.error.URLError) as error:
+            trouble = f"{url}: {getattr(error, 'reason', error)}"
+            continue
+        if remote.intact(part):
+            part.replace(folder / remote.file)
+            return
+        part.unlink()
+        trouble = f"{url}: the file has a wrong checksum"
+    raise UserError(
+        f"{remote.file} could not be fetched ({trouble}): try again later, it goes on where it stopped, "
+        f"or put the file ({' '.join(remote.checksum)}) into {folder}."
+    )
+
+
+def _download(url: str, part: Path) -> None:
+    """Append to `part` what it lacks of `url`; start afresh where the server cannot go on in the middle."""
+    have = part.stat().st_size if part.exists() else 0
+    headers = {"User-Agent": "acl-explorer"} | ({"Range": f"bytes={have}-"} if have else {})
+    try:
+        response = urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=TIMEOUT_S)
+    except urllib.error.HTTPError as error:
+        error.close()
+        if error.code != 416:  # 416: nothing lies beyond what we have, so it may be whole
+            raise ConnectionError(f"HTTP {error.code} {error.reason}") from None
+        return
+    with response:
+        continued = response.status == 206
+        start = have if continued else 0
+        length = response.headers.get("Content-Length")
+        total = start + int(length) if length else None
+        bar = tqdm(total=total, initial=start, unit="B", unit_scale=True, desc=part.stem)
+        with bar, part.open("ab" if continued else "wb") as file:
+            while chunk := response.read(CHUNK):
+                file.write(chunk)
+                bar.update(len(chunk))
+            if total is not None and file.tell() < total:
+                raise ConnectionError(f"the connection broke after {file.tell():,} of {total:,} bytes")
+
+
+def _digest(path: Path, name: str) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, name).hexdigest()

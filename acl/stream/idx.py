@@ -1,0 +1,40 @@
+"""IDX, the file format of MNIST: 0, 0, type, number of axes, each axis as a big-endian uint32, then the bytes."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+from numpy import ndarray
+
+from acl.config import UserError
+from acl.datasets.base import ImageSet
+from acl.stream.downloads import local_files
+
+UNSIGNED_BYTE = 8
+
+
+def load_idx(label: str, name: str, class_names: tuple[str, ...]) -> ImageSet:
+    """The set `name` from its four files: images and labels for training, then those for testing."""
+    train_x, train_y, test_x, test_y = map(read_idx, local_files(name))
+    if len(train_x) != len(train_y) or len(test_x) != len(test_y):
+        raise UserError(f"The images and labels of {name} differ in number: acl data get {name} fetches them anew.")
+    images = np.concatenate([train_x, test_x])[..., None]
+    labels = np.concatenate([train_y, test_y]).astype(np.int64)
+    return ImageSet(label, images, labels, class_names, np.arange(len(labels)) < len(train_y))
+
+
+def read_idx(path: Path) -> UInt8[ndarray, "..."]:
+    """The array in a gzipped IDX file of bytes. Anything else is a UserError."""
+    try:
+        data = gzip.decompress(path.read_bytes())
+        n_axes = data[3]
+        shape = np.frombuffer(data, ">u4", n_axes, 4).astype(np.int64)
+        if data[:3] != bytes([0, 0, UNSIGNED_BYTE]):
+            raise ValueError("its first bytes are others")
+        return np.frombuffer(data, np.uint8, offset=4 + 4 * n_axes).reshape(shape)
+    except (OSError, EOFError, ValueError, IndexError, zlib.error) as error:
+        raise UserError(f"{path} is no IDX file ({error}): delete it and fetch it again.") from None

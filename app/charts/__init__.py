@@ -1,0 +1,1 @@
+"""Tables in, figures out; neither Streamlit nor the store."""

@@ -1,0 +1,267 @@
+"""Charts: functions from a table to an Apache ECharts option. No streamlit, no run folder in here.
+
+Live charts do not animate and have fixed axes, so that nothing jumps while a run plays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from app.charts.palette import FORGOTTEN, KEPT, LEARNED, OTHER, strategy_colour, task_colours
+
+Spec = dict[str, Any]
+# outerBoundsMode none: the grid stays where it is, whatever the labels are.
+FIXED = {"outerBoundsMode": "none"}
+GRID = {"left": 48, "right": 60, "top": 12, "bottom": 44, **FIXED}
+SLIM_GRID = {"left": 46, "right": 10, "top": 8, "bottom": 24, **FIXED}
+PERCENT = {"min": 0, "max": 100, "axisLabel": {"formatter": "{value} %"}, "interval": 25}
+# The inner square runs the other way round, which leaves a hole.
+HOLLOW_DIAMOND = "path://M0 -10 L10 0 L0 10 L-10 0 Z M0 -6 L-6 0 L0 6 L6 0 Z"
+FAINT = "rgba(128,138,150,0.55)"
+MARK = "#D5572B"
+
+
+def tasks_axis(n_tasks: int, name: str) -> Spec:
+    return {
+        "type": "value", "min": 0, "max": n_tasks, "interval": 1, "name": name, "nameLocation": "middle",
+        "nameGap": 26, "splitLine": {"show": True}, "axisTick": {"show": False},
+    }  # fmt: skip
+
+
+def _end_label(text: str = "{a}") -> Spec:
+    return {
+        "endLabel": {
+            "show": True,
+            "formatter": text,
+            "color": "inherit",
+            "fontSize": 12,
+            "lineHeight": 15,
+            "distance": 6,
+        }
+    }
+
+
+Marks = Sequence[tuple[float, str]]
+
+
+def _marks(marks: Marks) -> Spec:
+    """Upright lines where the run was steered, with what was changed."""
+    if not marks:
+        return {}
+    return {
+        "markLine": {
+            "silent": True, "symbol": "none", "data": [{"xAxis": x, "name": text} for x, text in marks],
+            "label": {"formatter": "{b}", "position": "insideStartTop", "fontSize": 11, "color": "inherit"},
+            "lineStyle": {"type": "dotted", "color": MARK, "width": 1.5},
+        }
+    }  # fmt: skip
+
+
+def _faint(column: str, x: str, dataset: int, colour: str) -> Spec:
+    """The same line of another run: dashed and thin, without a word of its own."""
+    return {
+        "type": "line", "datasetIndex": dataset, "encode": {"x": x, "y": column}, "color": colour, "silent": True,
+        "showSymbol": False, "lineStyle": {"width": 1.3, "type": "dashed", "opacity": 0.6}, "tooltip": {"show": False},
+        "name": f"other {dataset} {column}", "z": 1,
+    }  # fmt: skip
+
+
+def accuracy_chart(
+    table: pd.DataFrame, n_tasks: int, marks: Marks = (), others: Sequence[pd.DataFrame] = (), slim: bool = False
+) -> Spec:
+    """A line for each task: its accuracy at every evaluation, large marks where a task ends. `others`: tables of
+    runs to compare with, drawn faint. slim: for a narrow column, without labels at the ends."""
+    ends = table[table["final"]].reset_index(drop=True) if len(table) else table
+    series: list[Spec] = []
+    for j, colour in enumerate(task_colours(n_tasks), start=1):
+        common = {"encode": {"x": "x", "y": f"task_{j}", "tooltip": [f"task_{j}"]}, "name": f"Task {j}"}
+        series.append(
+            {
+                **common, "type": "line", "datasetIndex": 0, "color": colour, "symbol": "circle", "symbolSize": 5,
+                "lineStyle": {"width": 2}, "labelLayout": {"moveOverlap": "shiftY"}, **({} if slim else _end_label()),
+                **(_marks(marks) if j == 1 else {}),
+            }
+        )  # fmt: skip
+        series += [_faint(f"task_{j}", "x", 2 + k, colour) for k in range(len(others))]
+        series.append(
+            {
+                **common, "type": "scatter", "datasetIndex": 1, "color": colour, "symbolSize": 11,
+                "tooltip": {"show": False}, "silent": True,
+            }
+        )  # fmt: skip
+    return {
+        "animation": False,
+        "grid": SLIM_GRID if slim else GRID,
+        "dataset": [{"source": table}, {"source": ends}, *({"source": other} for other in others)],
+        "tooltip": {"trigger": "axis", "valueFormatter": "%.1f %%"},
+        "xAxis": tasks_axis(n_tasks, "" if slim else "tasks learned"),
+        "yAxis": PERCENT,
+        "series": series,
+    }
+
+
+def balance_chart(table: pd.DataFrame, n_tasks: int, marks: Marks = (), others: Sequence[pd.DataFrame] = ()) -> Spec:
+    """Learned, kept, and forgetting after each task; `others` as in accuracy_chart."""
+    lines = (
+        ("learned", "LA learned ↑", LEARNED, "solid"),
+        ("kept", "A kept ↑", KEPT, "solid"),
+        ("forgetting", "F forgetting ↓", FORGOTTEN, "dashed"),
+    )
+    return {
+        "animation": False,
+        "grid": {**GRID, "right": 112},
+        "dataset": [{"source": table}, *({"source": other} for other in others)],
+        "tooltip": {"trigger": "axis", "valueFormatter": "%.1f %%"},
+        "xAxis": tasks_axis(n_tasks, "tasks learned"),
+        "yAxis": PERCENT,
+        "series": [
+            {
+                "type": "line", "name": name, "datasetIndex": 0,
+                "encode": {"x": "task", "y": column, "tooltip": [column]},
+                "color": colour, "lineStyle": {"width": 2.5, "type": style}, "symbol": "circle", "symbolSize": 8,
+                "labelLayout": {"moveOverlap": "shiftY"}, **_end_label(),
+                **(_marks([(x, "") for x, _ in marks]) if column == "learned" else {}),
+            }
+            for column, name, colour, style in lines
+        ]
+        + [_faint(column, "task", 1 + k, colour) for k in range(len(others)) for column, _, colour, _ in lines],
+    }  # fmt: skip
+
+
+def loss_chart(table: pd.DataFrame, boundaries: list[float]) -> Spec:
+    """Mean loss of each epoch over the whole run; a line where a task begins."""
+    marks = [{"xAxis": x} for x in boundaries]
+    return {
+        "animation": False,
+        "grid": {**GRID, "right": 24, "left": 56},
+        "dataset": {"source": table},
+        "tooltip": {"trigger": "axis"},
+        "xAxis": {"type": "value", "name": "epochs", "nameLocation": "middle", "nameGap": 26, "min": 0},
+        "yAxis": {"type": "value", "name": "loss", "min": 0},
+        "series": [
+            {
+                "type": "line", "showSymbol": False, "color": KEPT, "lineStyle": {"width": 1.5},
+                "encode": {"x": "epoch", "y": "loss", "tooltip": ["when", "loss"]},
+                "markLine": {
+                    "silent": True, "symbol": "none", "data": marks, "label": {"show": False},
+                    "lineStyle": {"type": "dotted", "color": FAINT},
+                },
+            }
+        ],
+    }  # fmt: skip
+
+
+def plane_chart(scores: pd.DataFrame, strategy: str, cuts: tuple[float, float] | None) -> Spec:
+    """Magnitude × distribution of a pool, picks on top; `cuts` = (least D, least M) that were let through."""
+    table = scores[["id", "distribution", "magnitude"]]
+    picks = table[scores["picked"]].reset_index(drop=True)
+    rest = table[~scores["picked"]].reset_index(drop=True)
+    least = scores["magnitude"].min()
+    room = 26 if least < 1e-4 else 0  # for ticks such as 0.000001
+    lines = [{"xAxis": cuts[0]}, {"yAxis": cuts[1]}] if cuts else []
+    return {
+        "animation": False,
+        "grid": {"left": 68 + room, "right": 12, "top": 30, "bottom": 44, **FIXED},
+        "legend": _legend(),
+        "dataset": [{"source": rest}, {"source": picks}],
+        "tooltip": {"trigger": "item"},
+        "xAxis": {**_scaled("distribution score D"), "nameGap": 26},
+        "yAxis": {
+            **_scaled("magnitude M"), "type": "log" if least > 0 else "value", "nameGap": 50 + room,
+            "axisLabel": {"hideOverlap": True},
+        },
+        "series": [
+            {
+                "type": "scatter", "name": f"pool {len(rest):,}", "datasetIndex": 0, "symbolSize": 5,
+                "itemStyle": {"color": FAINT}, "large": False, **_xy("distribution", "magnitude"),
+            },
+            {
+                "type": "scatter", "name": f"picks {len(picks):,}", "datasetIndex": 1, "symbolSize": 12, "z": 5,
+                "itemStyle": _pick_style(strategy), **_xy("distribution", "magnitude"),
+                "markLine": {
+                    "silent": True, "symbol": "none", "data": lines, "label": {"show": False},
+                    "lineStyle": {"type": "dashed", "color": strategy_colour(strategy), "opacity": 0.7},
+                },
+            },
+        ],
+    }  # fmt: skip
+
+
+def map_chart(points: pd.DataFrame, picked: set[int], strategy: str, age: dict[int, int], n_tasks: int) -> Spec:
+    """Pool, labelled and memory in feature space, picks on top (columns id, role, x, y).
+
+    age: the task each memory sample comes from; the memory's diamonds take the colours of their tasks.
+    """
+    table = points.assign(task=points["id"].map(age).fillna(0).astype(int))
+    role = points["role"].where(~points["id"].isin(picked), "picks")
+    looks: dict[str, Spec] = {
+        "pool": {"symbolSize": 5, "itemStyle": {"color": FAINT}},
+        "labelled": {"symbolSize": 7, "itemStyle": {"color": OTHER}},
+        "memory": {"symbolSize": 12, "symbol": HOLLOW_DIAMOND, "z": 4, "itemStyle": {"color": OTHER}},
+        "picks": {"symbolSize": 12, "z": 5, "itemStyle": _pick_style(strategy)},
+    }
+    groups = {name: table[role == name][["id", "x", "y", "task"]].reset_index(drop=True) for name in looks}
+    shown = {name: group for name, group in groups.items() if len(group)}
+    colours = [{"value": t, "color": colour} for t, colour in enumerate(task_colours(n_tasks), start=1)]
+    by_task = {"type": "piecewise", "show": False, "dimension": "task", "pieces": colours}
+    return {
+        "animation": False,
+        "grid": {"left": 24, "right": 8, "top": 30, "bottom": 28, **FIXED},
+        "legend": _legend(),
+        "dataset": [{"source": group} for group in shown.values()],
+        "tooltip": {"trigger": "item"},
+        "visualMap": [{**by_task, "seriesIndex": [i]} for i, name in enumerate(shown) if name == "memory"],
+        "xAxis": {**_scaled("1st principal component"), "axisLabel": {"show": False}, "nameGap": 10},
+        "yAxis": {**_scaled("2nd principal component"), "axisLabel": {"show": False}, "nameGap": 6},
+        "series": [
+            {"type": "scatter", "name": f"{name} {len(group):,}", "datasetIndex": i, **looks[name], **_xy("x", "y")}
+            for i, (name, group) in enumerate(shown.items())
+        ],
+    }
+
+
+def matrix_chart(r: list[list[float]], n_tasks: int, dark: bool) -> Spec:
+    """The accuracy matrix R in percent: a row after each task, a column for each task."""
+    ink = "#F2F4F7" if dark else "#20242C"
+    cells = [[j, i, round(100 * value, 1)] for i, row in enumerate(r) for j, value in enumerate(row)]
+    tasks = [f"{t}" for t in range(1, n_tasks + 1)]
+    return {
+        "animation": False,
+        "grid": {"left": 60, "right": 20, "top": 44, "bottom": 16, **FIXED},
+        "tooltip": {"show": False},
+        "xAxis": {
+            "type": "category", "data": tasks, "position": "top", "name": "accuracy on task", "nameLocation": "middle",
+            "nameGap": 24, "splitLine": {"show": False}, "axisLine": {"show": False}, "axisTick": {"show": False},
+        },
+        "yAxis": {
+            "type": "category", "data": tasks, "inverse": True, "name": "after task", "nameLocation": "middle",
+            "nameGap": 28, "splitLine": {"show": False}, "axisLine": {"show": False}, "axisTick": {"show": False},
+        },
+        "visualMap": {
+            "show": False, "min": 0, "max": 100, "dimension": 2,
+            "inRange": {"color": ["rgba(11,127,194,0.04)", "rgba(11,127,194,0.62)"]},
+        },
+        "series": [{"type": "heatmap", "data": cells, "label": {"show": True, "formatter": "{@[2]} %", "color": ink}}],
+    }  # fmt: skip
+
+
+def _legend() -> Spec:
+    return {"top": 0, "left": 0, "itemWidth": 10, "itemHeight": 10, "textStyle": {"fontSize": 12}}
+
+
+def _scaled(name: str) -> Spec:
+    return {
+        "type": "value", "scale": True, "name": name, "nameLocation": "middle", "splitLine": {"show": False},
+        "axisTick": {"show": False},
+    }  # fmt: skip
+
+
+def _xy(x: str, y: str) -> Spec:
+    return {"encode": {"x": x, "y": y, "tooltip": ["id", x, y]}}
+
+
+def _pick_style(strategy: str) -> Spec:
+    return {"color": strategy_colour(strategy), "borderColor": "#FFFFFF", "borderWidth": 1.5, "opacity": 0.95}

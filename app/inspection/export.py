@@ -1,0 +1,82 @@
+"""What can be taken away from a query: its scores, each figure, and a link to exactly this view."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from functools import partial
+from urllib.parse import urlencode
+
+import pandas as pd
+import streamlit as st
+
+from acl.analysis.what_if import Settings
+from app.charts import inspection as figures
+from app.inspection import panels, sample_card
+from app.inspection.linked_scatters import View
+from app.inspection.samples import Choice
+from app.inspection.source import Sight
+
+
+@st.dialog("Take it with you", width="large")
+def dialog(
+    sight: Sight, frame: pd.DataFrame, choice: Choice, settings: Settings, shown: pd.DataFrame,
+    views: Sequence[View], opened: int | None,
+) -> None:  # fmt: skip
+    """`frame` is every sample; `shown` the rows that the two `views` place; `opened` the sample whose card is open."""
+    st.markdown("**Scores of every sample**")
+    table = scores(frame, choice)
+    with st.container(horizontal=True):
+        st.download_button(
+            "CSV", lambda: table.to_csv(index=False), f"{sight.title}.csv", key="scores-csv", on_click="ignore"
+        )
+        st.download_button(
+            "Parquet", lambda: _parquet(table), f"{sight.title}.parquet", key="scores-parquet", on_click="ignore"
+        )
+    st.markdown("**Figures**, each a page that works without a network")
+    drawn = {view.title.split(",")[0]: partial(_picture, shown, view) for view in views}
+    drawn["Target"] = lambda: panels.target_figure(sight, choice, settings)
+    if len(sight.context.memory):
+        drawn["λ ribbon"] = lambda: panels.ribbon_figure(sight, settings)
+    if opened in set(sight.context.pool.ids.tolist()):
+        drawn[f"Sample {opened}"] = partial(sample_card.against_target, sight, choice.ranking, opened)
+    every = panels.strategies_figures(sight, settings)
+    with st.container(horizontal=True):
+        for name, draw in (drawn | every).items():
+            st.download_button(
+                name, _html(draw), f"{sight.title}-{name}.html", "text/html", key=f"html-{name}", on_click="ignore",
+            )  # fmt: skip
+    st.caption("For PNG and SVG, the two pictures of the page have buttons of their own, the panels below a camera.")
+    st.markdown("**Link to this view**")
+    # What Streamlit calls the URL ends before the question mark.
+    st.code(f"{st.context.url or ''}?{urlencode(st.query_params.to_dict())}", language=None)
+
+
+def _html(draw: Callable[[], figures.go.Figure]) -> Callable[[], str]:
+    """Made only when it is asked for: it holds the whole of plotly."""
+    return lambda: str(figures.for_paper(draw()).to_html(include_plotlyjs=True))
+
+
+def _picture(shown: pd.DataFrame, view: View) -> figures.go.Figure:
+    """One of the two linked pictures."""
+    frame = shown.assign(across=view.x, up=view.y)
+    names = (view.x_name, view.y_name)
+    cuts = (view.x_cut, view.y_cut)
+    return figures.scatter(
+        frame, "across", "up", names, shown["colour"].tolist(), cuts, view.log_y, view.title, view.ticks
+    )
+
+
+def scores(frame: pd.DataFrame, choice: Choice) -> pd.DataFrame:
+    """One row for each sample: id, role, rank (1 = first pick), label, prediction, every score."""
+    rank = {i: place for place, i in enumerate(choice.picked, start=1)}
+    table = frame.drop(columns="colour", errors="ignore").rename(columns={"p": "predicted_p"})
+    table.insert(2, "rank", table["id"].map(rank).astype("Int64"))
+    table["label"] = table["label"].astype("Int64")
+    return table
+
+
+def _parquet(table: pd.DataFrame) -> bytes:
+    file = io.BytesIO()
+    table.to_parquet(file, index=False)
+    return file.getvalue()

@@ -1,0 +1,120 @@
+"""Two linked scatters of the same samples: what is lassoed, hovered or hidden in one is so in the other.
+
+A component of our own (lens.js, canvas): linking happens in the browser at once, and only sample ids come
+back. Ids travel as text, so that every int64 arrives whole.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from app.widgets.gallery import COLUMNS, TILE
+
+HERE = Path(__file__).parent
+ROLES = ("pool", "labelled", "memory", "picks")
+CHANGES = ("", "enters", "leaves")
+NO_LABEL = -1
+
+
+@dataclass(frozen=True)
+class View:
+    """One scatter: a place for each sample (NaN: not drawn here), names of the axes, and cuts drawn as lines."""
+
+    title: str
+    x: np.ndarray
+    y: np.ndarray
+    x_name: str
+    y_name: str
+    log_y: bool = False
+    ticks: bool = True
+    x_cut: float | None = None
+    y_cut: float | None = None
+    x_cut_name: str = ""
+    y_cut_name: str = ""
+    cut_colour: str = "#0072B2"
+
+    def payload(self) -> dict[str, Any]:
+        return asdict(self) | {"x": _packed(self.x), "y": _packed(self.y)}
+
+
+@dataclass(frozen=True)
+class Look:
+    """Colours: one for each sample ("" is the faint default), one for each role's mark, and what they mean."""
+
+    colours: Sequence[str]
+    role_colours: dict[str, str] = field(default_factory=dict)
+    meanings: Sequence[tuple[str, str]] = ()
+
+
+_component = st.components.v2.component(
+    "acl_lens",
+    html='<div class="lens"></div>',
+    css=(HERE / "linked_scatters.css").read_text("utf-8"),
+    js=(HERE / "linked_scatters.js").read_text("utf-8"),
+)
+
+
+def payload(
+    views: tuple[View, View],
+    frame: pd.DataFrame,
+    scores: dict[str, str],
+    ranks: pd.DataFrame,
+    look: Look,
+    class_name: Callable[[int], str],
+    selected: Sequence[int],
+    opened: int | None,
+    sprite: str,
+) -> dict[str, Any]:
+    """What the browser gets. `scores`: column of `frame` → its short name on the card; `ranks`: by sample id, of the
+    whole pool, of which `frame` may hold a part."""
+    label = frame["label"].fillna(NO_LABEL).to_numpy(np.int64)
+    found, places = np.unique(np.concatenate([label, frame["predicted"]]), return_inverse=True)
+    names = ["not labelled" if c == NO_LABEL else class_name(c) for c in found.tolist()]
+    shades, colour = np.unique(np.array(look.colours, dtype=str), return_inverse=True)
+    return {
+        "ids": [str(i) for i in frame["id"].tolist()],
+        "role": pd.Index(ROLES).get_indexer(frame["role"]).tolist(),
+        "change": pd.Index(CHANGES).get_indexer(frame["change"]).tolist(),
+        "views": [view.payload() for view in views],
+        "scores": {short: _packed(frame[name].to_numpy(float)) for name, short in scores.items()},
+        "ranks": {short: _packed(ranks[name].reindex(frame["id"]).to_numpy(float)) for name, short in scores.items()},
+        "n_pool": len(ranks),
+        "titles": names,
+        "title": places[: len(frame)].tolist(),
+        "predicted": places[len(frame) :].tolist(),
+        "p": np.round(frame["p"].to_numpy(float), 4).tolist(),
+        "palette": shades.tolist(),
+        "colour": colour.tolist(),
+        "role_colours": look.role_colours,
+        "meanings": [list(pair) for pair in look.meanings],
+        "selected": [str(i) for i in selected],
+        "opened": None if opened is None else str(opened),
+        "sprite": {"name": sprite, "tile": TILE, "columns": COLUMNS},
+    }
+
+
+def lens(
+    data: dict[str, Any], key: str, on_lasso: Callable[[list[int]], None], on_opened: Callable[[int], None]
+) -> None:
+    """`on_lasso`: the ids inside (none: cleared); `on_opened`: the sample clicked. Both before the page is redrawn."""
+
+    def lassoed() -> None:
+        on_lasso([int(i) for i in st.session_state[key]["lasso"]])
+
+    def opened() -> None:
+        on_opened(int(st.session_state[key]["opened"]))
+
+    _component(key=key, data=data, on_lasso_change=lassoed, on_opened_change=opened)
+
+
+def _packed(values: np.ndarray) -> str:
+    # Magnitudes are squares of float32 features: single precision holds neither the largest nor the smallest.
+    return base64.b64encode(np.asarray(values, dtype="<f8").tobytes()).decode()

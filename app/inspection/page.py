@@ -1,0 +1,237 @@
+"""The Inspect page: one query, frozen. What was picked and why, what if, and which other samples there were."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from acl.analysis.embedding import MOST_POINTS
+from acl.analysis.what_if import Settings, sentence, why
+from acl.config import UserError
+from acl.events import History
+from acl.selection.ties import remarks
+from app import errors, words
+from app.charts import palette
+from app.inspection import export, panels, sample_card
+from app.inspection import feature_map as maps
+from app.inspection import samples as pool
+from app.inspection.choose_query import back_to_runs, choose_sight, drop
+from app.inspection.controls import row_of_changes, url_is_here, waits_for_a_yes, what_if
+from app.inspection.linked_scatters import Look, View, lens, payload
+from app.inspection.samples import HERO, Choice
+from app.inspection.source import Sight
+from app.store.session import new_run
+from app.widgets import fork_dialog as forking
+from app.widgets.gallery import shared_sheet
+
+
+def page() -> None:
+    try:
+        sight, history = choose_sight()
+    except UserError as error:
+        st.error(words.plain(str(error)), icon=":material/error:")
+        if "snapshot" in st.query_params:
+            back_to_runs()
+            drop()
+        elif st.button("Start a new run", icon=":material/add:"):
+            new_run()
+        return
+    if sight is None:
+        return
+    try:
+        sight.context  # noqa: B018  the file is read and checked here
+    except UserError as error:
+        st.error(f"This query cannot be shown: {error}", icon=":material/error:")
+        return
+    try:
+        with forking.dialog():
+            _page(sight, history)
+    except UserError as error:
+        errors.show(str(error), errors.details_of(error))
+    except OSError as error:
+        st.error(f"The files of this query went away meanwhile ({error.strerror}).", icon=":material/error:")
+
+
+# -- the page of one query -----------------------------------------------------------------------------
+
+
+def _page(sight: Sight, history: History | None) -> None:
+    for note in sight.notes:
+        st.caption(f":material/info: {words.plain(note)}")
+    settings, strategy = what_if(sight)
+    if waits_for_a_yes(sight, strategy, settings):
+        return
+    with st.spinner("Asking the strategy…", show_time=True):
+        choice = pool.choose(sight, strategy, settings)
+    frame = pool.table(sight, choice)
+    view = row_of_changes(sight, frame, settings, strategy)
+    for remark in remarks(strategy, pool.deciding(choice), settings.n, settings.oversample):
+        st.caption(f":material/warning: {words.plain(remark)}")
+    colours, meanings = pool.colours(frame, view["colour"], sight, strategy)
+    frame["colour"] = colours
+    lasso = st.session_state.get(f"lasso-{sight.name}", [])
+    opened = _opened(sight, frame)
+    drawn, views = _linked(sight, frame, choice, view, meanings, lasso, opened)
+    _remember(sight, frame, settings, strategy, view, opened)
+    _below(sight, frame, choice, settings, lasso, opened)
+    if st.session_state.pop("inspect-dialog", None) == "export":
+        export.dialog(sight, frame, choice, settings, drawn, views, opened)
+    panels.tabs(sight, choice, settings, history)
+
+
+def _opened(sight: Sight, frame: pd.DataFrame) -> int | None:
+    """The sample whose card is shown: the last one clicked here, else the URL's."""
+    key = f"opened-{sight.name}"
+    if key not in st.session_state and url_is_here(sight):
+        wanted = st.query_params.get("sample", "")
+        st.session_state[key] = int(wanted) if re.fullmatch("-?[0-9]+", wanted) else None
+    opened = st.session_state.get(key)
+    return opened if opened is not None and bool((frame["id"] == opened).any()) else None
+
+
+def _linked(
+    sight: Sight, frame: pd.DataFrame, choice: Choice, view: dict[str, str],
+    meanings: list[tuple[str, str]], lasso: list[int], opened: int | None,
+) -> tuple[pd.DataFrame, tuple[View, View]]:  # fmt: skip
+    """The two pictures; the samples they show, and where."""
+    whole = frame
+    frame, left_out = maps.thinned(frame, sight)
+    sheet = _sheet(sight, frame)
+    if sheet:
+        st.html(sheet)
+    left = plane(frame, choice, view["x"], view["y"])
+    right = maps.draw(sight, frame, view["map"])
+    shades = {"picks": palette.strategy_colour(choice.strategy), "labelled": palette.OTHER, "memory": palette.OTHER}
+    scores = {
+        name: words.SCORES.get(name, words.score(name))
+        for name in dict.fromkeys([view["x"], view["y"], *pool.AXES[HERO]])
+    }
+    data_ = payload(
+        (left, right.view),
+        frame,
+        scores,
+        pool.ranks(whole, list(scores)),
+        Look(frame["colour"].tolist(), shades, meanings),
+        sight.class_name,
+        lasso,
+        opened,
+        _sheet_name(sight, frame),
+    )
+    lens(data_, "lens", partial(_keep, f"lasso-{sight.name}"), partial(_keep, f"opened-{sight.name}"))
+    if right.waits_for:
+        st.caption(
+            ":material/hourglass_top: The right picture is PCA until UMAP is ready: the first takes about half a "
+            "minute, the next ones a second or a few."
+        )
+        maps.wait(right.waits_for)
+    if right.why:
+        st.caption(f":material/info: {right.why}")
+    if right.trouble:
+        st.caption(f":material/warning: UMAP could not be worked out, PCA is shown: {words.plain(right.trouble)}")
+    if left_out:
+        st.caption(
+            f"{left_out:,} samples are not drawn: {MOST_POINTS:,} points are, every pick among them, the others a "
+            "random subset (at most half of it labelled or memory), the same in every round."
+        )
+    return frame, (left, right.view)
+
+
+def plane(frame: pd.DataFrame, choice: Choice, x: str, y: str) -> View:
+    """The left picture: two scores of the pool, for AccuACL with its two cuts."""
+    values = frame[y].to_numpy(float)
+    inside = values[~np.isnan(values)]
+    log = y in pool.LOG_SCORES and len(inside) > 0 and inside.min() > 0
+    short = {"magnitude": "Magnitude", "distribution": "distribution"}
+    title = f"{short.get(y, words.score(y).capitalize())} × {short.get(x, words.score(x))}"
+    view = View(title, frame[x].to_numpy(float), values, words.score(x), words.score(y), log_y=bool(log),
+                cut_colour=palette.strategy_colour(choice.strategy))  # fmt: skip
+    if choice.strategy != HERO or (x, y) != pool.AXES[HERO]:
+        return view
+    ranking = choice.ranking
+    return replace(
+        view, x_cut=ranking.cut_on_distribution, y_cut=ranking.cut_on_magnitude,
+        x_cut_name=f"cut on D: the {len(ranking.candidates)} best",
+        y_cut_name=f"cut on M: {len(ranking.picked)} of them",
+    )  # fmt: skip
+
+
+def _sheet_name(sight: Sight, frame: pd.DataFrame) -> str:
+    ids = hashlib.blake2b(frame["id"].to_numpy().tobytes(), digest_size=4).hexdigest()
+    return f"sheet-{hashlib.blake2b(repr(sight.mark).encode(), digest_size=4).hexdigest()}-{ids}"
+
+
+def _sheet(sight: Sight, frame: pd.DataFrame) -> str:
+    """Kept for the last few queries: cutting 10,000 pictures takes a while."""
+    name, kept = _sheet_name(sight, frame), st.session_state.setdefault("sheets", {})
+    if name not in kept:
+        images = sight.pictures(frame["id"].tolist())
+        while len(kept) >= 2:
+            kept.pop(next(iter(kept)))
+        kept[name] = "" if images is None else shared_sheet(images, name)
+    return str(kept[name])
+
+
+def _below(
+    sight: Sight, frame: pd.DataFrame, choice: Choice, settings: Settings, lasso: list[int],
+    opened: int | None,
+) -> None:  # fmt: skip
+    """The gallery, and beside it the card of the sample that was opened."""
+    key = f"opened-{sight.name}"
+    left, right = (st.container(), None) if opened is None else st.columns([3, 2], gap="large")
+    with left:
+        sample_card.gallery(sight, frame, choice, lasso, opened, partial(_keep, key))
+    if opened is not None and right:
+        with right, st.container(key="sample-card"):
+            st.button("Close", icon=":material/close:", key="close-card", on_click=_keep, args=(key, None))
+            sample_card.sample_card(sight, frame, choice, _why(sight, frame, choice, settings, opened), opened)
+
+
+def _keep(key: str, value: object) -> None:
+    """What the user did in a picture or the gallery, for the redraw that follows."""
+    st.session_state[key] = value
+
+
+def _why(sight: Sight, frame: pd.DataFrame, choice: Choice, settings: Settings, opened: int) -> str:
+    """Why the strategy takes or leaves this sample; for AccuACL also which λ would take it."""
+    ids, name = sight.context.pool.ids, choice.strategy
+    found = (ids == opened).nonzero()
+    if not len(found):
+        return ""
+    if name != HERO:
+        # A strategy whose score is called like itself picks the largest; the others choose step by step.
+        rank = f"{pool.ranks(frame, [name]).at[opened, name]:,.0f}" if name in choice.scores else ""
+        return f"Rank {rank} of {len(ids):,} by {words.score(name)}; {settings.n} are picked." if rank else ""
+    position = int(found[0, 0])
+    reason = why(position, choice.ranking, panels.picked_between_here(sight, settings, position))
+    return sentence(reason, panels.steps(sight, settings) if len(sight.context.memory) else 0)
+
+
+def _remember(
+    sight: Sight, frame: pd.DataFrame, settings: Settings, strategy: str, view: dict[str, str], opened: int | None
+) -> None:
+    """The URL names what is shown: a link to it shows the same."""
+    recorded = sight.recorded
+    wanted: dict[str, str] = {}
+    if sight.run and sight.query:
+        wanted = {"run": sight.run.id, "task": str(sight.query.task), "round": str(sight.query.round)}
+    else:
+        wanted = {"snapshot": sight.path.stem}
+    names = {"lambda_": "lambda", "n": "n", "dims_per_class": "dims", "oversample": "oversample"}
+    for field, name in names.items():
+        if getattr(settings, field) != getattr(recorded, field):
+            wanted[name] = f"{getattr(settings, field):g}"
+    if strategy != (sight.strategy or HERO):
+        wanted["strategy"] = strategy
+    x, y = pool.axes(strategy, pool.score_names(frame))
+    usual = {"colour": "role", "x": x, "y": y, "map": next(iter(maps.KINDS))}
+    wanted |= {name: value for name, value in view.items() if value != usual[name]}
+    if opened is not None:
+        wanted["sample"] = str(opened)
+    if dict(st.query_params) != wanted:
+        st.query_params.from_dict(wanted)

@@ -1,0 +1,293 @@
+"""The Library page's table of runs and what can be done with one."""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from acl.config import EARLIER, METHOD, UserError
+from acl.runs.archive import as_bytes, import_run
+from acl.runs.control import ACTIVE, request
+from acl.runs.folder import Run, delete, list_runs
+from acl.runs.fork import led_by_hand
+from acl.runs.sameness import telling
+from acl.runs.tags import keep_tags, tags_of
+from app import words
+from app.store import runs as data
+from app.store.session import PAGES, POLL_S, RECORDED, RUNS, ensure_backend, forget_run, new_run, open_run
+from app.widgets import fork_dialog as forking
+
+MOST_INDENT = 8
+MOST_MB = 2000
+INDENT = "\u2003"
+COLUMNS: dict[str, Any] = {
+    "state": st.column_config.TextColumn("State", width=90),
+    "progress": st.column_config.ProgressColumn("Done", format="percent", min_value=0, max_value=1, width=90),
+    "fork": st.column_config.TextColumn("Fork", width=150, help="Below the run it left: task.round, what changed."),
+    "data": "Data",
+    "learner": "CL method",
+    "strategy": "Strategy",
+    "tags": st.column_config.ListColumn("Tags", width=110),
+    "A": st.column_config.NumberColumn("A ↑", format="%.1f %%", help=words.HELP["A"], width=80),
+    "LA": st.column_config.NumberColumn("LA ↑", format="%.1f %%", help=words.HELP["LA"], width=80),
+    "F": st.column_config.NumberColumn("F ↓", format="%.1f %%", help=words.HELP["F"], width=80),
+    "λ": st.column_config.TextColumn("λ", help=words.HELP["λ"], width=60),
+    "labels": st.column_config.NumberColumn("Labels/task", width=90),
+    "memory": st.column_config.NumberColumn("Memory", help=words.HELP["memory"], width=80),
+    "seed": st.column_config.NumberColumn("Seed", width=60),
+    "started": st.column_config.TextColumn("Started", width=130),
+    "id": "Run",
+}
+
+
+def page() -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        search = st.text_input(
+            "Search", key="q", bind="query-params", placeholder="any word of a row, e.g. accuacl", width=320,
+            label_visibility="collapsed",
+        )  # fmt: skip
+        st.space("stretch")
+        with st.popover("Import", icon=":material/upload_file:"):
+            _import()
+        if st.button("New run", icon=":material/add:"):
+            new_run()
+    # A dialog opened inside the polling fragment could be lost to its next tick.
+    asked = st.session_state.pop("delete", None)
+    with forking.dialog():
+        st.fragment(_table, run_every=2 * POLL_S)(search)
+    if asked is not None:
+        _confirm(asked)
+
+
+def _import() -> None:
+    file = st.file_uploader(
+        "A run, exported here or elsewhere (.zip)", type=["zip"], key="import-file", max_upload_size=MOST_MB
+    )
+    if st.button("Import it", disabled=file is None, key="import-now") and file:
+        try:
+            run = import_run(file, RUNS)
+        except UserError as error:
+            st.error(str(error), icon=":material/error:")
+            return
+        st.toast(f"{run.id} is in the library.", icon=":material/check:")
+
+
+def _table(search: str) -> None:
+    runs = as_tree(list_runs(RUNS)) + list_runs(RECORDED)
+    rows = [row for row in map(_row, runs) if search.lower() in " ".join(map(str, row.values())).lower()]
+    if not rows:
+        st.info("No run matches." if runs else "No runs yet: press New run to start one.", icon=":material/info:")
+        return
+    frame = pd.DataFrame(rows)
+    # The selection is of places in the table: a table of other runs, or in another order, is another widget.
+    ids = " ".join(row["id"] for row in rows)
+    with st.container(key="library"):
+        event = st.dataframe(
+            frame, hide_index=True, placeholder="–", column_config=COLUMNS, column_order=list(COLUMNS),
+            on_select="rerun", selection_mode="multi-row", key=f"runs-{zlib.crc32(ids.encode())}",
+            height=min(38 + 35 * len(frame), 560),
+        )  # fmt: skip
+    chosen = [i for i in event.selection.rows if i < len(rows)]
+    if not chosen:
+        st.caption("Click the box at the left of a row to choose a run, or of several to compare, tag or delete them.")
+        return
+    by_id = {run.id: run for run in runs}
+    marked = [by_id[rows[i]["id"]] for i in chosen]
+    if len(marked) == 1:
+        _actions(marked[0], rows[chosen[0]])
+    else:
+        several(marked)
+    if "delete" in st.session_state or "fork" in st.session_state:
+        st.rerun()
+
+
+def as_tree(runs: list[Run]) -> list[Run]:
+    """Newest first, but each fork below the run it left, if that is still there."""
+    here = {run.id for run in runs}
+    children: dict[str, list[Run]] = {}
+    for run in runs:
+        parent = data.parent_of(run)
+        children.setdefault(parent["run"] if parent and parent["run"] in here else "", []).append(run)
+
+    def below(id_: str) -> list[Run]:
+        return [found for run in children.get(id_, []) for found in (run, *below(run.id))]
+
+    tree = below("")
+    # Runs that name each other as parents, as only a forged archive can, hang from nowhere.
+    return tree + [run for run in runs if run not in tree]
+
+
+def _fork(run: Run) -> str:
+    """Where a fork left its parent, and with what changed; indented by how often it was forked."""
+    parent = data.parent_of(run)
+    if parent is None:
+        return ""
+    depth, up = 0, Run(run.path.with_name(parent["run"]))
+    while (further := data.parent_of(up)) is not None and depth < MOST_INDENT:
+        depth, up = depth + 1, Run(run.path.with_name(further["run"]))
+    kind = "ghost" if parent.get("ghost") else "from"
+    there = any((folder / parent["run"]).exists() for folder in (RUNS, RECORDED))
+    gone = "" if there else " of a deleted run"
+    changed = f": {words.changes(parent['changes'])}" if parent.get("changes") else ""
+    return f"{INDENT * depth}↳ {kind} {parent['task']}.{parent['round']}{gone}{changed}"
+
+
+def _row(run: Run) -> dict[str, Any]:
+    """One row; a folder that cannot be read says so in its state and stays in the list."""
+    started = f"{run.id[0:4]}-{run.id[4:6]}-{run.id[6:8]} {run.id[9:11]}:{run.id[11:13]}"
+    row: dict[str, Any] = {"id": run.id, "started": started if run.id[:8].isdigit() else "", "trouble": ""}
+    row |= {"fork": _fork(run), "tags": tags_of(run)}
+    # What the table says in its headings can be searched for too.
+    row["also"] = "fork" if row["fork"] else ""
+    status = data.status_of(run)
+    row["state"] = "recorded" if run.recorded else words.STATE[status.state][0] if status else "new"
+    row["progress"] = 1.0 if run.recorded else status.progress if status else 0.0
+    try:
+        config = run.config
+    except UserError as error:
+        return {**row, "state": "damaged", "trouble": str(error)}
+    summary, used = run.summary or {}, telling(config)
+    return {
+        **row,
+        "data": data.label_of("datasets", config.dataset),
+        "learner": data.label_of("learners", config.learner),
+        "strategy": data.label_of("strategies", config.strategy),
+        "λ": _lambda(used),
+        "labels": used.get("n_end"),
+        "memory": used.get("memory"),
+        "seed": config.seed,
+        "also": f"{row['also']} seed {config.seed}",
+        **{name: 100 * summary[name] if name in summary else None for name in ("A", "LA", "F")},
+        "trouble": status.error if status and status.state == "failed" else "",
+    }
+
+
+def _lambda(used: Mapping[str, Any]) -> str:
+    if "lambda" not in used:
+        return "–"
+    return "auto" if used["lambda"] is None else f"{used['lambda']:g}"
+
+
+def _actions(run: Run, row: dict[str, Any]) -> None:
+    if row["trouble"]:
+        st.error(row["trouble"], icon=":material/error:")
+    status = data.status_of(run)
+    active = status is not None and status.state in ACTIVE
+    damaged = row["state"] == "damaged"
+    live = data.live_run(run.path)
+    history = live.history()
+    earlier = not damaged and run.config.method != METHOD
+    if live.reader.damaged:
+        st.warning(f"Its events are damaged in {live.reader.damaged} places.", icon=":material/warning:")
+    for sentence in [] if damaged else data.damage_of(run, run.config, history):
+        st.warning(sentence, icon=":material/warning:")
+    if earlier:
+        st.caption(f":material/history: {EARLIER}")
+    if hand := led_by_hand(history):
+        st.caption(f":material/tune: This run was {hand}: its row shows the settings it began with.")
+    over = run.recorded or damaged or earlier or (status is not None and status.state == "finished")
+    with st.container(horizontal=True, key="actions"):
+        if st.button("Open run", icon=":material/open_in_new:", type="primary", disabled=damaged):
+            open_run(run)
+        playing = active and row["state"] == "playing"
+        st.button("Resume", icon=":material/play_arrow:", disabled=over or playing, on_click=_resume, args=(run,))
+        st.button("Fork", icon=":material/fork_right:", disabled=damaged or earlier, on_click=forking.ask, args=(run,))
+        st.download_button(
+            "Export", lambda: as_bytes(run), f"{run.id}.zip", "application/zip", icon=":material/download:",
+            on_click="ignore", disabled=damaged, key=f"export-{run.id}",
+        )  # fmt: skip
+        st.button("Delete", icon=":material/delete:", disabled=run.recorded, on_click=_ask_to_delete, args=([run],))
+        _tags([run])
+        st.markdown(f"{_title(run)}  \n:small[{run.id}]")
+
+
+def _title(run: Run) -> str:
+    try:
+        return words.run_title(run.config)
+    except UserError:
+        return "Damaged run"
+
+
+def _resume(run: Run) -> None:
+    try:
+        request(run.path, mode="play", until=None)
+        ensure_backend()
+        st.toast(f"{run.id} goes on.")
+    except UserError as error:
+        st.toast(str(error), icon=":material/error:", duration="long")
+
+
+def several(runs: list[Run]) -> None:
+    """What can be done with more than one."""
+    mine = [run for run in runs if not run.recorded]
+    with st.container(horizontal=True, vertical_alignment="center", key="actions"):
+        st.markdown(f"**{len(runs)} runs**", width="content")
+        if st.button("Compare", icon=":material/compare_arrows:", type="primary"):
+            where = {"view": "curves", "from": "named", "runs": ",".join(run.id for run in runs)}
+            st.switch_page(PAGES / "compare.py", query_params=where)
+        st.button("Delete", icon=":material/delete:", disabled=not mine, on_click=_ask_to_delete, args=(mine,))
+        _tags(mine)
+
+
+def _tags(runs: list[Run]) -> None:
+    """The tags that all of these have; what is added or taken away is so in each of them."""
+    runs = [run for run in runs if not run.recorded]
+    if not runs:
+        return
+    common = sorted(set.intersection(*(set(tags_of(run)) for run in runs)))
+    every = sorted({tag for run in list_runs(RUNS) for tag in tags_of(run)})
+    key = f"tags-{zlib.crc32(' '.join(run.id for run in runs).encode())}"
+    if key not in st.session_state:
+        st.session_state[key] = common
+
+    def changed() -> None:
+        try:
+            for run in runs:
+                keep_tags(run, (set(tags_of(run)) - set(common)) | set(st.session_state[key]))
+        except UserError as error:
+            st.session_state[key] = common
+            st.toast(str(error), icon=":material/error:", duration="long")
+
+    st.multiselect(
+        "Tags", every, key=key, accept_new_options=True, placeholder="add a tag", label_visibility="collapsed",
+        on_change=changed, width=260,
+    )  # fmt: skip
+
+
+def _ask_to_delete(runs: list[Run]) -> None:
+    st.session_state["delete"] = runs
+
+
+@st.dialog("Delete for good?")
+def _confirm(runs: list[Run]) -> None:
+    if len(runs) == 1:
+        st.write(f"**{_title(runs[0])}** ({runs[0].id}) and everything in its folder will be gone for good.")
+    else:
+        st.write(f"**{len(runs)} runs** and everything in their folders will be gone for good.")
+    with st.container(horizontal=True):
+        if st.button("Delete for good", type="primary", icon=":material/delete_forever:"):
+            for run in runs:
+                _delete(run)
+            st.rerun()
+        if st.button("Keep it" if len(runs) == 1 else "Keep them"):
+            st.rerun()
+
+
+def _delete(run: Run) -> None:
+    """Stop its worker first: a folder that is being written to must not vanish under the writer."""
+    status = data.status_of(run)
+    try:
+        if status and status.state in ACTIVE:
+            request(run.path, mode="stop")
+            time.sleep(0.5)
+        delete(run)
+    except UserError as error:
+        st.error(str(error), icon=":material/error:")
+        return
+    if st.session_state.get("run") == run.id:
+        forget_run()

@@ -1,0 +1,81 @@
+"""Start a run, or open one that is there: the first page, and the Run page while there is no run."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from acl.config import RunConfig, UserError
+from acl.runs.control import request
+from acl.runs.folder import Run, create, list_runs
+from app import words
+from app.new_run.form import new_run_form
+from app.run.transport import PACES, WATCH
+from app.store import runs as data
+from app.store.session import RECORDED, RUNS, open_run
+
+
+def page() -> None:
+    st.markdown("### Watch a network learn, forget and keep")
+    st.caption("Tasks come one after another; only a few samples of each may be labelled. Which ones?")
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        _new_run()
+    with right:
+        _open_run()
+
+
+def _new_run() -> None:
+    top = st.container()
+    config = new_run_form(trouble=st.container())
+    with top:
+        start, pace = st.columns([1, 1], vertical_alignment="bottom")
+        chosen = pace.selectbox(
+            "Pace", list(PACES), list(PACES).index(WATCH), format_func=PACES.__getitem__, help=words.HELP["pace"]
+        )
+        pressed = start.button(
+            "Start the run", type="primary", icon=":material/play_arrow:", disabled=config is None, width="stretch"
+        )
+    if pressed and config is not None:
+        _start(config, chosen)
+
+
+def _start(config: RunConfig, pace: float) -> None:
+    try:
+        run = create(config, RUNS)
+        request(run.path, mode="play", pace=pace)
+    except UserError as error:
+        st.error(words.plain(str(error)), icon=":material/error:")
+        return
+    open_run(run)
+
+
+def _open_run() -> None:
+    st.markdown("**Or look at a recorded one**")
+    for run in list_runs(RECORDED):
+        _card(run)
+    mine = list_runs(RUNS)[:5]
+    if mine:
+        st.markdown("**Your latest runs**")
+        for run in mine:
+            _card(run)
+
+
+def _card(run: Run) -> None:
+    try:
+        title = words.run_title(run.config)
+    except UserError:
+        return
+    found = run.summary or {}
+    result = f"learned {100 * found['LA']:.0f} %, kept {100 * found['A']:.0f} %" if "LA" in found else _state(run)
+    if st.button(
+        f"**{title}**  \n{result}",
+        key=f"open-{run.id}",
+        icon=":material/movie:" if run.recorded else ":material/show_chart:",
+        width="stretch",
+    ):
+        open_run(run)
+
+
+def _state(run: Run) -> str:
+    status = data.status_of(run)
+    return words.STATE[status.state][0] if status else "new"

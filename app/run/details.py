@@ -1,0 +1,117 @@
+"""Below the curves of a run: the accuracy matrix, the loss, what happened, and the settings."""
+
+from __future__ import annotations
+
+import time
+
+import pandas as pd
+import streamlit as st
+
+from acl.config import RunConfig
+from acl.events import Bought, Epoch, History, Remembered
+from acl.runs.folder import Run
+from acl.runs.fork import settings_after
+from app import words
+from app.charts import run as charts
+from app.charts.palette import OTHER, task_colours
+from app.run import verification as checking
+from app.store import runs as data
+from app.widgets.gallery import Card, cards_html
+
+MAX_POINTS = 500
+MOST_PICTURES = 300
+TABS = ("Matrix R", "Memory", "Loss", "What happened", "Settings")
+
+
+def tabs(run: Run, config: RunConfig, history: History, n_tasks: int) -> None:
+    """Only the chosen one is worked out."""
+    # Kept apart from the widget, whose state goes when another page, or half a drawing of this one, comes between.
+    kept = st.session_state.get("details-tab", TABS[0])
+    tab = st.segmented_control(
+        "Details", TABS, default=kept, required=True, key="details", label_visibility="collapsed"
+    )
+    st.session_state["details-tab"] = tab
+    if tab == "Matrix R":
+        st.caption(words.HELP["R"])
+        spec = charts.matrix_chart(data.matrix(history), n_tasks, st.context.theme.type == "dark")
+        st.echarts_chart(spec, key="matrix", width=760, height=64 + 34 * n_tasks, alt="Accuracy matrix R")
+        table = matrix_csv(data.matrix(history), n_tasks)
+        st.download_button("R as CSV", table, "accuracy-matrix.csv", "text/csv", icon=":material/download:")
+    elif tab == "Memory":
+        _memory(run, history, n_tasks)
+    elif tab == "Loss":
+        table, boundaries = loss_table(history)
+        st.echarts_chart(charts.loss_chart(table, boundaries), key="loss", height=260, alt="Training loss")
+    elif tab == "What happened":
+        _story(history)
+    else:
+        _settings(run, config, history)
+
+
+def _memory(run: Run, history: History, n_tasks: int) -> None:
+    """The old samples kept for replay, as pictures, in the colours of the tasks they come from."""
+    held = history.of(Remembered)
+    if not held or not held[-1].ids:
+        st.caption("The memory is empty until the first task has ended (and always with plain fine-tuning).")
+        return
+    now, task_of = held[-1], {i: event.task for event in history.of(Bought) for i in event.ids}
+    colours, names = task_colours(n_tasks), words.class_names(history)
+    order = sorted(range(len(now.ids)), key=lambda k: (task_of.get(now.ids[k], 0), now.labels[k]))[:MOST_PICTURES]
+    ids = [now.ids[k] for k in order]
+    made = [
+        Card(names[now.labels[k]], (f"task {task_of.get(now.ids[k], '?')}",),
+             colours[task_of[now.ids[k]] - 1] if now.ids[k] in task_of else OTHER, f"sample {now.ids[k]}")
+        for k in order
+    ]  # fmt: skip
+    st.caption(f"{len(now.ids):,} samples after task {now.task}. {words.HELP['memory']}")
+    st.html(cards_html(data.pictures(run, ids), made, size=48))
+    if len(now.ids) > len(ids):
+        st.caption(f"{len(now.ids) - len(ids):,} more are not shown.")
+
+
+def _story(history: History) -> None:
+    lines = words.story(history)[::-1]
+    frame = pd.DataFrame(
+        {
+            "time": [time.strftime("%H:%M:%S", time.localtime(t)) for t, _ in lines],
+            "what happened": [sentence for _, sentence in lines],
+        }
+    )
+    st.dataframe(
+        frame,
+        hide_index=True,
+        height=320,
+        column_config={"time": st.column_config.Column(width=90), "what happened": st.column_config.Column(width=1100)},
+    )
+
+
+def _settings(run: Run, config: RunConfig, history: History) -> None:
+    checking.panel(run)
+    config = settings_after(config, history.rows)
+    values = {info.title: getattr(config, name) for name, info in RunConfig.model_fields.items()}
+    shown = {title: "auto" if value is None else f"{value}" for title, value in values.items()}
+    frame = pd.DataFrame({"setting": list(shown), "value": list(shown.values())})
+    st.dataframe(frame, hide_index=True, height=320, width=760)
+    if history.started and history.started.machine:
+        st.caption(f"Worked out with {', '.join(f'{k} {v}' for k, v in history.started.machine.items())}.")
+
+
+def matrix_csv(r: list[list[float]], n_tasks: int) -> str:
+    """R in percent with both axes named; what is not known yet is empty."""
+    rows = [f"after task {t}" for t in range(1, len(r) + 1)]
+    columns = [f"accuracy on task {j} (%)" for j in range(1, n_tasks + 1)]
+    cells = [[100 * value for value in row] + [None] * (n_tasks - len(row)) for row in r]
+    return str(pd.DataFrame(cells, index=rows, columns=columns).to_csv(float_format="%.4f"))
+
+
+def loss_table(history: History) -> tuple[pd.DataFrame, list[float]]:
+    """Loss of every epoch, thinned to about MAX_POINTS, and where a new task begins."""
+    epochs = history.of(Epoch)
+    boundaries = [float(i) for i, e in enumerate(epochs) if i and e.task != epochs[i - 1].task]
+    stride = max(1, len(epochs) // MAX_POINTS)
+    rows = [
+        {"epoch": i, "loss": e.loss, "when": f"task {e.task}, round {e.round}, epoch {e.epoch}"}
+        for i, e in enumerate(epochs)
+        if i % stride == 0 or i == len(epochs) - 1
+    ]
+    return pd.DataFrame(rows, columns=["epoch", "loss", "when"]), boundaries

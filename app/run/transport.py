@@ -1,0 +1,87 @@
+"""The transport: Play, Step, Pause, Stop and pace, each a change of what is wanted of a run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from acl.config import RunConfig, UserError
+from acl.events import History
+from acl.runs.control import Control, Status, Target, request
+from acl.runs.folder import Run
+from app import words
+from app.run import steering as steer
+from app.store.session import ensure_backend
+from app.widgets.shared_select import mirror
+
+PACES = {0.0: "as fast as it can", 0.1: "0.1 s a phase", 0.3: "0.3 s a phase", 1.0: "1 s a phase", 5.0: "5 s a phase"}
+WATCH = 0.3
+
+
+def target(config: RunConfig, status: Status | None, step: str) -> Target | None:
+    """Where a step ends: the end of this phase, of this query round, or of this task; None for the end of the run,
+    when the last phase is done."""
+    task, round_, phase = (status.task, status.round, status.phase) if status and status.task else (1, 0, "buy")
+    rounds = status.rounds if status and status.rounds else config.rounds
+    ends: dict[str, Target] = {
+        "phase": (task, round_, phase), "round": (task, round_, "evaluate"), "task": (task, rounds, "evaluate")
+    }  # fmt: skip
+    return None if status and status.completed == ends[step] else ends[step]
+
+
+def wish(run: Run, **changes: Any) -> None:
+    """Write the wish down and see that somebody is there to fulfil it."""
+    try:
+        request(run.path, **changes)
+        ensure_backend()
+    except UserError as error:
+        st.session_state["trouble"] = str(error)
+
+
+def transport(run: Run, config: RunConfig, history: History, control: Control, status: Status | None) -> None:
+    """The row of buttons. What a press means is decided when it is pressed, from what is shown."""
+    state = status.state if status else "queued"
+    moving = state in {"playing", "queued", "starting"}
+
+    def button(label: str, icon: str, key: str, help_: str, disabled: bool, **changes: Any) -> None:
+        st.button(
+            label,
+            icon=f":material/{icon}:",
+            key=f"{key}-{run.id}",
+            help=help_,
+            disabled=disabled,
+            on_click=wish,
+            args=(run,),
+            kwargs=changes,
+            type="primary" if key == "play" and not moving else "secondary",
+        )
+
+    def step(label: str, icon: str, name: str, help_: str) -> None:
+        button(label, icon, name, help_, False, mode="play", until=target(config, status, name))
+
+    with st.container(horizontal=True, vertical_alignment="bottom", key="transport"):
+        playing_on = moving and control.mode == "play" and control.until is None
+        button("Play", "play_arrow", "play", "Go on to the end of the run.", playing_on, mode="play", until=None)
+        step("Step phase", "step", "phase", "Play to the end of this phase (choose, label, train or test), then pause.")
+        step("Step query round", "skip_next", "round", "Play to the end of this query round, then pause.")
+        step("Step task", "fast_forward", "task", "Play to the end of this task, then pause.")
+        button("Pause", "pause", "pause", "Hold as soon as possible; nothing is lost.", state == "paused", mode="pause")
+        button("Stop", "stop", "stop", "End the worker. Play takes the run up again.", state == "stopped", mode="stop")
+        steer.popover(run, config, history, control)
+        _pace(run, control)
+
+
+def _pace(run: Run, control: Control) -> None:
+    pace = mirror(
+        "Pace",
+        f"pace-{run.id}",
+        sorted({*PACES, control.pace}),
+        control.pace,
+        format_func=lambda pace: PACES.get(pace, f"{pace:g} s a phase"),
+        help=words.HELP["pace"],
+        width=170,
+        label_visibility="collapsed",
+    )
+    if pace != control.pace:
+        wish(run, pace=pace)

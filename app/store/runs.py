@@ -1,0 +1,256 @@
+"""Reads of run folders, cached: what was appended since the last look, and files that never change."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
+
+from acl.analysis import plane
+from acl.config import RunConfig, UserError
+from acl.datasets.base import TaskStream
+from acl.events import Bought, Evaluated, History, Remembered, Scored, Started, Steered
+from acl.metrics import average_accuracy, backward_transfer, forgetting, learning_accuracy
+from acl.plugins.registry import choices, prepare
+from acl.runs.control import Control, Status, read_control, read_status
+from acl.runs.damage import damage
+from acl.runs.folder import EventReader, Run, list_runs
+from acl.runs.fork import settings_after
+
+
+class LiveRun:
+    """A run's events, read on as they come. One for each run, shared by every tab."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.reader = EventReader(run.events)
+        self._history = History()
+        self._lock = threading.Lock()
+
+    def history(self) -> History:
+        with self._lock:
+            for row in self.reader.poll():
+                self._history.add(row)
+            return self._history
+
+
+@st.cache_resource(max_entries=64)
+def live_run(path: Path) -> LiveRun:
+    return LiveRun(Run(path))
+
+
+def status_of(run: Run) -> Status | None:
+    return read_status(run.path)
+
+
+def silent_s(run: Run) -> float:
+    """Seconds since the run's status was last written."""
+    try:
+        return max(time.time() - (run.path / "status.json").stat().st_mtime, 0.0)
+    except OSError:
+        return 0.0
+
+
+def damage_of(run: Run, config: RunConfig, history: History) -> list[str]:
+    """What of the run's files is gone or broken, in sentences."""
+    files = [path for folder in ("tasks", "queries") for path in sorted((run.path / folder).rglob("*.*"))]
+    marks = tuple((path.name, (s := path.stat()).st_size, s.st_mtime_ns) for path in files if path.exists())
+    return _damage(str(run.path), (len(history.rows), *marks), _config=config, _history=history)
+
+
+@st.cache_data(max_entries=200, show_spinner=False)
+def _damage(path: str, marks: tuple[Any, ...], _config: RunConfig, _history: History) -> list[str]:
+    return damage(Run(Path(path)), _config, _history)
+
+
+def control_of(run: Run) -> Control:
+    return read_control(run.path) or Control()
+
+
+@st.cache_data(max_entries=1000, show_spinner=False)
+def _parent(path: str, changed_ns: int) -> dict[str, Any] | None:
+    try:
+        return Run(Path(path).parent).parent
+    except UserError:
+        return None
+
+
+def parent_of(run: Run) -> dict[str, Any] | None:
+    """Of a fork: which run it left, where, and with what changes."""
+    path = run.path / "config.json"
+    return _parent(str(path), path.stat().st_mtime_ns) if path.exists() else None
+
+
+def ghosts_of(run: Run, runs: Path) -> list[Run]:
+    """Forks that exist to show what would have happened to `run` without a change."""
+    return [other for other in list_runs(runs) if (p := parent_of(other)) and p.get("ghost") and p.get("run") == run.id]
+
+
+SCORED = {"id", "predicted", "rank", "picked", "label", "magnitude", "distribution"}
+
+
+@st.cache_data(max_entries=32)
+def score_table(path: str, changed_ns: int) -> pd.DataFrame:
+    """The scores of one query; `changed_ns` is the file's time, so that new labels are seen."""
+    return pd.read_parquet(path)
+
+
+def scores_of(run: Run, query: Scored) -> pd.DataFrame | None:
+    """One row for each pool sample of `query`; None where the run kept none, or the file is damaged."""
+    path = run.scores(query.task, query.round)
+    try:
+        table = score_table(str(path), path.stat().st_mtime_ns)
+    except (OSError, ValueError):
+        return None
+    return table if _is_of(table, query) else None
+
+
+def _is_of(table: pd.DataFrame, query: Scored) -> bool:
+    """A run from elsewhere may hold any table."""
+    named = SCORED <= set(table.columns) and table["id"].is_unique and set(query.ids) <= set(table["id"])
+    numbers = all(pd.api.types.is_numeric_dtype(table[name]) for name in table.columns if name not in {"rank", "label"})
+    return named and numbers and bool(np.isfinite(table[["magnitude", "distribution"]].astype(float)).all(axis=None))
+
+
+@st.cache_data(max_entries=32)
+def feature_map(path: str, changed_ns: int) -> tuple[pd.DataFrame, str] | None:
+    """The first two principal components of pool, labelled and memory: columns id, role, x, y; and in a sentence what
+    keeps them from being more than a point or a line, empty if nothing does."""
+    try:
+        return _plane(load_file(path))
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError):
+        # Damaged, or of a run from elsewhere, which may hold any tensors.
+        return None
+
+
+def _plane(tensors: dict[str, np.ndarray]) -> tuple[pd.DataFrame, str]:
+    roles = [role for role in ("pool", "labelled", "memory") if len(tensors.get(f"{role}.ids", ()))]
+    h = np.concatenate([tensors[f"{role}.h"] for role in roles])
+    if not np.isfinite(h).all():
+        raise ValueError("no map of what is no number")
+    x, y = plane.pca(h).T
+    ids = np.concatenate([tensors[f"{role}.ids"] for role in roles])
+    role = np.repeat(roles, [len(tensors[f"{role}.ids"]) for role in roles])
+    return pd.DataFrame({"id": ids, "role": role, "x": x, "y": y}), plane.why_flat(h)
+
+
+def map_of(run: Run, query: Scored) -> tuple[pd.DataFrame, str] | None:
+    path = run.snapshot(query.task, query.round)
+    return feature_map(str(path), path.stat().st_mtime_ns) if path.exists() else None
+
+
+@st.cache_resource(max_entries=4)
+def stream_of(config_json: str) -> TaskStream:
+    """The task stream of a config (given as its JSON, which can be hashed)."""
+    return prepare(RunConfig.model_validate_json(config_json))
+
+
+@st.cache_resource(max_entries=8)
+def _thumbs(path: str) -> dict[str, Any]:
+    tensors = load_file(path)
+    ids, images, labels = (tensors[name] for name in ("ids", "images", "labels"))
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in {1, 3} or not images.size:
+        raise UserError(f"{path} holds no pictures.")
+    return {"row": {int(id_): i for i, id_ in enumerate(ids)}, "images": images, "labels": labels.reshape(len(ids))}
+
+
+def pictures(run: Run, ids: list[int]) -> np.ndarray | None:
+    """uint8 [n, height, width, channel] of these samples; None where the run brings none and its data is not here."""
+    try:
+        if run.thumbs.exists():
+            thumbs = _thumbs(str(run.thumbs))
+            return thumbs["images"][[thumbs["row"][id_] for id_ in ids]]
+        return stream_of(run.config.to_json()).images[ids]
+    except (UserError, SafetensorError, KeyError, IndexError, ValueError, OSError):
+        return None
+
+
+def true_labels(run: Run, ids: list[int]) -> np.ndarray | None:
+    """The classes of these samples, labelled or not; None where neither the run nor this machine knows them."""
+    try:
+        if run.thumbs.exists():
+            thumbs = _thumbs(str(run.thumbs))
+            return np.asarray(thumbs["labels"][[thumbs["row"][id_] for id_ in ids]])
+        return np.asarray(stream_of(run.config.to_json()).labels[ids])
+    except (UserError, SafetensorError, KeyError, IndexError, ValueError, OSError):
+        return None
+
+
+# -- tables for the charts -----------------------------------------------------------------------------
+
+
+def rounds_of_tasks(history: History, config: RunConfig) -> dict[int, int]:
+    """Query rounds of each task: as they were, and for a task not yet over as its budget says now."""
+    over = {event.task: event.round for event in history.of(Evaluated) if event.final}
+    seen = {event.task: event.round for event in history.of(Bought)}
+    planned = settings_after(config, history.rows).rounds
+    return {t: over.get(t, max(planned, seen.get(t, 0))) for t in range(1, n_tasks(history) + 1)}
+
+
+def place(task: int, round_: int, rounds: Mapping[int, int]) -> float:
+    """Where on the axis of tasks the end of a round stands: task t ends at t, its rounds come evenly before."""
+    return task - 1 + (round_ + 1) / (rounds[task] + 1)
+
+
+def steered_at(history: History, rounds: Mapping[int, int]) -> list[tuple[float, Steered]]:
+    """Where on that axis the run was steered."""
+    return [(place(event.task, event.round - 1, rounds), event) for event in history.of(Steered)]
+
+
+def accuracy_table(history: History, rounds: Mapping[int, int]) -> pd.DataFrame:
+    """A row for each evaluation: x, its label, whether it ends a task, and a column task_j in percent."""
+    rows = []
+    for event in history.of(Evaluated):
+        row: dict[str, Any] = {"x": place(event.task, event.round, rounds), "final": event.final}
+        row["when"] = f"task {event.task}, " + (f"round {event.round}" if event.round else "first labels")
+        row |= {f"task_{j}": 100 * a for j, a in enumerate(event.accuracy, start=1)}
+        rows.append(row)
+    return pd.DataFrame(rows, columns=["x", "final", "when", *(f"task_{j}" for j in range(1, n_tasks(history) + 1))])
+
+
+def n_tasks(history: History) -> int:
+    """0 until the run has begun."""
+    started = history.of(Started)
+    return len(started[0].tasks) if started else 0
+
+
+def task_of_memory(history: History, task: int) -> dict[int, int]:
+    """For each sample in the memory during `task`: the task it comes from."""
+    held = [event for event in history.of(Remembered) if event.task < task]
+    task_of = {i: event.task for event in history.of(Bought) for i in event.ids}
+    return {i: task_of[i] for i in held[-1].ids if i in task_of} if held else {}
+
+
+def matrix(history: History) -> list[list[float]]:
+    """R, rows after each finished task, fractions."""
+    return [event.accuracy for event in history.finals()]
+
+
+def balance_table(history: History) -> pd.DataFrame:
+    """After each task, in percent: learned (LA), kept (A_t), forgotten, with learned − forgotten = kept; and F_t."""
+    r = matrix(history)
+    rows = [
+        {
+            "task": t,
+            "learned": 100 * learning_accuracy(r, t),
+            "kept": 100 * average_accuracy(r, t),
+            "forgotten": 100 * (t - 1) / t * -backward_transfer(r, t) if t > 1 else 0.0,
+            "forgetting": 100 * forgetting(r, t),
+        }
+        for t in range(1, len(r) + 1)
+    ]
+    return pd.DataFrame(rows, columns=["task", "learned", "kept", "forgotten", "forgetting"])
+
+
+def label_of(kind: Any, name: str) -> str:
+    """The literature's name of a plug-in; its own name if it is not installed here."""
+    found = choices(kind).get(name)
+    return found.label if found else name

@@ -1,0 +1,61 @@
+"""Where things are, and which run a page shows: the URL says so, the session remembers it between pages."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import NoReturn
+
+import streamlit as st
+
+from acl.config import UserError
+from acl.runs.folder import ID, Run, find_run
+from acl.service import backend
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+RUNS = Path(os.environ.get("ACL_RUNS") or ROOT / "runs").resolve()
+RECORDED = ROOT / "assets" / "runs"
+PAGES = ROOT / "pages"
+POLL_S = float(os.environ.get("ACL_UI_POLL", "0.5"))
+
+
+@st.cache_resource
+def _attachment(runs: Path) -> object:
+    """Held as long as the app lives, so that the backend knows that somebody is there."""
+    return backend.attach(runs)
+
+
+def ensure_backend() -> None:
+    """A backend is running for RUNS, and knows this app. UserError where the folder cannot be used."""
+    backend.ensure(RUNS)
+    _attachment(RUNS)
+
+
+def shown_run() -> Run | None:
+    """The run named in the URL (?run=…), else the last one this tab showed. UserError for an unknown one."""
+    name = st.query_params.get("run") or st.session_state.get("run")
+    if not name:
+        return None
+    if not ID.fullmatch(name):
+        raise UserError(f"'{name[:100]}' is not the name of a run: choose one in the Library.")
+    run = find_run(name, RUNS, RECORDED)
+    st.session_state["run"] = run.id
+    if st.query_params.get("run") != run.id:
+        st.query_params["run"] = run.id
+    return run
+
+
+def open_run(run: Run) -> NoReturn:
+    """Go to the Run page of `run`."""
+    st.session_state["run"] = run.id
+    st.switch_page(PAGES / "run.py", query_params={"run": run.id})
+
+
+def new_run() -> NoReturn:
+    """Go to the form of a new run; no run is shown any more."""
+    forget_run()
+    st.switch_page(PAGES / "start.py")
+
+
+def forget_run() -> None:
+    st.session_state.pop("run", None)

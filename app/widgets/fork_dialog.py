@@ -1,0 +1,75 @@
+"""The dialog that forks a run: from where, with what changed, and then to its page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import streamlit as st
+
+from acl.config import EARLIER, FULL, METHOD, UserError
+from acl.runs.control import request
+from acl.runs.folder import Run
+from acl.runs.fork import Place, changes_at, fork, past_of, places, settings_after
+from acl.steering import differences
+from app import words
+from app.run import steering as steer
+from app.store import runs as data
+from app.store.session import RUNS, ensure_backend, open_run
+
+
+def ask(run: Run, at: Place | None = None, changes: Mapping[str, Any] | None = None) -> None:
+    """A button's callback: the page opens the dialog when it is drawn next, with these changes to begin with."""
+    st.session_state["fork"] = (run, at, changes or {})
+
+
+@contextmanager
+def dialog() -> Iterator[None]:
+    """Around what a page draws: opens the dialog below it, if it was asked for. Not from within what polls: a dialog
+    opened in there could be lost to the next tick."""
+    asked = st.session_state.pop("fork", None)
+    yield
+    if asked:
+        _dialog(*asked)
+
+
+@st.dialog("Fork this run")
+def _dialog(run: Run, at: Place | None, suggested: Mapping[str, Any]) -> None:
+    form(run, at, suggested)
+
+
+def form(run: Run, at: Place | None, suggested: Mapping[str, Any]) -> None:
+    """From where, and with what changed; the button forks and opens the child."""
+    if run.config.method != METHOD:
+        st.info(EARLIER, icon=":material/history:")
+        return
+    history = data.live_run(run.path).history()
+    there = [place for place in places(history) if run.base(place[0]).exists()]
+    if not there:
+        st.info("This run kept nothing to go on from: only runs that have begun, and kept their models, can be forked.")
+        return
+    st.caption("A new run that shares this one's past, and goes on from here. Nothing shared is worked out again.")
+    first = at if at in there else there[-1]
+    place = st.selectbox("Go on from", there, there.index(first), format_func=words.at, key="fork-at")
+    now = settings_after(run.config, past_of(history, place))
+    changes = {}
+    if now.strategy != FULL:
+        wanted = {**suggested, **steer.settings(f"fork-{place}", now.changed(**suggested))}
+        changes = differences(now, steer.useful(now, wanted))
+    dropped = changes_at(place, [row.event for row in history.rows])
+    if changes:
+        st.markdown(f"Changed from there on: **{words.changes(changes)}**")
+    elif dropped:
+        st.markdown(f"As it would have gone without the change made there ({words.changes(dropped)}).")
+    else:
+        st.markdown("Nothing changed: the same again.")
+    if st.button("Fork and play", type="primary", icon=":material/fork_right:", key="fork-now"):
+        try:
+            child = fork(run, place, changes, RUNS)
+            request(child.path, mode="play")
+            ensure_backend()
+        except UserError as error:
+            st.error(str(error), icon=":material/error:")
+            return
+        open_run(child)

@@ -48,6 +48,7 @@ check: .venv/installed-dev
 fix: .venv/installed-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/python -m tests.house
 
 recordings: install
 	$(BIN)/python assets/record.py

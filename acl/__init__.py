@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from acl import earlier_names
+
 if TYPE_CHECKING:
     from acl.results.frames import load_runs
     from acl.snapshots.writer import write_snapshot
 
 __all__ = ["load_runs", "write_snapshot"]
+
+earlier_names.install()
 
 
 def __getattr__(name: str) -> Any:

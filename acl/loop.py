@@ -23,7 +23,6 @@ from numpy import ndarray
 from torch import Tensor
 
 from acl.config import FULL, RunConfig, UserError, check_method
-from acl.datasets.base import Task, TaskStream
 from acl.events import (
     PHASES,
     Bought,
@@ -55,6 +54,7 @@ from acl.seeds import key, shuffled, uniforms
 from acl.selection.query import QueryContext, Samples, Selection
 from acl.steering import Choice, steered
 from acl.steps import Steps
+from acl.stream.types import Task, TaskStream
 from acl.system.cost import measured
 from acl.system.machine import described
 from acl.training import Training

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from acl.config import RunConfig
-from acl.datasets.base import TaskStream
 from acl.plugins.registry import prepare
 from acl.presets import preset_config
 from acl.runs.folder import resolved
+from acl.stream.types import TaskStream
 from tests.foreign import Site
 
 torch.set_num_threads(1)

@@ -17,8 +17,8 @@ import pytest
 from PIL import Image
 
 from acl.config import UserError, make_config
-from acl.datasets.base import ImageSet
 from acl.plugins.registry import build
+from acl.stream.types import ImageSet
 
 RNG = np.random.default_rng(0)
 

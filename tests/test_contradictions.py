@@ -7,7 +7,6 @@ import pytest
 
 from acl.cli.commands import main
 from acl.config import UserError
-from acl.datasets.base import ImageSet
 from acl.events import Steered
 from acl.loop import Loop
 from acl.plugins.contradictions import refuse_contradictions
@@ -18,6 +17,7 @@ from acl.runs.fork import fork
 from acl.service.worker import execute
 from acl.steps import Steps
 from acl.stream.tasks import cut
+from acl.stream.types import ImageSet
 from tests.conftest import small_config
 from tests.tools import play
 

@@ -138,7 +138,8 @@ def test_the_watch_sees_what_reaches_for_the_network(tmp_path, server):
     [
         "from acl.cli.commands import main\ntry:\n    main(['--help'])\nexcept SystemExit: pass",
         "from acl.plugins.registry import build, discover\n[found.load() for found in discover('datasets').values()]",
-        "from acl.presets import preset_config as p\nfrom acl.plugins import registry as r\nr.prepare(p('digits-demo'))",
+        "from acl.presets import preset_config as p\nfrom acl.plugins.registry import prepare\n"
+        "prepare(p('digits-demo'))",
         "from acl.config import make_config\nfrom acl.plugins.registry import build\n"
         "build('datasets', 'folder', make_config({'data': sys.argv[1]})).load()",
         "from streamlit.testing.v1 import AppTest\n"

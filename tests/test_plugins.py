@@ -51,7 +51,8 @@ class Half(Base):
 STRIPES = '''"""Two kinds of stripes."""
 from dataclasses import dataclass
 import numpy as np
-from acl.datasets.base import Base, ImageSet
+from acl.datasets.base import Base
+from acl.stream.types import ImageSet
 LABEL = "Stripes"
 
 @dataclass(frozen=True)

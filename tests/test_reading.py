@@ -23,7 +23,8 @@ HEAD = f'''"""Gives nonsense."""
 from dataclasses import dataclass
 import sys
 import numpy as np
-from acl.datasets.base import Base, ImageSet
+from acl.datasets.base import Base
+from acl.stream.types import ImageSet
 {FORCED}
 LABELS = np.arange(80) % 4
 GOOD = dict(name="Good", images=np.zeros((80, 4, 5, 1), np.uint8), labels=LABELS, class_names=tuple("abcd"),

@@ -14,12 +14,11 @@ import torch
 from numpy import ndarray
 from torch import Tensor
 
-from acl.analysis.plane import NEIGHBOURS, pca, unit, why_no_umap
+from acl.analysis.plane import NEIGHBOURS, Space, pca, unit, why_no_umap
 from acl.config import UserError, make_config
 from acl.seeds import key, uniforms
 from acl.selection.fisher import factors, keep_largest, target
 from acl.selection.query import QueryContext
-from acl.service.projector import Space
 
 MOST_POINTS = 10_000
 MIN_DIST = 0.1

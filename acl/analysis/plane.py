@@ -5,8 +5,13 @@ Only NumPy, so that a page can draw such a map without torch.
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 from numpy import ndarray
+
+Space = Literal["features", "fisher"]
+"""What a map is of: the features h, or the Fisher information embeddings."""
 
 # How many of each sample's nearest UMAP looks at.
 NEIGHBOURS = 15

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from acl.datasets.base import Base, ImageSet
+from acl.datasets.base import Base
 from acl.stream.cifar_archive import load_cifar
+from acl.stream.types import ImageSet
 
 LABEL = "SplitCIFAR10"
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from acl.config import UserError
-from acl.datasets.base import Base, ImageSet, digests, train_rows
+from acl.datasets.base import Base, digests, train_rows
+from acl.stream.types import ImageSet
 
 LABEL = "SplitDigits"
 TRAIN_SHARE = 0.7

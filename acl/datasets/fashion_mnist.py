@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from acl.datasets.base import Base, ImageSet
+from acl.datasets.base import Base
 from acl.stream.idx import load_idx
+from acl.stream.types import ImageSet
 
 LABEL = "SplitFashionMNIST"
 CLASSES = (

@@ -13,10 +13,11 @@ import numpy as np
 from PIL import Image
 
 from acl.config import UserError
-from acl.datasets.base import Base, ImageSet, digests, train_rows
+from acl.datasets.base import Base, digests, train_rows
 from acl.names import count, in_order, printable, some
 from acl.stream.listing import Listing, listed
 from acl.stream.pictures import decoded, own_set
+from acl.stream.types import ImageSet
 
 LABEL = "Own image folder"
 SETTINGS = ("data", "image_size")

@@ -16,12 +16,13 @@ from jaxtyping import Int64
 from numpy import ndarray
 
 from acl.config import UserError
-from acl.datasets.base import UNREADABLE, Base, ImageSet, digests, train_rows
+from acl.datasets.base import Base, digests, train_rows
 from acl.names import in_order, printable, some
 from acl.stream.hub_splits import TEST, VALIDATION, Files, by_split
 from acl.stream.listing import DEPTH, Listing, listed
 from acl.stream.pictures import check_classes, decoded, own_set
 from acl.stream.shard import Shard, sentences
+from acl.stream.types import UNREADABLE, ImageSet
 
 LABEL = "Own Parquet images"
 SETTINGS = ("data", "image_size", "label_column")

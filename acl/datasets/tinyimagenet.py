@@ -15,9 +15,10 @@ from pathlib import Path
 import numpy as np
 
 from acl.config import UserError
-from acl.datasets.base import Base, ImageSet
+from acl.datasets.base import Base
 from acl.stream.downloads import data_dir, local_files
 from acl.stream.pictures import decoded, own_set
+from acl.stream.types import ImageSet
 
 LABEL = "SplitTinyImageNet"
 ROOT = "tiny-imagenet-200"

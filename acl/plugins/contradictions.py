@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from acl.config import FULL, RunConfig, UserError
-from acl.datasets.base import TaskStream
+from acl.stream.types import TaskStream
 from acl.system.device import cuda_devices
 
 RESNET_STRIDE = 8

@@ -10,9 +10,10 @@ import numpy as np
 from jaxtyping import Int64
 from numpy import ndarray
 
-from acl.datasets.base import UNREADABLE, Base, ImageSet
+from acl.datasets.base import Base
 from acl.names import distinct, printable
 from acl.plugins.blame import blamed, fault, is_masked, kind_of
+from acl.stream.types import UNREADABLE, ImageSet
 
 if TYPE_CHECKING:
     from acl.plugins.registry import Plugin

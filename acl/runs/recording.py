@@ -9,12 +9,12 @@ import torch
 from safetensors.numpy import save_file
 
 from acl.config import RunConfig
-from acl.datasets.base import TaskStream
 from acl.events import Bought
 from acl.loop import Query
 from acl.runs.folder import Run
 from acl.selection.fisher import magnitude_and_distribution
 from acl.selection.query import QueryContext, Selection
+from acl.stream.types import TaskStream
 from acl.system.files import replace_file
 
 

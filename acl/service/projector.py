@@ -19,8 +19,9 @@ import time
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
+from acl.analysis.plane import Space
 from acl.config import UserError
 from acl.plugins.blame import is_out_of_memory
 from acl.system.files import read_json, replace_file, write_json
@@ -28,7 +29,6 @@ from acl.system.files import read_json, replace_file, write_json
 if TYPE_CHECKING:
     from numpy import ndarray
 
-Space = Literal["features", "fisher"]
 FILE_ENDS: dict[Space, str] = {"features": "umap", "fisher": "umap-fisher"}
 IDLE_S = 300.0
 LOOK_S = 0.1

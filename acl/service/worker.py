@@ -25,7 +25,6 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from acl.config import UserError
-from acl.datasets.base import TaskStream
 from acl.events import Bought, Evaluated, Event, Finished, History, Resumed, Scored, TaskStarted, Trained
 from acl.loop import Loop
 from acl.plugins.blame import PluginError, is_out_of_memory
@@ -35,6 +34,7 @@ from acl.runs.folder import EventReader, EventWriter, Run
 from acl.runs.recording import save_labels, save_query
 from acl.service import lease
 from acl.steering import differences
+from acl.stream.types import TaskStream
 from acl.system.files import disk_trouble, is_full, replace_file, try_lock, write_json
 from acl.system.machine import described
 from acl.system.numerics import settle

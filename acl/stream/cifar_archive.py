@@ -12,8 +12,8 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from acl.config import UserError
-from acl.datasets.base import ImageSet
 from acl.stream.downloads import local_files
+from acl.stream.types import ImageSet
 
 SIDE, CHANNELS = 32, 3
 

@@ -11,8 +11,8 @@ from jaxtyping import UInt8
 from numpy import ndarray
 
 from acl.config import UserError
-from acl.datasets.base import ImageSet
 from acl.stream.downloads import local_files
+from acl.stream.types import ImageSet
 
 UNSIGNED_BYTE = 8
 

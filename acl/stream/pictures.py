@@ -20,10 +20,10 @@ from PIL import Image, ImageOps
 from tqdm import tqdm
 
 from acl.config import UserError
-from acl.datasets.base import UNREADABLE, ImageSet
 from acl.names import distinct, some
 from acl.stream.depth import EIGHT_BITS, POINT, WHOLE, Depth, deep_planes, upright
 from acl.stream.downloads import data_dir
+from acl.stream.types import UNREADABLE, ImageSet
 from acl.system.files import disk_trouble, locked
 
 CACHE_FORMAT = 2

@@ -15,8 +15,8 @@ from numpy import ndarray
 from PIL import Image
 
 from acl.config import RunConfig, UserError
-from acl.datasets.base import ImageSet, Task, TaskStream
 from acl.seeds import key, mix, shuffled
+from acl.stream.types import ImageSet, Task, TaskStream
 
 HALF_TURN = 180.0
 MAX_COPIES_BYTES = 4 * 2**30

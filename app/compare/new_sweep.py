@@ -15,10 +15,10 @@ from acl.presets import PRESETS, preset_config
 from acl.results import sweep
 from acl.runs.sameness import key
 from app import errors, words
-from app.run.transport import PACES
 from app.store import runs as data
 from app.store.session import RUNS, ensure_backend
 from app.widgets import url as address
+from app.widgets.wishes import PACES
 
 RACERS = ("accuacl", "uniform", "entropy", "badge")
 MOST_RACERS = 4

@@ -34,12 +34,12 @@ from app.compare.race_moments import (
     table_of,
     within,
 )
-from app.run.transport import target
 from app.store import runs as data
 from app.store.session import PAGES, POLL_S, RUNS, ensure_backend
 from app.widgets.gallery import Card, cards_html
 from app.widgets.scrubber import rhythm, scrubber
 from app.widgets.url import begin, go, keep
+from app.widgets.wishes import target
 
 HEIGHT = 250
 COLUMN = 250

@@ -9,9 +9,9 @@ from acl.runs.control import request
 from acl.runs.folder import Run, create, list_runs
 from app import words
 from app.new_run.form import new_run_form
-from app.run.transport import PACES, WATCH
 from app.store import runs as data
 from app.store.session import RECORDED, RUNS, open_run
+from app.widgets.wishes import PACES, WATCH
 
 
 def page() -> None:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
 
 from acl.config import FULL, METHOD, RunConfig, UserError
 from acl.events import History, Steered
-from acl.plugins.registry import choices
-from acl.plugins.unused import unused
 from acl.runs.control import Control, request
 from acl.runs.folder import Run
 from acl.runs.fork import fork, settings_after
@@ -18,6 +15,7 @@ from acl.steering import differences, steered
 from app import words
 from app.store import runs as data
 from app.store.session import RUNS, ensure_backend
+from app.widgets.steering_form import steering_form
 
 
 def wanted(config: RunConfig, history: History, control: Control) -> RunConfig:
@@ -40,40 +38,6 @@ def pending(config: RunConfig, history: History, control: Control) -> str:
     )
 
 
-def settings(key: str, now: RunConfig) -> dict[str, Any]:
-    """The four settings a run can be steered by, as widgets; the values of those that have a use, by name."""
-    names = [name for name in choices("strategies") if name != FULL]
-    name = st.selectbox(
-        "Query strategy", names, names.index(now.strategy), format_func=words.strategy, key=f"{key}-strategy"
-    )
-    budget = {"strategy": name, "n_end": st.session_state.get(f"{key}-end", now.n_end)}
-    why = {setting: f" {words.why(sentence)}" for setting, sentence in unused(now.model_copy(update=budget)).items()}
-    auto = st.toggle(
-        "λ automatic", now.lambda_ is None, key=f"{key}-auto", disabled="lambda" in why,
-        help=words.HELP["λ"] + why.get("lambda", ""),
-    )  # fmt: skip
-    weight = st.slider(
-        "λ, weight of the past", 0.0, 1.0, 0.5 if now.lambda_ is None else now.lambda_, 0.01, key=f"{key}-lambda",
-        disabled=auto or "lambda" in why,
-    )  # fmt: skip
-    n_query = st.number_input(
-        "Labels per query round", 1, None, now.n_query, key=f"{key}-query", disabled="n_query" in why,
-        help="What the strategy buys at a time." + why.get("n_query", ""),
-    )  # fmt: skip
-    n_end = st.number_input(
-        "Label budget per task", now.n_start, None, now.n_end, key=f"{key}-end",
-        help="Labels of one task in all. Less than it has by now: its next round buys nothing and ends it.",
-    )  # fmt: skip
-    chosen = {"strategy": name, "lambda": None if auto else weight, "n_query": int(n_query), "n_end": int(n_end)}
-    return useful(now, chosen)
-
-
-def useful(now: RunConfig, wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of `wanted` that can change something once it holds."""
-    idle = unused(now.changed(**wanted))
-    return {name: value for name, value in wanted.items() if name not in idle}
-
-
 def popover(run: Run, config: RunConfig, history: History, control: Control) -> None:
     """Beside the transport: what shall be otherwise from the next query on."""
     now = wanted(config, history, control)
@@ -82,7 +46,7 @@ def popover(run: Run, config: RunConfig, history: History, control: Control) -> 
     with st.popover("Change", icon=":material/tune:", help="λ, strategy and budgets, from the next query on."):
         st.markdown("**From the next query on**")
         # Fresh widgets once a change was asked for, here or in another tab: they begin at what holds then.
-        chosen = settings(f"steer-{run.id}-{sorted(control.changes.items())}", now)
+        chosen = steering_form(f"steer-{run.id}-{sorted(control.changes.items())}", now)
         changes = differences(now, chosen)
         said = f"Change: {words.changes(changes)}" if changes else "Nothing is changed yet"
         st.button(said, key=f"steer-{run.id}", type="primary", disabled=not changes, on_click=_ask, args=(run, changes))

@@ -6,37 +6,14 @@ from typing import Any
 
 import streamlit as st
 
-from acl.config import RunConfig, UserError
+from acl.config import RunConfig
 from acl.events import History
-from acl.runs.control import Control, Status, Target, request
+from acl.runs.control import Control, Status
 from acl.runs.folder import Run
 from app import words
-from app.run import steering as steer
-from app.store.session import ensure_backend
+from app.run import steering
 from app.widgets.shared_select import mirror
-
-PACES = {0.0: "as fast as it can", 0.1: "0.1 s a phase", 0.3: "0.3 s a phase", 1.0: "1 s a phase", 5.0: "5 s a phase"}
-WATCH = 0.3
-
-
-def target(config: RunConfig, status: Status | None, step: str) -> Target | None:
-    """Where a step ends: the end of this phase, of this query round, or of this task; None for the end of the run,
-    when the last phase is done."""
-    task, round_, phase = (status.task, status.round, status.phase) if status and status.task else (1, 0, "buy")
-    rounds = status.rounds if status and status.rounds else config.rounds
-    ends: dict[str, Target] = {
-        "phase": (task, round_, phase), "round": (task, round_, "evaluate"), "task": (task, rounds, "evaluate")
-    }  # fmt: skip
-    return None if status and status.completed == ends[step] else ends[step]
-
-
-def wish(run: Run, **changes: Any) -> None:
-    """Write the wish down and see that somebody is there to fulfil it."""
-    try:
-        request(run.path, **changes)
-        ensure_backend()
-    except UserError as error:
-        st.session_state["trouble"] = str(error)
+from app.widgets.wishes import PACES, target, wish
 
 
 def transport(run: Run, config: RunConfig, history: History, control: Control, status: Status | None) -> None:
@@ -68,7 +45,7 @@ def transport(run: Run, config: RunConfig, history: History, control: Control, s
         step("Step task", "fast_forward", "task", "Play to the end of this task, then pause.")
         button("Pause", "pause", "pause", "Hold as soon as possible; nothing is lost.", state == "paused", mode="pause")
         button("Stop", "stop", "stop", "End the worker. Play takes the run up again.", state == "stopped", mode="stop")
-        steer.popover(run, config, history, control)
+        steering.popover(run, config, history, control)
         _pace(run, control)
 
 

@@ -16,7 +16,6 @@ from safetensors.numpy import load_file
 
 from acl.analysis import plane
 from acl.config import RunConfig, UserError
-from acl.datasets.base import TaskStream
 from acl.events import Bought, Evaluated, History, Remembered, Scored, Started, Steered
 from acl.metrics import average_accuracy, backward_transfer, forgetting, learning_accuracy
 from acl.plugins.registry import choices, prepare
@@ -24,6 +23,7 @@ from acl.runs.control import Control, Status, read_control, read_status
 from acl.runs.damage import damage
 from acl.runs.folder import EventReader, Run, list_runs
 from acl.runs.fork import settings_after
+from acl.stream.types import TaskStream
 
 
 class LiveRun:

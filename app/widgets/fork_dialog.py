@@ -14,9 +14,9 @@ from acl.runs.folder import Run
 from acl.runs.fork import Place, changes_at, fork, past_of, places, settings_after
 from acl.steering import differences
 from app import words
-from app.run import steering as steer
 from app.store import runs as data
 from app.store.session import RUNS, ensure_backend, open_run
+from app.widgets.steering_form import steering_form, useful
 
 
 def ask(run: Run, at: Place | None = None, changes: Mapping[str, Any] | None = None) -> None:
@@ -55,8 +55,8 @@ def form(run: Run, at: Place | None, suggested: Mapping[str, Any]) -> None:
     now = settings_after(run.config, past_of(history, place))
     changes = {}
     if now.strategy != FULL:
-        wanted = {**suggested, **steer.settings(f"fork-{place}", now.changed(**suggested))}
-        changes = differences(now, steer.useful(now, wanted))
+        wanted = {**suggested, **steering_form(f"fork-{place}", now.changed(**suggested))}
+        changes = differences(now, useful(now, wanted))
     dropped = changes_at(place, [row.event for row in history.rows])
     if changes:
         st.markdown(f"Changed from there on: **{words.changes(changes)}**")

@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 
 from acl.config import FULL, RunConfig, UserError
-from acl.datasets.base import TaskStream
 from acl.events import Event, Finished, Scored, Trained
 from acl.plugins.registry import prepare
 from acl.runs.folder import resolved
+from acl.stream.types import TaskStream
 from benchmarks.figures.grids import Grid, identity
 from benchmarks.figures.lines import Line, Lines
 

@@ -27,6 +27,7 @@ from app.store import runs as data
 from app.store import session as state
 from app.widgets.gallery import Card, cards_html, sprite
 from tests.conftest import small_config
+from tests.tools import every_page_looks_into
 
 BAD = """from acl.selection.query import Selection
 from acl.strategies.base import Base
@@ -42,9 +43,7 @@ ROOT = Path(__file__).resolve().parent.parent
 def no_backend(monkeypatch, runs):
     """Pages are drawn without starting processes, on an empty runs folder."""
     runs.mkdir()
-    monkeypatch.setattr(state, "RUNS", runs)
-    monkeypatch.setattr("app.new_run.page.RUNS", runs)
-    monkeypatch.setattr("app.library.page.RUNS", runs)
+    every_page_looks_into(runs, monkeypatch)
     monkeypatch.setattr("acl.service.backend.ensure", lambda runs: None)
     monkeypatch.setattr("acl.service.backend.attach", lambda runs: None)
 

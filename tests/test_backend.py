@@ -204,7 +204,7 @@ def test_it_ends_by_itself_when_nothing_is_left_to_do(runs):
 def test_an_attached_app_is_seen_from_another_process(runs):
     runs.mkdir()
     code = (
-        "import sys, time; from pathlib import Path; from acl import backend\n"
+        "import sys, time; from pathlib import Path; from acl.service import backend\n"
         "held = backend.attach(Path(sys.argv[1])); print('held', flush=True); time.sleep(60)"
     )
     app = subprocess.Popen([sys.executable, "-c", code, str(runs)], stdout=subprocess.PIPE)

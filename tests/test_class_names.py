@@ -25,6 +25,7 @@ from app.inspection import samples as pool
 from app.inspection import source as sight
 from app.run.details import TABS
 from tests.sets import noise, png, write_folder, write_table
+from tests.tools import every_page_looks_into
 
 ROOT = Path(__file__).resolve().parent.parent
 # As they are in a file, and as they are shown.
@@ -112,8 +113,7 @@ def worked(tmp_path_factory):
 @pytest.fixture
 def here(worked, monkeypatch):
     monkeypatch.setenv("ACL_DATA", str(worked / "sets"))
-    for module in ("state", "cohorts", "sweeps", "new_sweep", "race", "start", "shelf", "live", "choose_query", "maps"):
-        monkeypatch.setattr(f"app.{module}.RUNS", worked / "runs")
+    every_page_looks_into(worked / "runs", monkeypatch)
     monkeypatch.setattr("acl.service.backend.ensure", lambda runs: None)
     monkeypatch.setattr("acl.service.backend.attach", lambda runs: None)
     return worked / "runs"

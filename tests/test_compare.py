@@ -33,9 +33,9 @@ from app.compare import race_moments as lanes
 from app.compare import sweeps as sweep_page
 from tests.conftest import small_config
 from tests.test_precision import made_earlier
+from tests.tools import every_page_looks_into
 
 ROOT = Path(__file__).resolve().parent.parent
-MODULES = ("state", "cohorts", "sweeps", "new_sweep", "race", "start", "shelf", "live")
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +53,7 @@ def worked(tmp_path_factory):
 def here(runs, monkeypatch):
     """An empty runs folder that every page looks into; no process is started."""
     runs.mkdir()
-    for module in MODULES:
-        monkeypatch.setattr(f"app.{module}.RUNS", runs)
+    every_page_looks_into(runs, monkeypatch)
     monkeypatch.setattr("acl.service.backend.ensure", lambda runs: None)
     monkeypatch.setattr("acl.service.backend.attach", lambda runs: None)
     return runs

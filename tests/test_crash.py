@@ -42,7 +42,7 @@ from app.store import runs as data
 from app.store import session as state
 from tests.browser import App
 from tests.conftest import small_config
-from tests.tools import facts, history_facts, run_config, state_of, wait_for
+from tests.tools import every_page_looks_into, facts, history_facts, run_config, state_of, wait_for
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE_S = 300.0  # a loaded machine may take minutes to start fifty workers one after the other
@@ -340,9 +340,7 @@ def test_a_run_out_of_memory_is_tried_once_more_alone_and_then_failed_with_the_n
 @pytest.fixture
 def pages(monkeypatch, runs):
     runs.mkdir(exist_ok=True)
-    monkeypatch.setattr(state, "RUNS", runs)
-    for module in ("start", "shelf", "live", "steer", "forking", "choose_query", "maps"):
-        monkeypatch.setattr(f"app.{module}.RUNS", runs)
+    every_page_looks_into(runs, monkeypatch)
     monkeypatch.setattr("acl.service.backend.ensure", lambda runs: None)
     monkeypatch.setattr("acl.service.backend.attach", lambda runs: None)
 

@@ -42,6 +42,7 @@ from app.widgets import gallery
 from tests.conftest import small_config
 from tests.contexts import make_context, with_duplicates
 from tests.test_precision import made_earlier
+from tests.tools import every_page_looks_into
 
 ROOT = Path(__file__).resolve().parent.parent
 RECORDED = "recorded-er-accuacl-digits-s0"
@@ -50,13 +51,7 @@ RECORDED = "recorded-er-accuacl-digits-s0"
 @pytest.fixture(autouse=True)
 def no_backend(monkeypatch, runs):
     runs.mkdir()
-    for module in (
-        "app.store.session",
-        "app.inspection.choose_query",
-        "app.inspection.feature_map",
-        "app.inspection.source",
-    ):
-        monkeypatch.setattr(f"{module}.RUNS", runs)
+    every_page_looks_into(runs, monkeypatch)
     monkeypatch.setattr("acl.service.backend.ensure", lambda runs: None)
     monkeypatch.setattr("acl.service.backend.attach", lambda runs: None)
 

@@ -32,7 +32,7 @@ from app.store import session as state
 from tests.conftest import small_config
 from tests.test_precision import made_earlier
 from tests.test_steering import new_loop, play
-from tests.tools import wait_for
+from tests.tools import every_page_looks_into, wait_for
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -40,9 +40,7 @@ ROOT = Path(__file__).resolve().parent.parent
 @pytest.fixture(autouse=True)
 def no_backend(monkeypatch, runs):
     runs.mkdir()
-    monkeypatch.setattr(state, "RUNS", runs)
-    for module in ("start", "shelf", "live", "steer", "forking"):
-        monkeypatch.setattr(f"app.{module}.RUNS", runs)
+    every_page_looks_into(runs, monkeypatch)
     monkeypatch.setattr("acl.service.backend.ensure", lambda runs: None)
     monkeypatch.setattr("acl.service.backend.attach", lambda runs: None)
 
@@ -176,8 +174,8 @@ def test_runs_led_by_hand_never_enter_the_table_silently(runs):
 
 def form(run: Run, at: str = "None", suggested: str = "{}") -> AppTest:
     """What the dialog holds; a test without a browser loses a dialog at its first rerun."""
-    lines = ["from pathlib import Path", "from acl.runs.folder import Run", "from app import forking"]
-    lines.append(f"forking.form(Run(Path({str(run.path)!r})), {at}, {suggested})")
+    lines = ["from pathlib import Path", "from acl.runs.folder import Run", "from app.widgets import fork_dialog"]
+    lines.append(f"fork_dialog.form(Run(Path({str(run.path)!r})), {at}, {suggested})")
     return AppTest.from_string("\n".join(lines), default_timeout=30).run()
 
 
@@ -222,8 +220,6 @@ def test_the_library_shows_forks_below_the_run_they_left(runs):
 
 
 def test_inspect_forks_with_the_settings_that_are_shown(runs, monkeypatch):
-    for module in ("choose_query", "maps"):
-        monkeypatch.setattr(f"app.{module}.RUNS", runs)
     run = finished(runs)
     test = page("inspect", run=run.id, task="2", round="2", **{"lambda": "0.25"})
     button(test, "Fork here").click().run()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from acl.config import RunConfig
 from acl.events import INCIDENTAL, Epoch, Event, History, Resumed
@@ -14,6 +17,7 @@ from acl.loop import Loop
 from acl.plugins.registry import prepare
 from acl.runs.control import read_status
 from acl.runs.folder import Run
+from tests.house import ROOT, modules
 
 
 def play(loop: Loop) -> list[Event]:
@@ -61,3 +65,13 @@ def wait_for(what: Callable[[], Any], seconds: float = 60.0) -> Any:
 def state_of(path: Path) -> str:
     status = read_status(path)
     return status.state if status else ""
+
+
+def every_page_looks_into(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The runs folder of all of app/, wherever it was imported to."""
+    for path in modules("app"):
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        if name != "app.main":
+            module = importlib.import_module(name)
+            if hasattr(module, "RUNS"):
+                monkeypatch.setattr(module, "RUNS", runs)

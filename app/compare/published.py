@@ -13,7 +13,7 @@ from acl.runs.sameness import telling
 from app.store.session import ROOT
 
 PAPER = "-paper-"
-MACHINE = {"device", "threads", "eval_batch", "seed"}
+MACHINE = {"device", "cuda_graphs", "threads", "eval_batch", "seed"}
 """Settings in which a run may differ from the preset and still be the paper's."""
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, ClassVar, Literal, TypeVar, get_args
+from typing import Any, ClassVar, Literal, TypeVar, assert_never, get_args
 
 from pydantic import TypeAdapter
 
@@ -164,10 +164,30 @@ class Resumed:
 
 
 E = TypeVar("E")
-Event = (
-    Started | TaskStarted | Steered | Scored | Bought | Epoch | Trained | Remembered | Evaluated | Finished | Resumed
-)
+InTask = TaskStarted | Steered | Scored | Bought | Epoch | Trained | Remembered | Evaluated | Resumed
+"""What happens within a task."""
+Event = Started | InTask | Finished
+"""Whoever decides by the kind of an event matches all of them, and ends with assert_never: mypy finds what is new."""
 KINDS: dict[str, type[Any]] = {cls.kind: cls for cls in get_args(Event)}
+
+
+def place_after(event: Event) -> tuple[int, int] | None:
+    """Task and round of the query to go on from after this event: within a round its own, else the next one."""
+    match event:
+        case Started():
+            return 1, 0
+        case TaskStarted():
+            return event.task, 0
+        case Steered() | Scored() | Bought() | Trained():
+            return event.task, event.round
+        case Evaluated(final=False):
+            return event.task, event.round + 1
+        case Remembered() | Evaluated():
+            return event.task + 1, 0
+        case Finished() | Epoch() | Resumed():
+            return None
+        case _:
+            assert_never(event)
 
 
 _ADAPTERS: dict[str, TypeAdapter[Any]] = {kind: TypeAdapter(cls) for kind, cls in KINDS.items()}

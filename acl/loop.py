@@ -14,7 +14,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, assert_never
 
 import numpy as np
 import torch
@@ -286,6 +286,10 @@ class Loop:
                 self._after_evaluation(event)
             case Finished():
                 self.stage = "done"
+            case Epoch() | Resumed():
+                pass  # they change nothing of what is next
+            case _:
+                assert_never(event)
 
     def _after_evaluation(self, event: Evaluated) -> None:
         if not event.final:

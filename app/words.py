@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, assert_never
 
 from acl.config import RunConfig
 from acl.events import (
@@ -231,24 +231,36 @@ def why(sentence: str) -> str:
     return f"{said[0].upper()}{said[1:]}."
 
 
-SCORE_NAMES = {
-    "magnitude": "magnitude M",
-    "distribution": "distribution score D",
-    "entropy": "entropy (nats)",
-    "least_confidence": "1 − p of the likeliest class",
-    "distance": "distance to the nearest label",
-    "gradient_norm": "gradient norm",
-    "gain": "gain in Fisher information",
-}
+def _said_of(score: str) -> Mapping[str, Any]:
+    """What the strategy that a score is of says of it (acl.plugins.registry); nothing where none does."""
+    return next((plugin.scores[score] for plugin in choices("strategies").values() if score in plugin.scores), {})
 
 
 def score(name: str) -> str:
     """What a score is called on an axis or in a menu."""
-    return SCORE_NAMES.get(name, name.replace("_", " "))
+    return str(_said_of(name).get("name", name.replace("_", " ")))
 
 
-# Short names of scores for small places, where a strategy's own is long.
-SCORES = {"gradient_norm": "gradient", "least_confidence": "1 − p"}
+def short_score(name: str) -> str:
+    """What it is called in small places, if that is another name."""
+    return str(_said_of(name).get("short", ""))
+
+
+def is_logarithmic(name: str) -> bool:
+    """Whether a score spans orders of magnitude."""
+    return bool(_said_of(name).get("log"))
+
+
+def axes(strategy: str) -> tuple[str, str] | None:
+    """The two scores that tell most about a strategy's choice, as it says itself."""
+    found = choices("strategies").get(strategy)
+    return found.axes if found else None
+
+
+def picks(strategy: str) -> str:
+    """How a strategy picks by its scores, as it says itself; "" where it says nothing, or is not installed here."""
+    found = choices("strategies").get(strategy)
+    return found.picks if found else ""
 
 
 def option(value: str) -> str:
@@ -288,7 +300,8 @@ def _sentence(event: Event, before: list[float], names: dict[int, str]) -> str:
             return f"A worker took the run up again in task {event.task}, round {event.round}."
         case Epoch():
             return ""
-    return f"{_where(event)}: {_in_round(event, before, names)}."
+        case _:
+            return f"{_where(event)}: {_in_round(event, before, names)}."
 
 
 def _in_round(event: InRound, before: list[float], names: dict[int, str]) -> str:
@@ -305,6 +318,38 @@ def _in_round(event: InRound, before: list[float], names: dict[int, str]) -> str
             return f"training took {event.seconds:.2f} s; the loss ended at {event.loss:.3f}"
         case Evaluated():
             return _changes(event.accuracy, before)
+        case _:
+            assert_never(event)
+
+
+def event_name(event: Event) -> str:
+    round_ = getattr(event, "round", 0)
+    where = f"task {getattr(event, 'task', 1)}" + (f", round {round_}" if round_ else "")
+    match event:
+        case TaskStarted():
+            return f"{where}: arrived"
+        case Scored():
+            return f"{where}: chosen"
+        case Bought():
+            return f"{where}: labelled"
+        case Trained():
+            return f"{where}: trained"
+        case Remembered():
+            return f"{where}: remembered"
+        case Evaluated():
+            return f"{where}: tested"
+        case Steered():
+            return f"{where}: changed"
+        case Started():
+            return "the beginning"
+        case Finished():
+            return "the end"
+        case Epoch():
+            return f"{where}: epoch {event.epoch}"
+        case Resumed():
+            return f"{where}: taken up again"
+        case _:
+            assert_never(event)
 
 
 def _labelled(event: Bought, names: dict[int, str]) -> str:

@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from acl.config import RunConfig, UserError
 from acl.events import Bought, Epoch, Evaluated, History, Row, Started, TaskStarted, to_line
-from acl.plugins.registry import discover
+from acl.plugins.registry import discover, in_order
 from acl.plugins.unused import unused
 from acl.presets import preset_config
 from acl.runs.control import Control, Status, read_control, request, write_status
@@ -448,10 +448,41 @@ def test_tasks_and_curves_can_be_seen_on_both_backgrounds():
     assert len(set(palette.task_colours(50))) == 50
 
 
-def test_every_strategy_has_its_colour_and_the_theme_mirrors_them():
-    assert set(discover("strategies")) <= set(palette.STRATEGIES)
-    theme = (ROOT / ".streamlit" / "config.toml").read_text()
-    assert all(colour in theme for colour in palette.STRATEGIES.values())
+def test_every_strategy_has_a_colour_of_its_own_also_one_of_another_package(site):
+    site.add("strategies", "coloured", 'LABEL = "Coloured"\nCOLOUR = "#123456"\n')
+    for name in ("plain", "plainer"):
+        site.add("strategies", name, f'LABEL = "{name}"\n')
+    assert palette.strategy_colour("coloured") == "#123456"
+    colours = [palette.strategy_colour(name) for name in discover("strategies")]
+    assert len(set(colours)) == len(colours) >= 10 and palette.OTHER not in colours
+    assert palette.strategy_colour("not installed here") == palette.OTHER
+
+
+def test_what_is_known_of_a_strategy_stands_in_its_file(site):
+    site.add(
+        "strategies", "mine",
+        'LABEL = "Mine"\nORDER = 3\nSCORES = {"surprise": {"name": "surprise (bits)", "short": "bits", "log": True}}\n'
+        'AXES = ("surprise", "magnitude")\nPICKS = "the largest"\n',
+    )  # fmt: skip
+    assert in_order("strategies").index("mine") == in_order("strategies").index("kcenter") + 1
+    assert words.score("surprise") == "surprise (bits)" and words.short_score("surprise") == "bits"
+    assert words.is_logarithmic("surprise") and words.axes("mine") == ("surprise", "magnitude")
+    assert words.picks("mine") == "the largest" and words.score("of_nobody") == "of nobody"
+    assert not words.is_logarithmic("of_nobody") and words.axes("gone") is None and words.picks("gone") == ""
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        'COLOUR = "red"', "COLOUR = 3", 'ORDER = "first"', "ORDER = True", "SCORES = [1]", 'SCORES = {"a": "b"}',
+        'SCORES = {"a": {"short": "b"}}', 'SCORES = {"a": {"name": "b", "log": 1}}', 'AXES = "xy"', 'AXES = ("a",)',
+        "AXES = (1, 2)", "PICKS = None", "LABEL = 3", "SETTINGS = (1,)",
+    ],
+)  # fmt: skip
+def test_a_constant_of_another_kind_is_a_sentence(site, wrong):
+    site.add("strategies", "odd", f"{wrong}\n")
+    found = discover("strategies")["odd"]
+    assert wrong.split(" ")[0] in found.trouble and found.summary.startswith("Cannot be read (")
 
 
 # -- starting ------------------------------------------------------------------------------------------

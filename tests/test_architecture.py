@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
@@ -31,6 +32,18 @@ def test_the_engine_knows_no_screen(path):
 @pytest.mark.parametrize("path", [path for path in HOUSE if named(path) not in DOORS], ids=named)
 def test_a_file_knows_its_own_room_and_those_before_it(path):
     assert not strangers(path)
+
+
+def test_whoever_decides_by_the_kind_of_an_event_decides_about_all_of_them():
+    """Each match over events ends with a case for what is new; where something must be decided, with assert_never."""
+    found = 0
+    for path in [*modules("acl"), *modules("app")]:
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Match) and "event" in ast.unparse(node.subject):
+                last = node.cases[-1]
+                assert isinstance(last.pattern, ast.MatchAs) and last.pattern.pattern is None, (path, node.lineno)
+                found += "assert_never" in ast.unparse(last)
+    assert found >= 5
 
 
 def test_every_room_has_its_place_and_no_more_files_than_one_sees_at_a_glance():

@@ -11,6 +11,7 @@ import pytest
 
 from acl.cli.commands import main
 from acl.config import UserError
+from acl.plugins.registry import fetched
 from acl.stream import downloads
 from acl.stream.downloads import Remote, fetch, local_files
 
@@ -63,22 +64,26 @@ def toy(web, tmp_path, monkeypatch):
 
     def make(*paths):
         urls = tuple(f"http://127.0.0.1:{web.server_port}{path}" for path in paths)
-        monkeypatch.setitem(downloads.SETS, "toy", (Remote("toy.bin", MD5, urls),))
+        monkeypatch.setitem(downloads.WEIGHTS, "toy", (Remote("toy.bin", MD5, urls),))
         return tmp_path / "toy"
 
     return make
 
 
+def fetched_now(name):
+    return fetch(name, fetched()[name])
+
+
 def test_fetched_with_progress_and_only_once(toy, web, capsys):
     folder = toy("/good")
-    assert fetch("toy") == [folder / "toy.bin"] and (folder / "toy.bin").read_bytes() == CONTENT
+    assert fetched_now("toy") == [folder / "toy.bin"] and (folder / "toy.bin").read_bytes() == CONTENT
     assert "toy.bin" in capsys.readouterr().err and not (folder / "toy.bin.part").exists()
-    assert fetch("toy") == local_files("toy") and len(web.asked) == 1
+    assert fetched_now("toy") == local_files("toy", fetched()["toy"]) and len(web.asked) == 1
 
 
 def test_a_broken_connection_is_taken_up_where_it_stopped(toy, web):
     folder = toy("/breaks-once")
-    fetch("toy")
+    fetched_now("toy")
     assert (folder / "toy.bin").read_bytes() == CONTENT
     assert [range_ for _, range_ in web.asked] == [None, f"bytes={len(CONTENT) // 2}-"]
 
@@ -86,12 +91,12 @@ def test_a_broken_connection_is_taken_up_where_it_stopped(toy, web):
 def test_a_new_start_goes_on_with_what_is_there(toy, web):
     folder = toy("/breaks")
     with pytest.raises(UserError, match="the connection broke after") as raised:
-        fetch("toy")
+        fetched_now("toy")
     assert MD5 in str(raised.value) and str(folder) in str(raised.value) and "\n" not in str(raised.value)
     have = (folder / "toy.bin.part").stat().st_size
     assert 0 < have < len(CONTENT) and not (folder / "toy.bin").exists()
     toy("/good")
-    fetch("toy")
+    fetched_now("toy")
     assert (folder / "toy.bin").read_bytes() == CONTENT and web.asked[-1] == ("/good", f"bytes={have}-")
 
 
@@ -99,7 +104,7 @@ def test_a_server_without_ranges_starts_afresh(toy):
     folder = toy("/plain")
     folder.mkdir()
     (folder / "toy.bin.part").write_bytes(CONTENT[:1000])
-    fetch("toy")
+    fetched_now("toy")
     assert (folder / "toy.bin").read_bytes() == CONTENT
 
 
@@ -108,36 +113,36 @@ def test_whatever_part_is_left_the_file_is_right(part, toy):
     folder = toy("/good")
     folder.mkdir()
     (folder / "toy.bin.part").write_bytes(part)
-    fetch("toy")
+    fetched_now("toy")
     assert (folder / "toy.bin").read_bytes() == CONTENT
 
 
 def test_a_wrong_checksum_is_refused(toy):
     folder = toy("/wrong")
     with pytest.raises(UserError, match="wrong checksum"):
-        fetch("toy")
+        fetched_now("toy")
     assert not (folder / "toy.bin").exists() and not (folder / "toy.bin.part").exists()
 
 
 @pytest.mark.parametrize("bad", ["/gone", "/wrong", "/breaks"])
 def test_the_next_mirror_steps_in(bad, toy):
     folder = toy(bad, "/good")
-    fetch("toy")
+    fetched_now("toy")
     assert (folder / "toy.bin").read_bytes() == CONTENT
 
 
 def test_nobody_there(tmp_path, monkeypatch):
     monkeypatch.setenv("ACL_DATA", str(tmp_path))
-    monkeypatch.setitem(downloads.SETS, "toy", (Remote("toy.bin", MD5, ("http://127.0.0.1:9/toy.bin",)),))
+    monkeypatch.setitem(downloads.WEIGHTS, "toy", (Remote("toy.bin", MD5, ("http://127.0.0.1:9/toy.bin",)),))
     with pytest.raises(UserError, match="could not be fetched .*refused"):
-        fetch("toy")
+        fetched_now("toy")
 
 
 def test_a_data_folder_that_is_a_file(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("ACL_DATA", str(tmp_path / "file"))
     with pytest.raises(UserError, match="cannot be used"):
-        fetch("mnist")
+        fetched_now("mnist")
 
 
 def test_the_command_line(toy, tmp_path, monkeypatch, capsys):
@@ -158,6 +163,6 @@ def test_the_command_line(toy, tmp_path, monkeypatch, capsys):
 
 
 def test_every_known_file_has_a_mirror_and_a_checksum():
-    for remotes in downloads.SETS.values():
+    for remotes in fetched().values():
         for remote in remotes:
             assert len(remote.checksum[1]) in {8, 32} and all(url.endswith(remote.file) for url in remote.urls)

@@ -13,7 +13,7 @@ import torch
 from acl.cli.commands import main
 from acl.config import FULL, RunConfig
 from acl.plugins.asking import ask
-from acl.plugins.registry import choices
+from acl.plugins.registry import choices, plugin
 from acl.selection.query import QueryContext, Samples
 from acl.selection.ties import remarks
 from tests.contexts import make_context, with_duplicates
@@ -46,7 +46,7 @@ def said_of(name: str, context: QueryContext, oversample: float = 2.0) -> tuple[
     config = RunConfig(oversample=oversample)
     selection = ask(name, config, context)
     scores = {score: values.numpy() for score, values in selection.scores.items()}
-    return selection.ids.tolist(), remarks(name, scores, context.n, oversample)
+    return selection.ids.tolist(), remarks(plugin("strategies", name).picks, scores, context.n, oversample)
 
 
 @pytest.mark.parametrize("oversample", [1.0, 2.0, 100.0])

@@ -17,10 +17,10 @@ from torch import Tensor
 from acl.config import RunConfig, UserError
 from acl.plugins.asking import ask
 from acl.plugins.blame import with_line
+from acl.plugins.registry import plugin
 from acl.seeds import key, uniforms
 from acl.selection.fisher import Information, Kept, Objective, TraceObjective, keep_largest
 from acl.selection.query import QueryContext
-from acl.strategies.bait import estimate
 
 RANDOM_SUBSETS = 200
 MOST_ENTRIES = 200_000_000
@@ -117,8 +117,9 @@ def jaccard(a: Int64[Tensor, " n"], b: Int64[Tensor, " m"]) -> float:
 
 
 def seconds(name: str, context: QueryContext, config: RunConfig) -> float:
-    """About how long a strategy takes here: BAIT up to hours, every other one so little that it counts as 0."""
-    return estimate(context, config.top_classes).flops / FLOPS if name == "bait" else 0.0
+    """About how long a strategy takes here; one that says nothing of it takes so little that it counts as 0."""
+    flops = plugin("strategies", name).its("flops")
+    return float(flops(context, config)) / FLOPS if flops else 0.0
 
 
 def is_slow(name: str, context: QueryContext, config: RunConfig) -> bool:

@@ -17,7 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
 
-from acl.config import UserError
+from acl.config import UserError, near
 from acl.plugins.blame import is_out_of_memory, with_line
 from acl.results import sinks
 
@@ -488,6 +488,7 @@ def _select(arguments: argparse.Namespace) -> None:
     _refuse_unasked(arguments, changes)
     # What is cheap to check has been checked: reading the snapshot imports torch.
     from acl.plugins.asking import ask
+    from acl.plugins.registry import plugin
     from acl.selection.ties import remarks
 
     context = _snapshot(arguments.snapshot)
@@ -498,7 +499,7 @@ def _select(arguments: argparse.Namespace) -> None:
     with _prints_aside():
         selection = ask(arguments.strategy, config, context)
     scores = {name: values.numpy() for name, values in selection.scores.items()}
-    for line in remarks(arguments.strategy, scores, context.n, config.oversample):
+    for line in remarks(plugin("strategies", arguments.strategy).picks, scores, context.n, config.oversample):
         print(f"acl: {line}", file=sys.stderr)
     if arguments.scores:
         import pyarrow.parquet as pq
@@ -575,13 +576,20 @@ def _catalogue(arguments: argparse.Namespace) -> None:
 
 
 def _data(arguments: argparse.Namespace) -> None:
-    from acl.stream.downloads import SETS, data_dir, fetch, missing
+    from acl.plugins.registry import fetched
+    from acl.stream.downloads import data_dir, fetch, missing
 
+    sets = fetched()
     if arguments.deed == "get":
-        for path in fetch(arguments.name):
+        if arguments.name not in sets:
+            raise UserError(near(arguments.name, sets, "data set"))
+        for path in fetch(arguments.name, sets[arguments.name]):
             print(path)
         return
-    rows = [{"name": name, "here": not missing(name), "folder": str(data_dir() / name)} for name in SETS]
+    rows = [
+        {"name": name, "here": not missing(name, files), "folder": str(data_dir() / name)}
+        for name, files in sets.items()
+    ]
     if arguments.json:
         print(json.dumps(rows, indent=1))
         return

@@ -9,12 +9,20 @@ from dataclasses import dataclass
 
 from acl.datasets.base import Base
 from acl.stream.cifar_archive import load_cifar
+from acl.stream.downloads import Remote
 from acl.stream.types import ImageSet
 
 LABEL = "SplitCIFAR10"
+FILES = (
+    Remote(
+        "cifar-10-binary.tar.gz",
+        "c32a1d4ab5d03f1284b67883e8d87530",
+        ("https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",),
+    ),
+)
 
 
 @dataclass(frozen=True)
 class CIFAR10(Base):
     def load(self) -> ImageSet:
-        return load_cifar(LABEL, "cifar10", "batches.meta.txt", n_label_bytes=1)
+        return load_cifar(LABEL, "cifar10", FILES, "batches.meta.txt", n_label_bytes=1)

@@ -10,12 +10,20 @@ from dataclasses import dataclass
 
 from acl.datasets.base import Base
 from acl.stream.cifar_archive import load_cifar
+from acl.stream.downloads import Remote
 from acl.stream.types import ImageSet
 
 LABEL = "SplitCIFAR100"
+FILES = (
+    Remote(
+        "cifar-100-binary.tar.gz",
+        "03b5dce01913d631647c71ecec9e9cb8",
+        ("https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz",),
+    ),
+)
 
 
 @dataclass(frozen=True)
 class CIFAR100(Base):
     def load(self) -> ImageSet:
-        return load_cifar(LABEL, "cifar100", "fine_label_names.txt", n_label_bytes=2)
+        return load_cifar(LABEL, "cifar100", FILES, "fine_label_names.txt", n_label_bytes=2)

@@ -8,10 +8,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from acl.datasets.base import Base
-from acl.stream.idx import load_idx
+from acl.stream.idx import idx_files, load_idx
 from acl.stream.types import ImageSet
 
 LABEL = "SplitFashionMNIST"
+# MD5 sums: torchvision's list.
+FILES = idx_files(
+    (
+        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+        "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/",
+    ),
+    "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+    "25c81989df183df01b3e8a0aad5dffbe",
+    "bef4ecab320f06d8554ea6380940ec79",
+    "bb300cfdad3c16e7a12a480ee83cd310",
+)
 CLASSES = (
     "T-shirt",
     "trouser",
@@ -29,4 +40,4 @@ CLASSES = (
 @dataclass(frozen=True)
 class FashionMNIST(Base):
     def load(self) -> ImageSet:
-        return load_idx(LABEL, "fashion_mnist", CLASSES)
+        return load_idx(LABEL, "fashion_mnist", FILES, CLASSES)

@@ -8,13 +8,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from acl.datasets.base import Base
-from acl.stream.idx import load_idx
+from acl.stream.idx import idx_files, load_idx
 from acl.stream.types import ImageSet
 
 LABEL = "SplitMNIST"
+# MD5 sums: torchvision's list.
+FILES = idx_files(
+    ("https://ossci-datasets.s3.amazonaws.com/mnist/", "http://yann.lecun.com/exdb/mnist/"),
+    "f68b3c2dcbeaaa9fbdd348bbdeb94873",
+    "d53e105ee54ea40749a09fcbcd1e9432",
+    "9fb629c4189551a2d022fa330f9573f3",
+    "ec29112dd5afa0611ce80d1b7f02629c",
+)
 
 
 @dataclass(frozen=True)
 class MNIST(Base):
     def load(self) -> ImageSet:
-        return load_idx(LABEL, "mnist", tuple("0123456789"))
+        return load_idx(LABEL, "mnist", FILES, tuple("0123456789"))

@@ -16,11 +16,18 @@ import numpy as np
 
 from acl.config import UserError
 from acl.datasets.base import Base
-from acl.stream.downloads import data_dir, local_files
+from acl.stream.downloads import Remote, data_dir, local_files
 from acl.stream.pictures import decoded, own_set
 from acl.stream.types import ImageSet
 
 LABEL = "SplitTinyImageNet"
+FILES = (
+    Remote(
+        "tiny-imagenet-200.zip",
+        "90528d7ca1a48142e341f4ef8d21d0de",
+        ("http://cs231n.stanford.edu/tiny-imagenet-200.zip",),
+    ),
+)
 ROOT = "tiny-imagenet-200"
 SIDE = 64
 
@@ -29,7 +36,7 @@ SIDE = 64
 class TinyImageNet(Base):
     def load(self) -> ImageSet:
         folder = data_dir() / "tinyimagenet" / ROOT
-        path = folder if folder.is_dir() else local_files("tinyimagenet")[0]
+        path = folder if folder.is_dir() else local_files("tinyimagenet", FILES)[0]
         identity = [ROOT, path.name, path.stat().st_size, path.stat().st_mtime_ns]
         try:
             with _opened(path) as archive:

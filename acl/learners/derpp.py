@@ -19,6 +19,7 @@ from acl.network.models import Network
 
 LABEL = "DER++"
 SETTINGS = ("memory", "refill", "replay", "memory_batch_size")
+ORDER = 3
 
 ALPHA = 0.1
 """Weight of the distance to the stored logits (mean square over samples and outputs), as in AccuACL's code."""

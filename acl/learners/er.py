@@ -17,6 +17,7 @@ from acl.network.models import Network
 
 LABEL = "ER"
 SETTINGS = ("memory", "memory_policy", "refill", "replay", "memory_batch_size")
+ORDER = 1
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from acl.network.models import Network
 
 LABEL = "ER-ACE"
 SETTINGS = ("memory", "refill", "replay", "memory_batch_size")
+ORDER = 4
 
 
 @dataclass(frozen=True)

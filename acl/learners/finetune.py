@@ -12,6 +12,7 @@ from acl.learners.base import Base, Batch
 from acl.network.models import Network
 
 LABEL = "Fine-tuning"
+ORDER = 0
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from acl.seeds import key, shuffled, uniforms
 
 LABEL = "GSS"
 SETTINGS = ("memory", "replay", "memory_batch_size", "memory_batches")
+ORDER = 2
 
 PAPER_REPLAYED = 32
 """Old samples in a step of the authors' code: its data loader's own default beside 16 new ones."""

@@ -1,10 +1,21 @@
 """Plug-ins: the file name is the plug-in's name. Listing reads the files, only using one imports it.
 
 A plug-in is one file in acl/strategies, acl/learners or acl/datasets that defines one class (a subclass of
-its folder's base), and may say at the top LABEL = "…" (its name in the literature) and SETTINGS = (…), the
-RunConfig fields that change what it does; those that its dataclass has as fields need not be named again. The
-first line of its docstring is its description. Other packages add theirs by an entry point in the group
-acl.strategies, acl.learners or acl.datasets whose value is the module.
+its folder's base). The first line of its docstring is its description. All else that is known of it stands in
+the file too, as constants that are read without importing it, each of them optional:
+
+    LABEL     its name in the literature
+    SETTINGS  the RunConfig fields that change what it does; its dataclass's fields need not be named again
+    ORDER     its place in tables and legends, the paper's order; without, it comes after, by name
+    COLOUR    of a strategy, "#RRGGBB"; without, it gets one of its own
+    SCORES    of a strategy: for each score it returns {"name": …, "short": …, "log": True}: what it is called on
+              an axis and in small places, and whether it is drawn on a logarithmic one
+    AXES      of a strategy: the two scores that tell most about its choice, across and up
+    PICKS     of a strategy: "the largest", if it picks the largest score; or how it goes on after the largest
+
+A strategy's module may have a function flops(context, config), for one that takes long; a dataset's the FILES that
+are fetched for it (acl.stream.downloads). Other packages add theirs by an entry point in the group acl.strategies,
+acl.learners or acl.datasets whose value is the module.
 """
 
 from __future__ import annotations
@@ -14,7 +25,7 @@ import importlib
 import importlib.util
 import inspect
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cache, lru_cache, partial
 from importlib.metadata import entry_points
@@ -25,12 +36,15 @@ from acl.config import FULL, RunConfig, UserError, field_names, near
 from acl.plugins.blame import blamed, fault
 from acl.plugins.contradictions import refuse_contradictions
 from acl.plugins.reading import read
-from acl.stream.downloads import data_dir, weights_file
+from acl.stream.downloads import WEIGHTS, Files, data_dir, weights_file
 from acl.stream.tasks import cut
 from acl.system.device import cuda_devices
 
 Kind = Literal["strategies", "learners", "datasets"]
 SINGULAR = {"strategies": "strategy", "learners": "learner", "datasets": "dataset"}
+
+LAST = 1_000
+"""The place of a plug-in that names none."""
 
 # A run's id holds it.
 NAME = re.compile("[a-z0-9][a-z0-9_-]*")
@@ -48,8 +62,14 @@ class Plugin:
     module: str
     label: str
     summary: str
-    settings: tuple[str, ...] = field(default=())
-    fields: tuple[str, ...] = field(default=())
+    settings: tuple[str, ...] = ()
+    fields: tuple[str, ...] = ()
+    order: int = LAST
+    colour: str = ""
+    scores: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    axes: tuple[str, str] | None = None
+    picks: str = ""
+    fetched: bool = False
     trouble: str = ""
 
     @property
@@ -64,6 +84,11 @@ class Plugin:
     def uses(self) -> frozenset[str]:
         """The settings that change what it does: those it names in SETTINGS, and its dataclass's fields."""
         return frozenset(self.settings + self.fields)
+
+    def its(self, name: str) -> Any:
+        """A function or value of its module, which is imported now; None where it has none of that name."""
+        with blamed(self):
+            return getattr(importlib.import_module(self.module), name, None)
 
     def load(self) -> type[Any]:
         """The plug-in's class; the module is imported now. PluginError if it cannot be, or has none or several."""
@@ -99,24 +124,70 @@ def _describe(kind: Kind, name: str, module: str, path: Path) -> Plugin:
     if not NAME.fullmatch(name):
         raise ValueError("its name must be lower-case letters, digits, _ and -")
     tree = ast.parse(path.read_text("utf-8"))
-    constants = dict(_constants(tree))
-    label, settings = constants.get("LABEL", name), constants.get("SETTINGS", ())
-    if not isinstance(label, str) or not isinstance(settings, tuple | list):
-        raise ValueError("LABEL must be a text and SETTINGS a tuple of names")
-    for setting in settings:
+    said = dict(_constants(tree))
+    for constant, value in said.items():
+        if not WELL_FORMED[constant](value):
+            raise ValueError(f"{constant} is {value!r}, which is not what acl.plugins.registry asks for")
+    for setting in said.get("SETTINGS", ()):
         if setting not in field_names():
             raise ValueError(f"SETTINGS names {setting!r}, which is no setting")
-    summary = (ast.get_docstring(tree) or "").split("\n")[0]
-    return Plugin(kind, name, module, label, summary, tuple(settings), _fields(tree))
+    return Plugin(
+        kind,
+        name,
+        module,
+        said.get("LABEL", name),
+        (ast.get_docstring(tree) or "").split("\n")[0],
+        tuple(said.get("SETTINGS", ())),
+        _fields(tree),
+        said.get("ORDER", LAST),
+        said.get("COLOUR", ""),
+        said.get("SCORES", {}),
+        said.get("AXES"),
+        said.get("PICKS", ""),
+        "FILES" in _assigned(tree),
+    )
 
 
-def _constants(tree: ast.Module) -> Iterator[tuple[str, Any]]:
-    """LABEL and SETTINGS, where the file gives them: values that can be read without running it."""
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, tuple | list) and all(isinstance(one, str) for one in value)
+
+
+def _are_scores(value: Any) -> bool:
+    kinds = {"name": str, "short": str, "log": bool}
+    return isinstance(value, dict) and all(
+        isinstance(name, str) and isinstance(said, dict) and "name" in said
+        and all(isinstance(one, kinds.get(what, ())) for what, one in said.items())
+        for name, said in value.items()
+    )  # fmt: skip
+
+
+WELL_FORMED: dict[str, Callable[[Any], bool]] = {
+    "LABEL": lambda value: isinstance(value, str),
+    "SETTINGS": _are_texts,
+    "ORDER": lambda value: type(value) is int,
+    "COLOUR": lambda value: isinstance(value, str) and bool(re.fullmatch("#[0-9A-Fa-f]{6}", value)),
+    "SCORES": _are_scores,
+    "AXES": lambda value: isinstance(value, tuple) and _are_texts(value) and len(value) == 2,
+    "PICKS": lambda value: isinstance(value, str),
+}
+
+
+def _assigned(tree: ast.Module) -> dict[str, ast.expr]:
+    """What the file gives names to at its top."""
+    found: dict[str, ast.expr] = {}
     for node in tree.body:
         if isinstance(node, ast.Assign | ast.AnnAssign) and node.value:
             for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
-                if isinstance(target, ast.Name) and target.id in {"LABEL", "SETTINGS"}:
-                    yield target.id, ast.literal_eval(node.value)
+                if isinstance(target, ast.Name):
+                    found[target.id] = node.value
+    return found
+
+
+def _constants(tree: ast.Module) -> Iterator[tuple[str, Any]]:
+    """Those of WELL_FORMED that the file gives: values that can be read without running it."""
+    for name, value in _assigned(tree).items():
+        if name in WELL_FORMED:
+            yield name, ast.literal_eval(value)
 
 
 def _fields(tree: ast.Module) -> tuple[str, ...]:
@@ -136,7 +207,9 @@ def _fields(tree: ast.Module) -> tuple[str, ...]:
     return tuple(written[name] for name in named if name in written)
 
 
-FULL_LABELS = Plugin("strategies", FULL, "", "Full labels", "No selection: every sample of the task is labelled.")
+FULL_LABELS = Plugin(
+    "strategies", FULL, "", "Full labels", "No selection: every sample of the task is labelled.", order=-1
+)
 
 
 @cache
@@ -172,6 +245,17 @@ def owned(kind: Kind) -> frozenset[str]:
 def choices(kind: Kind) -> dict[str, Plugin]:
     """What a config may name: the plug-ins, and for strategies also the full labels."""
     return discover(kind) | ({FULL: FULL_LABELS} if kind == "strategies" else {})
+
+
+def in_order(kind: Kind) -> tuple[str, ...]:
+    """The names of `choices`, in the paper's order; what it does not have follows, by name."""
+    found = choices(kind)
+    return tuple(sorted(found, key=lambda name: (found[name].order, name)))
+
+
+def fetched() -> dict[str, Files]:
+    """The files that `acl data get` brings, by the name of the dataset or backbone."""
+    return {name: one.its("FILES") for name, one in discover("datasets").items() if one.fetched} | WEIGHTS
 
 
 def plugin(kind: Kind, name: str) -> Plugin:

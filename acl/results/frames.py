@@ -19,15 +19,12 @@ import pandas as pd
 from acl.config import FULL, RunConfig, UserError
 from acl.events import Bought, Evaluated, History, Scored, Trained
 from acl.metrics import Matrix, average_accuracy, backward_transfer, forgetting, learning_accuracy
-from acl.plugins.registry import Kind, choices
+from acl.plugins.registry import LAST, Kind, choices
 from acl.plugins.unused import own
 from acl.runs.folder import Run, find_run, list_runs
 from acl.runs.fork import led_by_hand
 from acl.runs.sameness import key, telling
 
-LEARNERS = ("finetune", "er", "gss", "derpp", "er_ace")
-STRATEGIES = (FULL, "uniform", "entropy", "least_confidence", "kcenter", "badge", "bait", "accuacl")
-"""The paper's order; what it does not have follows, by name."""
 FULL_LABEL = "Full"
 Rows = list[dict[str, Any]]
 
@@ -237,11 +234,11 @@ def with_cohorts(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _place(settings: dict[str, Any]) -> tuple[int, int]:
-    learner, strategy = settings["learner"], settings["strategy"]
-    return (
-        LEARNERS.index(learner) if learner in LEARNERS else len(LEARNERS),
-        STRATEGIES.index(strategy) if strategy in STRATEGIES else len(STRATEGIES),
-    )
+    def order(kind: Kind, name: str) -> int:
+        found = choices(kind)
+        return found[name].order if name in found else LAST
+
+    return order("learners", settings["learner"]), order("strategies", settings["strategy"])
 
 
 def _cohort(settings: dict[str, Any], names: Sequence[str]) -> str:

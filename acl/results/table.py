@@ -16,18 +16,14 @@ from typing import Any
 import pandas as pd
 
 from acl.config import UserError
-from acl.plugins.registry import Kind
+from acl.plugins.registry import Kind, in_order
 from acl.plugins.unused import own
-from acl.results.frames import FULL_LABEL, LEARNERS, STRATEGIES, differing, named_runs, plugin_label
+from acl.results.frames import FULL_LABEL, differing, named_runs, plugin_label
 from acl.runs.folder import Run
 from acl.runs.fork import led_by_hand
 from acl.runs.sameness import NAMED, key, telling
 
-PARTS: dict[str, tuple[Kind, tuple[str, ...]]] = {
-    "learner": ("learners", LEARNERS),
-    "strategy": ("strategies", STRATEGIES),
-    "dataset": ("datasets", ()),
-}
+PARTS: dict[str, Kind] = {"learner": "learners", "strategy": "strategies", "dataset": "datasets"}
 METRICS = {"A": True, "F": False}
 """Which figures of a summary are shown, and whether more of it is better."""
 MISSING = "–"
@@ -72,7 +68,8 @@ def results(runs: Sequence[Run]) -> pd.DataFrame:
     mean and sample standard deviation in percent (A_mean, A_std, …; NaN where n is 1), n, the seeds, and runs, the
     ids of the runs it is made from."""
     frame = _placed(pd.DataFrame([_row(run) for run in runs]))
-    for part, (kind, order) in PARTS.items():
+    for part, kind in PARTS.items():
+        order = in_order(kind)
         headings = map(_heading, _differences(frame, part))
         frame[f"{part}_place"] = [order.index(name) if name in order else len(order) for name in frame[part]]
         frame[part] = [plugin_label(kind, name) + heading for name, heading in zip(frame[part], headings, strict=True)]

@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, assert_never
 
-from acl.events import Bought, Evaluated, Event, Finished, Remembered, Scored, Started
+from acl.events import (
+    Bought,
+    Epoch,
+    Evaluated,
+    Event,
+    Finished,
+    InTask,
+    Remembered,
+    Resumed,
+    Scored,
+    Started,
+    Steered,
+    TaskStarted,
+    Trained,
+)
 
 MOST_TASKS, MOST_ROUNDS, MOST_IDS = 10_000, 10_000, 2**31
 FIGURES = ("A", "F", "F_diag", "LA")
@@ -17,12 +31,18 @@ def is_sound(event: Event, began: Started | None) -> bool:
             return bool(event.tasks) and all(_is_task(task, len(event.class_names)) for task in event.tasks)
         case Finished():
             return is_summary(event.summary)
+        case _:
+            return _is_somewhere(event, began)
+
+
+def _is_somewhere(event: InTask, began: Started | None) -> bool:
+    """A task and a round that there can be, and what happened there."""
     n_tasks = len(began.tasks) if began else MOST_TASKS
     there = 1 <= event.task <= n_tasks and 0 <= getattr(event, "round", 0) < MOST_ROUNDS
     return there and _is_sound_inside(event, len(began.class_names) if began else MOST_IDS)
 
 
-def _is_sound_inside(event: Event, n_classes: int) -> bool:
+def _is_sound_inside(event: InTask, n_classes: int) -> bool:
     match event:
         case Scored():
             return _are_ids(event.ids) and len(event.ids) <= event.pool and 0 <= event.lambda_ <= 1
@@ -34,7 +54,10 @@ def _is_sound_inside(event: Event, n_classes: int) -> bool:
         case Evaluated():
             rows = (event.accuracy, event.accuracy_aware, event.likelihood)
             return all(len(row) == event.task and all(0 <= a <= 1 for a in row) for row in rows)
-    return True
+        case TaskStarted() | Steered() | Epoch() | Trained() | Resumed():
+            return True
+        case _:
+            assert_never(event)
 
 
 def is_summary(value: dict[str, Any] | None) -> bool:

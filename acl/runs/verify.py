@@ -175,32 +175,48 @@ def _short(value: Any) -> str:
 
 
 def _compare_files(run: Run, loop: Loop, event: Event, exact: bool) -> None:
-    if isinstance(event, TaskStarted):
-        _compare_tensors(event, run.base(event.task), loop.base_state(), exact)
-    if isinstance(event, Finished):
-        summary = read_json(run.path / "summary.json")
-        if summary != event.summary:  # both are recorded, on one machine
-            said = "is gone or cannot be read" if summary is None else "holds other figures than the last event"
-            raise _Differs(f"{_place(event)}: summary.json {said}")
-    if isinstance(event, Scored) and loop.query and is_kept(loop.config, loop.last_round):
-        path, context = run.snapshot(event.task, event.round), loop.query.context
-        assert context is not None
-        tensors = {f"{role}.{n}": getattr(s, n) for role, s in context.roles().items() for n in ("ids", "h", "p")}
-        _compare_tensors(event, path, tensors, exact)
-        try:
-            kept = load_snapshot(path).context
-        except UserError as error:
-            raise _Differs(f"{_place(event)}: {error}") from None
-        for name in ("classes", "n", "lambda_", "task", "round", "seed", "n_classes"):
-            if getattr(kept, name) != getattr(context, name):
-                raise _Differs(f"{_place(event)}: the snapshot's {name.rstrip('_')} differs")
-        assert loop.query.selection is not None
-        again = score_table(context, loop.query.selection, loop.config.dims_per_class)
-        _compare_columns(event, run.scores(event.task, event.round), again.drop_columns("label"), exact)
-    if isinstance(event, Bought) and (path := run.scores(event.task, event.round)).exists():
-        label = dict(zip(event.ids, event.labels, strict=True))
-        bought = pa.table({"label": pa.array([label.get(id_) for id_ in _table(event, path)["id"].to_pylist()])})
-        _compare_columns(event, path, bought, exact)
+    """The files that belong to an event, as acl.service.worker writes them."""
+    match event:
+        case TaskStarted():
+            _compare_tensors(event, run.base(event.task), loop.base_state(), exact)
+        case Scored():
+            _compare_query(run, loop, event, exact)
+        case Bought():
+            _compare_labels(run, event, exact)
+        case Finished():
+            summary = read_json(run.path / "summary.json")
+            if summary != event.summary:  # both are recorded, on one machine
+                said = "is gone or cannot be read" if summary is None else "holds other figures than the last event"
+                raise _Differs(f"{_place(event)}: summary.json {said}")
+        case _:
+            pass  # the event itself says it all
+
+
+def _compare_query(run: Run, loop: Loop, event: Scored, exact: bool) -> None:
+    if loop.query is None or not is_kept(loop.config, loop.last_round):
+        return
+    path, context, selection = run.snapshot(event.task, event.round), loop.query.context, loop.query.selection
+    assert context is not None and selection is not None
+    tensors = {f"{role}.{n}": getattr(s, n) for role, s in context.roles().items() for n in ("ids", "h", "p")}
+    _compare_tensors(event, path, tensors, exact)
+    try:
+        kept = load_snapshot(path).context
+    except UserError as error:
+        raise _Differs(f"{_place(event)}: {error}") from None
+    for name in ("classes", "n", "lambda_", "task", "round", "seed", "n_classes"):
+        if getattr(kept, name) != getattr(context, name):
+            raise _Differs(f"{_place(event)}: the snapshot's {name.rstrip('_')} differs")
+    again = score_table(context, selection, loop.config.dims_per_class)
+    _compare_columns(event, run.scores(event.task, event.round), again.drop_columns("label"), exact)
+
+
+def _compare_labels(run: Run, event: Bought, exact: bool) -> None:
+    path = run.scores(event.task, event.round)
+    if not path.exists():
+        return
+    label = dict(zip(event.ids, event.labels, strict=True))
+    bought = pa.table({"label": pa.array([label.get(id_) for id_ in _table(event, path)["id"].to_pylist()])})
+    _compare_columns(event, path, bought, exact)
 
 
 def _table(event: Event, path: Path) -> pa.Table:

@@ -13,28 +13,23 @@ from numpy import ndarray
 
 ROUNDING = 1e-12
 """Scores that differ by a smaller part of the largest differ by how sums were rounded."""
-RANKED_BY_IT = {"accuacl", "entropy", "least_confidence"}
-"""Strategies that pick the largest scores; those below use theirs for the first pick."""
-THEN = {
-    "kcenter": "each next one is the farthest from those before",
-    "badge": "each next one was drawn by its distance to those before",
-    "bait": "each next one depends on those before",
-}
+THE_LARGEST = "the largest"
 
 
-def remarks(strategy: str, scores: Mapping[str, Float64[ndarray, " pool"]], n: int, oversample: float) -> list[str]:
+def remarks(picks: str, scores: Mapping[str, Float64[ndarray, " pool"]], n: int, oversample: float) -> list[str]:
     """What has to be said of the scores that decided a query of `n` samples; nothing where they tell samples apart.
 
-    scores: those of the strategy itself; for AccuACL magnitude and distribution. oversample: AccuACL's.
+    picks: what the strategy says of itself, its PICKS (acl.plugins.registry). scores: those of the strategy itself;
+    for AccuACL magnitude and distribution. oversample: AccuACL's.
     """
     if all(n >= len(values) for values in scores.values()):
         return []
     said = [_noise(name, values) for name, values in scores.items()]
     flat = {name: float(values[0]) + 0.0 for name, values in scores.items() if np.ptp(values) == 0}
-    if strategy == "accuacl":
+    if {"magnitude", "distribution"} <= scores.keys():
         size = len(scores["magnitude"])
         return [*filter(None, said), *_accuacl(flat, n, round(min(oversample * n, size)), size)]
-    return [*filter(None, said), *(_alone(strategy, name, value, n) for name, value in flat.items())]
+    return [*filter(None, said), *(_alone(picks, name, value, n) for name, value in flat.items())]
 
 
 def _noise(name: str, values: Float64[ndarray, " pool"]) -> str:
@@ -46,12 +41,12 @@ def _noise(name: str, values: Float64[ndarray, " pool"]) -> str:
     return ""
 
 
-def _alone(strategy: str, name: str, value: float, n: int) -> str:
+def _alone(picks: str, name: str, value: float, n: int) -> str:
     start = f"Every sample has the same {_name(name)} ({value:.3g})"
-    if strategy in RANKED_BY_IT or (strategy in THEN and (value == 0 or n == 1)):
+    if picks == THE_LARGEST or (picks and (value == 0 or n == 1)):
         return f"{start}: it ranks nothing, and {_lowest(n)} picked."
-    if strategy in THEN:
-        return f"{start}: the first pick is the lowest id, and {THEN[strategy]}."
+    if picks:
+        return f"{start}: the first pick is the lowest id, and {picks}."
     return f"{start}: it tells nothing about these picks."
 
 

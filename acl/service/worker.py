@@ -25,7 +25,17 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from acl.config import UserError
-from acl.events import Bought, Evaluated, Event, Finished, History, Resumed, Scored, TaskStarted, Trained
+from acl.events import (
+    Bought,
+    Evaluated,
+    Event,
+    Finished,
+    History,
+    Resumed,
+    Scored,
+    TaskStarted,
+    Trained,
+)
 from acl.loop import Loop
 from acl.plugins.blame import PluginError, is_out_of_memory
 from acl.plugins.registry import prepare
@@ -196,16 +206,20 @@ class Worker:
 
     def _save(self, event: Event) -> None:
         """The files that belong to an event; done twice they are the same."""
-        if isinstance(event, TaskStarted):
-            path = self.run.base(event.task)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            replace_file(path, lambda temporary: save_file(self.loop.base_state(), temporary))
-        if isinstance(event, Scored) and self.loop.query is not None:
-            save_query(self.run, self.loop.query, self.loop.config, self.loop.last_round)
-        if isinstance(event, Bought):
-            save_labels(self.run, event)
-        if isinstance(event, Finished):
-            write_json(self.run.path / "summary.json", event.summary)
+        match event:
+            case TaskStarted():
+                path = self.run.base(event.task)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                replace_file(path, lambda temporary: save_file(self.loop.base_state(), temporary))
+            case Scored():
+                if self.loop.query is not None:
+                    save_query(self.run, self.loop.query, self.loop.config, self.loop.last_round)
+            case Bought():
+                save_labels(self.run, event)
+            case Finished():
+                write_json(self.run.path / "summary.json", event.summary)
+            case _:
+                pass  # the event itself says it all
 
     def _when_there_is_room(self, write: Callable[[], T]) -> T:
         """What `write` returns; on a full disk the run holds, says why, and tries again every second."""

@@ -19,6 +19,10 @@ from acl.strategies.base import Base
 
 LABEL = "AccuACL"
 SETTINGS = ("lambda", "dims_per_class", "oversample")
+COLOUR = "#0072B2"
+ORDER = 6
+SCORES = {"magnitude": {"name": "magnitude M", "log": True}, "distribution": {"name": "distribution score D"}}
+AXES = ("distribution", "magnitude")
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,11 @@ from acl.selection.query import QueryContext, Samples, Selection, first_equal
 from acl.strategies.base import Base
 
 LABEL = "BADGE"
+COLOUR = "#56B4E9"
+ORDER = 4
+SCORES = {"gradient_norm": {"name": "gradient norm", "short": "gradient", "log": True}}
+AXES = ("distance", "gradient_norm")
+PICKS = "each next one was drawn by its distance to those before"
 
 PICKED = -1.0
 """Below every squared distance, so that a picked sample never wins the draw again."""

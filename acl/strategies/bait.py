@@ -31,7 +31,7 @@ import torch
 from jaxtyping import Float64, Int64
 from torch import Tensor
 
-from acl.config import UserError
+from acl.config import RunConfig, UserError
 from acl.selection.bait_fisher import CHUNK_ENTRIES, roots, top_probabilities
 from acl.selection.bait_inverse import ClassForm, GramForm, Space, identity, subtract, subtract_both
 from acl.selection.query import QueryContext, Selection, first_equal
@@ -39,6 +39,11 @@ from acl.strategies.base import Base
 
 LABEL = "BAIT"
 SETTINGS = ("top_classes",)
+COLOUR = "#CC79A7"
+ORDER = 5
+SCORES = {"gain": {"name": "gain in Fisher information", "log": True}}
+AXES = ("entropy", "gain")
+PICKS = "each next one depends on those before"
 
 RIDGE = 0.01
 """Weight of the identity in A⁻¹ (the authors' lamb)."""
@@ -131,6 +136,11 @@ def estimate(context: QueryContext, top_classes: int | None = None) -> Estimate:
         flops += changes * 6 * side**2 * r + n_forward * 4 * n_pool * side * r
     bytes_per_float = torch.finfo(torch.float64).bits // 8
     return Estimate((square + samples) * bytes_per_float, flops)
+
+
+def flops(context: QueryContext, config: RunConfig) -> float:
+    """Floating-point operations of one query."""
+    return estimate(context, config.top_classes).flops
 
 
 def refuse_if_too_large(context: QueryContext, top_classes: int | None) -> None:

@@ -14,6 +14,11 @@ from acl.selection.query import QueryContext, Selection, best
 from acl.strategies.base import Base
 
 LABEL = "Entropy"
+COLOUR = "#E69F00"
+ORDER = 1
+SCORES = {"entropy": {"name": "entropy (nats)"}}
+AXES = ("entropy", "magnitude")
+PICKS = "the largest"
 
 
 @dataclass(frozen=True)

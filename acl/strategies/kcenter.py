@@ -18,6 +18,11 @@ from acl.selection.query import QueryContext, Selection
 from acl.strategies.base import Base
 
 LABEL = "kCenter"
+COLOUR = "#009E73"
+ORDER = 3
+SCORES = {"distance": {"name": "distance to the nearest label"}}
+AXES = ("distance", "entropy")
+PICKS = "each next one is the farthest from those before"
 
 CHUNK_ENTRIES = 4_000_000
 PICKED = -1.0

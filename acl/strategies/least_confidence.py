@@ -12,6 +12,11 @@ from acl.selection.query import QueryContext, Selection, best
 from acl.strategies.base import Base
 
 LABEL = "LeastConf"
+COLOUR = "#D55E00"
+ORDER = 2
+SCORES = {"least_confidence": {"name": "1 − p of the likeliest class", "short": "1 − p"}}
+AXES = ("least_confidence", "magnitude")
+PICKS = "the largest"
 
 
 @dataclass(frozen=True)

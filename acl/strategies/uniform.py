@@ -11,6 +11,8 @@ from acl.selection.query import QueryContext, Selection
 from acl.strategies.base import Base
 
 LABEL = "Uniform"
+COLOUR = "#8C8C8C"
+ORDER = 0
 
 
 @dataclass(frozen=True)

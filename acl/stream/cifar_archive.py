@@ -12,24 +12,24 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from acl.config import UserError
-from acl.stream.downloads import local_files
+from acl.stream.downloads import Files, local_files
 from acl.stream.types import ImageSet
 
 SIDE, CHANNELS = 32, 3
 
 
-def load_cifar(label: str, name: str, names_file: str, n_label_bytes: int) -> ImageSet:
+def load_cifar(label: str, name: str, files: Files, names_file: str, n_label_bytes: int) -> ImageSet:
     """The set `name`; the last of a record's label bytes is its class. UserError if the archive is damaged."""
-    path = local_files(name)[0]
+    path = local_files(name, files)[0]
     try:
         with tarfile.open(path) as archive:
-            files = {
+            inside = {
                 PurePosixPath(member.name).name: archive.extractfile(member).read()  # type: ignore[union-attr]
                 for member in archive
                 if member.isfile()
             }
-        names = tuple(files[names_file].decode("utf-8").split())
-        train, test = (_records(files, part, n_label_bytes) for part in ("train", "test"))
+        names = tuple(inside[names_file].decode("utf-8").split())
+        train, test = (_records(inside, part, n_label_bytes) for part in ("train", "test"))
     except (OSError, EOFError, KeyError, ValueError, zlib.error, tarfile.TarError) as error:
         raise UserError(f"{path} is no binary archive of {name} ({error}): delete it and fetch it again.") from None
     records = np.concatenate([train, test])

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from acl.config import UserError, near
+from acl.config import UserError
 from acl.system.files import disk_trouble, try_lock
 
 CHUNK = 1 << 18
@@ -46,59 +46,13 @@ class Remote:
         return _digest(path, kind).startswith(digits)
 
 
-def _idx_files(mirrors: tuple[str, ...], *md5: str) -> tuple[Remote, ...]:
-    names = ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
-    files = [f"{name}-ubyte.gz" for name in names]
-    return tuple(
-        Remote(file, sum_, tuple(mirror + file for mirror in mirrors)) for file, sum_ in zip(files, md5, strict=True)
-    )
+Files = tuple[Remote, ...]
 
-
-# MD5 sums: the sets' own pages, and torchvision's list for MNIST and Fashion-MNIST.
-SETS: dict[str, tuple[Remote, ...]] = {
-    "mnist": _idx_files(
-        ("https://ossci-datasets.s3.amazonaws.com/mnist/", "http://yann.lecun.com/exdb/mnist/"),
-        "f68b3c2dcbeaaa9fbdd348bbdeb94873",
-        "d53e105ee54ea40749a09fcbcd1e9432",
-        "9fb629c4189551a2d022fa330f9573f3",
-        "ec29112dd5afa0611ce80d1b7f02629c",
-    ),
-    "fashion_mnist": _idx_files(
-        (
-            "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
-            "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/",
-        ),
-        "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
-        "25c81989df183df01b3e8a0aad5dffbe",
-        "bef4ecab320f06d8554ea6380940ec79",
-        "bb300cfdad3c16e7a12a480ee83cd310",
-    ),
-    **{
-        name: (Remote(f"{name}-{digits}.pth", "", (f"https://download.pytorch.org/models/{name}-{digits}.pth",)),)
-        for name, digits in (("resnet18", "f37072fd"), ("resnet50", "11ad3fa6"), ("mobilenet_v3_small", "047dcff4"))
-    },
-    "cifar10": (
-        Remote(
-            "cifar-10-binary.tar.gz",
-            "c32a1d4ab5d03f1284b67883e8d87530",
-            ("https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",),
-        ),
-    ),
-    "cifar100": (
-        Remote(
-            "cifar-100-binary.tar.gz",
-            "03b5dce01913d631647c71ecec9e9cb8",
-            ("https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz",),
-        ),
-    ),
-    "tinyimagenet": (
-        Remote(
-            "tiny-imagenet-200.zip",
-            "90528d7ca1a48142e341f4ef8d21d0de",
-            ("http://cs231n.stanford.edu/tiny-imagenet-200.zip",),
-        ),
-    ),
+WEIGHTS: dict[str, Files] = {
+    name: (Remote(f"{name}-{digits}.pth", "", (f"https://download.pytorch.org/models/{name}-{digits}.pth",)),)
+    for name, digits in (("resnet18", "f37072fd"), ("resnet50", "11ad3fa6"), ("mobilenet_v3_small", "047dcff4"))
 }
+"""Of the frozen backbones; the files of a dataset stand in its own file, as FILES."""
 
 
 def data_dir() -> Path:
@@ -106,21 +60,21 @@ def data_dir() -> Path:
     return Path(os.environ.get("ACL_DATA") or "~/.cache/acl-explorer").expanduser()
 
 
-def missing(name: str) -> list[Remote]:
-    """The files of set `name` that are not in its folder."""
-    return [remote for remote in SETS[name] if not (data_dir() / name / remote.file).is_file()]
+def missing(name: str, files: Files) -> list[Remote]:
+    """Those of `files` that are not in the folder of set `name`."""
+    return [remote for remote in files if not (data_dir() / name / remote.file).is_file()]
 
 
-def local_files(name: str) -> list[Path]:
-    """The files of set `name`, in the order of SETS; UserError that says what to do if one is missing."""
-    absent = missing(name)
+def local_files(name: str, files: Files) -> list[Path]:
+    """The files of set `name`, in this order; UserError that says what to do if one is missing."""
+    absent = missing(name, files)
     if absent:
-        files = " and ".join(remote.file for remote in absent)
+        lacking = " and ".join(remote.file for remote in absent)
         raise UserError(
             f"The files of {name} are not here: fetch them with 'acl data get {name}', "
-            f"or put {files} into {data_dir() / name}."
+            f"or put {lacking} into {data_dir() / name}."
         )
-    return [data_dir() / name / remote.file for remote in SETS[name]]
+    return [data_dir() / name / remote.file for remote in files]
 
 
 def weights_file(backbone: str, weights: str) -> Path | None:
@@ -128,16 +82,14 @@ def weights_file(backbone: str, weights: str) -> Path | None:
     if weights == "random":
         return None
     if weights == "pretrained":
-        return local_files(backbone)[0]
+        return local_files(backbone, WEIGHTS[backbone])[0]
     if not Path(weights).is_file():
         raise UserError(f"weights: {weights} does not exist; give a file, 'pretrained' or 'random'.")
     return Path(weights)
 
 
-def fetch(name: str) -> list[Path]:
+def fetch(name: str, files: Files) -> list[Path]:
     """Download what is missing of set `name`, with progress on stderr. UserError if no mirror delivers."""
-    if name not in SETS:
-        raise UserError(near(name, SETS, "data set"))
     folder = data_dir() / name
     with disk_trouble("The data folder", folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -145,9 +97,9 @@ def fetch(name: str) -> list[Path]:
         if lock is None:
             raise UserError(f"Another process is fetching {name} into {folder}: wait for it.")
         with lock:
-            for remote in missing(name):
+            for remote in missing(name, files):
                 _fetch_file(remote, folder)
-    return local_files(name)
+    return local_files(name, files)
 
 
 def _fetch_file(remote: Remote, folder: Path) -> None:

@@ -11,15 +11,24 @@ from jaxtyping import UInt8
 from numpy import ndarray
 
 from acl.config import UserError
-from acl.stream.downloads import local_files
+from acl.stream.downloads import Files, Remote, local_files
 from acl.stream.types import ImageSet
 
 UNSIGNED_BYTE = 8
 
 
-def load_idx(label: str, name: str, class_names: tuple[str, ...]) -> ImageSet:
-    """The set `name` from its four files: images and labels for training, then those for testing."""
-    train_x, train_y, test_x, test_y = map(read_idx, local_files(name))
+def idx_files(mirrors: tuple[str, ...], *md5: str) -> Files:
+    """The four files of a set in MNIST's layout, by their checksums: images and labels for training, then testing."""
+    names = ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
+    files = [f"{name}-ubyte.gz" for name in names]
+    return tuple(
+        Remote(file, sum_, tuple(mirror + file for mirror in mirrors)) for file, sum_ in zip(files, md5, strict=True)
+    )
+
+
+def load_idx(label: str, name: str, files: Files, class_names: tuple[str, ...]) -> ImageSet:
+    """The set `name` from its four files."""
+    train_x, train_y, test_x, test_y = map(read_idx, local_files(name, files))
     if len(train_x) != len(train_y) or len(test_x) != len(test_y):
         raise UserError(f"The images and labels of {name} differ in number: acl data get {name} fetches them anew.")
     images = np.concatenate([train_x, test_x])[..., None]

@@ -1,6 +1,6 @@
 """One colour per strategy and one per task, everywhere; tasks and curves reach 3:1 on both backgrounds.
 
-The strategies' colours are Okabe and Ito's colour-blind safe set, mirrored in .streamlit/config.toml.
+A strategy's colour stands in its file; ours are Okabe and Ito's colour-blind safe set.
 """
 
 from __future__ import annotations
@@ -11,15 +11,11 @@ from itertools import pairwise
 
 import numpy as np
 
-STRATEGIES = {
-    "accuacl": "#0072B2",
-    "badge": "#56B4E9",
-    "bait": "#CC79A7",
-    "kcenter": "#009E73",
-    "entropy": "#E69F00",
-    "least_confidence": "#D55E00",
-    "uniform": "#8C8C8C",
-}
+from acl.config import FULL
+from acl.plugins.registry import choices
+
+# For strategies of other packages that name no colour: told apart from ours and from each other.
+FREE = ("#44AA99", "#AA4499", "#999933", "#CC6677", "#7B7FD8", "#B07B3A")
 OTHER = "#7A869A"
 # Full labels and human picks: near the text's colour, readable on both backgrounds.
 FULL_COLOUR = "#6B7280"
@@ -30,7 +26,12 @@ RAMP = ("#4F63DB", "#8E55C6", "#C9508F", "#E0672F", "#C08800")
 
 
 def strategy_colour(name: str) -> str:
-    return STRATEGIES.get(name, OTHER)
+    """As its file says, else one of its own."""
+    found = choices("strategies")
+    if name in found and found[name].colour:
+        return found[name].colour
+    without = [other for other, plugin in found.items() if not plugin.colour and other != FULL]
+    return FREE[without.index(name) % len(FREE)] if name in without else OTHER
 
 
 @dataclass(frozen=True)
@@ -48,10 +49,10 @@ def looks(cohorts: Iterable[tuple[str, str]]) -> list[Look]:
     found = []
     for name, strategy in cohorts:
         variant = seen[strategy] = seen.get(strategy, -1) + 1
-        colour = FULL_COLOUR if strategy == "full" else strategy_colour(strategy)
+        colour = FULL_COLOUR if strategy == FULL else strategy_colour(strategy)
         # Three dashes are told apart; more variants than that take other shades.
         colour = (colour, _lighter(colour, 0.4), _darker(colour, 0.3))[variant // 3 % 3]
-        dashes = ("dashed", "dotted", "solid") if strategy == "full" else ("solid", "dashed", "dotted")
+        dashes = ("dashed", "dotted", "solid") if strategy == FULL else ("solid", "dashed", "dotted")
         found.append(Look(name, colour, dashes[variant % len(dashes)]))
     return found
 

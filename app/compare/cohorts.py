@@ -10,8 +10,9 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
+from acl.plugins.registry import in_order
 from acl.results import sweep
-from acl.results.frames import LEARNERS, STRATEGIES, Digest, Frames, counted, frames, readable, with_cohorts
+from acl.results.frames import Digest, Frames, counted, frames, readable, with_cohorts
 from acl.runs.control import ACTIVE
 from acl.runs.folder import Run, find_run, list_runs
 from acl.runs.tags import tags_of
@@ -122,7 +123,7 @@ def _passes(digest: Digest, preset: str, learner: str, strategies: Sequence[str]
 def facets(runs: Sequence[Run]) -> dict[str, list[str]]:
     """The values of the settings one can filter by, in the order of the literature, else of the alphabet."""
     rows = [digest.runs[0] for run in runs if (digest := digest_of(run))]
-    orders: dict[str, Sequence[str]] = {"preset": (), "learner": LEARNERS, "strategy": STRATEGIES}
+    orders = {"preset": (), "learner": in_order("learners"), "strategy": in_order("strategies")}
     return {
         name: sorted({row[name] for row in rows}, key=lambda v, o=order: (o.index(v) if v in o else len(o), v))
         for name, order in orders.items()

@@ -71,7 +71,7 @@ def _page(sight: Sight, history: History | None) -> None:
         choice = pool.choose(sight, strategy, settings)
     frame = pool.table(sight, choice)
     view = row_of_changes(sight, frame, settings, strategy)
-    for remark in remarks(strategy, pool.deciding(choice), settings.n, settings.oversample):
+    for remark in remarks(words.picks(strategy), pool.deciding(choice), settings.n, settings.oversample):
         st.caption(f":material/warning: {words.plain(remark)}")
     colours, meanings = pool.colours(frame, view["colour"], sight, strategy)
     frame["colour"] = colours
@@ -109,8 +109,8 @@ def _linked(
     right = maps.draw(sight, frame, view["map"])
     shades = {"picks": palette.strategy_colour(choice.strategy), "labelled": palette.OTHER, "memory": palette.OTHER}
     scores = {
-        name: words.SCORES.get(name, words.score(name))
-        for name in dict.fromkeys([view["x"], view["y"], *pool.AXES[HERO]])
+        name: words.short_score(name) or words.score(name)
+        for name in dict.fromkeys([view["x"], view["y"], *pool.PLANE])
     }
     data_ = payload(
         (left, right.view),
@@ -146,12 +146,12 @@ def plane(frame: pd.DataFrame, choice: Choice, x: str, y: str) -> View:
     """The left picture: two scores of the pool, for AccuACL with its two cuts."""
     values = frame[y].to_numpy(float)
     inside = values[~np.isnan(values)]
-    log = y in pool.LOG_SCORES and len(inside) > 0 and inside.min() > 0
+    log = words.is_logarithmic(y) and len(inside) > 0 and inside.min() > 0
     short = {"magnitude": "Magnitude", "distribution": "distribution"}
     title = f"{short.get(y, words.score(y).capitalize())} × {short.get(x, words.score(x))}"
     view = View(title, frame[x].to_numpy(float), values, words.score(x), words.score(y), log_y=bool(log),
                 cut_colour=palette.strategy_colour(choice.strategy))  # fmt: skip
-    if choice.strategy != HERO or (x, y) != pool.AXES[HERO]:
+    if choice.strategy != HERO or (x, y) != pool.PLANE:
         return view
     ranking = choice.ranking
     return replace(

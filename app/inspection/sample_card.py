@@ -17,7 +17,7 @@ from app.charts import inspection as figures
 from app.charts import palette
 from app.inspection import panels
 from app.inspection import samples as pool
-from app.inspection.samples import AXES, HERO, Choice
+from app.inspection.samples import HERO, PLANE, Choice
 from app.inspection.source import Sight
 from app.widgets import cards
 from app.widgets.gallery import Card, cards_html
@@ -93,7 +93,7 @@ def gallery(
     page = st.pagination(pages, key=f"page-{group_key}-{group}") if pages > 1 else 1
     shown = ids[(page - 1) * A_PAGE : page * A_PAGE]
     rows = frame.set_index("id", drop=False)
-    ranks = pool.ranks(frame, AXES[HERO])
+    ranks = pool.ranks(frame, PLANE)
     made = [card_of(rows.loc[i], sight, rows.at[i, "colour"] or "rgba(128,138,150,.45)", ranks) for i in shown]
     cards.gallery(shown, made, sight.pictures(shown), opened, "gallery", on_opened)
 

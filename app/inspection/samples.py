@@ -24,18 +24,9 @@ from app.inspection.source import Sight, microscope
 from app.store.runs import scores_of
 
 HERO = "accuacl"
-# What tells most about a strategy's choice, besides AccuACL's plane: its own score, and what it overlooks.
-AXES = {
-    HERO: ("distribution", "magnitude"),
-    "entropy": ("entropy", "magnitude"),
-    "least_confidence": ("least_confidence", "magnitude"),
-    "kcenter": ("distance", "entropy"),
-    "badge": ("distance", "gradient_norm"),
-    "bait": ("entropy", "gain"),
-}
+PLANE = ("distribution", "magnitude")
 MOST_NAMED, FEW_NAMED = 20, 6
 MOST_DIFFERENCES = 10**10
-LOG_SCORES = {"magnitude", "gain", "gradient_norm"}
 
 
 @dataclass(frozen=True)
@@ -64,7 +55,7 @@ def choose(sight: Sight, strategy: str, settings: Settings) -> Choice:
 
 def deciding(choice: Choice) -> dict[str, np.ndarray]:
     """The scores that the strategy looked at: every other one's are not AccuACL's two."""
-    return {name: values for name, values in choice.scores.items() if (name in AXES[HERO]) == (choice.strategy == HERO)}
+    return {name: values for name, values in choice.scores.items() if (name in PLANE) == (choice.strategy == HERO)}
 
 
 def recorded_scores(sight: Sight) -> dict[str, np.ndarray]:
@@ -72,7 +63,7 @@ def recorded_scores(sight: Sight) -> dict[str, np.ndarray]:
     table = scores_of(sight.run, sight.query) if sight.run and sight.query else None
     if table is None:
         return {}
-    own = [c for c in table.columns if c not in {"id", "predicted", "rank", "picked", "label", *AXES[HERO]}]
+    own = [c for c in table.columns if c not in {"id", "predicted", "rank", "picked", "label", *PLANE}]
     table = table.set_index("id").reindex(sight.context.pool.ids.tolist())
     return {name: table[name].to_numpy(float) for name in own}
 
@@ -156,8 +147,8 @@ def _some(legend: list[tuple[str, str]]) -> list[tuple[str, str]]:
 
 def axes(strategy: str, names: Sequence[str]) -> tuple[str, str]:
     """The two most telling scores of a strategy, x and y."""
-    x, y = AXES.get(strategy, AXES[HERO])
-    return (x, y) if x in names and y in names else AXES[HERO]
+    x, y = words.axes(strategy) or PLANE
+    return (x, y) if x in names and y in names else PLANE
 
 
 COLOURS = {"role": "role", "class": "class, once labelled", "predicted": "predicted class"}

@@ -38,7 +38,7 @@ def newest_query(run: Run, config: RunConfig, history: History) -> None:
     with grid.cell():
         _pictures(run, history)
     if query and scores is not None:
-        for remark in remarks(query.strategy, deciding(query, scores), len(query.ids), config.oversample):
+        for remark in remarks(words.picks(query.strategy), deciding(query, scores), len(query.ids), config.oversample):
             st.caption(f":material/warning: {words.plain(remark)}")
     where = {"run": run.id} | ({"task": str(query.task), "round": str(query.round)} if query else {})
     st.page_link(
@@ -149,7 +149,7 @@ def cards(ids: list[int], titles: list[str], by: str, scores: pd.DataFrame | Non
     own = [name for name in scores.columns if name not in data.SCORED]
     found = []
     for id_, title in zip(ids, titles, strict=False):
-        lines = [f"{words.SCORES.get(name, name)} {words.short(rows.at[id_, name])}" for name in own]
+        lines = [f"{words.short_score(name) or name} {words.short(rows.at[id_, name])}" for name in own]
         lines.append(f"M {ranks.at[id_, 'magnitude']} · D {ranks.at[id_, 'distribution']}")
         exact = [f"{name} = {rows.at[id_, name]:.4g}" for name in (*own, "magnitude", "distribution")]
         found.append(Card(title, tuple(lines), colour, f"sample {id_}: {', '.join(exact)}"))

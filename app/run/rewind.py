@@ -5,22 +5,15 @@ from __future__ import annotations
 import streamlit as st
 
 from acl.events import (
-    Bought,
     Epoch,
-    Evaluated,
-    Event,
     History,
-    Remembered,
     Resumed,
     Row,
-    Scored,
-    Started,
-    Steered,
-    TaskStarted,
-    Trained,
+    place_after,
 )
 from acl.runs.folder import Run
-from acl.runs.fork import Place, changes_at, places
+from acl.runs.fork import changes_at, places
+from app import words
 from app.widgets import fork_dialog as forking
 
 
@@ -67,7 +60,7 @@ def scrubber(run: Run, history: History) -> None:
 
         st.select_slider("As it was after", list(by_text), here, key=key, width="stretch", on_change=moved)
         st.button("Back to now", icon=":material/last_page:", key=f"now-{run.id}", on_click=_go, args=(run, None))
-        place = following(by_text[here].event)
+        place = place_after(by_text[here].event)
         # A fork begins before its query, and so before what was changed there: what has happened by now goes along.
         made = changes_at(place, [row.event for row in facts if row.seq <= by_text[here].seq])
         st.button(
@@ -75,22 +68,6 @@ def scrubber(run: Run, history: History) -> None:
             disabled=place not in places(history), on_click=forking.ask, args=(run, place, made),
             help="Forks the run before the next query: what happened stays, the rest can go another way.",
         )  # fmt: skip
-
-
-def following(event: Event) -> Place | None:
-    """The place to go on from after this event: within a round its own query, else the next one."""
-    match event:
-        case Started():
-            return 1, 0
-        case TaskStarted():
-            return event.task, 0
-        case Steered() | Scored() | Bought() | Trained():
-            return event.task, event.round
-        case Evaluated(final=False):
-            return event.task, event.round + 1
-        case Remembered() | Evaluated():
-            return event.task + 1, 0
-    return None
 
 
 def _go(run: Run, stop: int | None) -> None:
@@ -103,23 +80,4 @@ def _key(run: Run) -> str:
 
 
 def _label(number: int, row: Row) -> str:
-    return f"{number} · {_name(row.event)}"
-
-
-def _name(event: Event) -> str:
-    round_ = getattr(event, "round", 0)
-    where = f"task {getattr(event, 'task', 1)}" + (f", round {round_}" if round_ else "")
-    match event:
-        case TaskStarted():
-            return f"{where}: arrived"
-        case Scored():
-            return f"{where}: chosen"
-        case Bought():
-            return f"{where}: labelled"
-        case Trained():
-            return f"{where}: trained"
-        case Remembered():
-            return f"{where}: remembered"
-        case Evaluated():
-            return f"{where}: tested"
-    return {"started": "the beginning", "finished": "the end", "steered": f"{where}: changed"}[event.kind]
+    return f"{number} · {words.event_name(row.event)}"

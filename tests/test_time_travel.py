@@ -11,7 +11,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from acl.config import EARLIER, UserError
-from acl.events import Bought, History, Row, Scored, Started, Steered, to_line
+from acl.events import Bought, History, Row, Scored, Started, Steered, place_after, to_line
 from acl.results.table import finished_runs
 from acl.runs.archive import as_bytes
 from acl.runs.control import read_control, read_status, request, write_status
@@ -24,7 +24,6 @@ from app.charts import run as charts
 from app.library import page as shelf
 from app.run import by_hand as hands
 from app.run import page as live
-from app.run import rewind
 from app.run import steering as steer
 from app.run import verification as checking
 from app.store import runs as data
@@ -268,10 +267,10 @@ def test_every_event_has_a_place_to_go_on_from():
     there = set(places(History(Row(i, 0.0, e) for i, e in enumerate(events))))
     for event in events:
         if event.kind != "epoch":
-            place = rewind.following(event)
+            place = place_after(event)
             last = event.kind == "finished" or getattr(event, "task", 0) == 2
             assert place in there or (last and place in {None, (3, 0)}), event
-    assert rewind.following(events[0]) == (1, 0) and isinstance(events[0], Started)
+    assert place_after(events[0]) == (1, 0) and isinstance(events[0], Started)
 
 
 # -- you choose --------------------------------------------------------------------------------------

@@ -66,7 +66,7 @@ class Plugin:
     fields: tuple[str, ...] = ()
     order: int = LAST
     colour: str = ""
-    scores: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    scores: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, hash=False)
     axes: tuple[str, str] | None = None
     picks: str = ""
     fetched: bool = False

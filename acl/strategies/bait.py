@@ -140,7 +140,7 @@ def estimate(context: QueryContext, top_classes: int | None = None) -> Estimate:
 
 def flops(context: QueryContext, config: RunConfig) -> float:
     """Floating-point operations of one query."""
-    return estimate(context, config.top_classes).flops
+    return float(estimate(context, config.top_classes).flops)
 
 
 def refuse_if_too_large(context: QueryContext, top_classes: int | None) -> None:

@@ -30,7 +30,7 @@ def note(run: Run, seen: History, history: History) -> None:
     if seen is not history and seen.rows:
         facts = [row.event for row in seen.rows if not isinstance(row.event, Epoch | Resumed)]
         with st.container(horizontal=True, vertical_alignment="center", key="rewound"):
-            st.badge(f"As it was after {_name(facts[-1])}", icon=":material/history:", color="violet")
+            st.badge(f"As it was after {words.event_name(facts[-1])}", icon=":material/history:", color="violet")
             st.button("Back to now", key=f"now-above-{run.id}", type="tertiary", on_click=_go, args=(run, None))
 
 

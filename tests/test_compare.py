@@ -365,6 +365,16 @@ def test_what_was_measured_in_the_papers_settings_stands_beside_the_paper(here, 
         said("A")
 
 
+def test_the_rule_is_said_where_something_measured_is_shown(full, monkeypatch):
+    place = ("ER", "Uniform", "SplitDigits", 10, "A")
+    monkeypatch.setattr(published, "figures", lambda: {place: (50.0, 1.0)})
+    monkeypatch.setattr(published, "as_in_the_paper", lambda configs: True)
+    monkeypatch.setattr(published, "measured", dict)
+    assert "“apart”" not in text(page(view="table", **{"from": "all"}))
+    monkeypatch.setattr(published, "measured", lambda: {place: [published.Measured(60.0, 1.0, 3, "float32")]})
+    assert "“apart”" in text(page(view="table", **{"from": "all"}))
+
+
 def test_how_a_measured_figure_stands_to_a_published_one():
     one, two = (published.Measured(20.0, std, n, "float32") for std, n in ((float("nan"), 1), (3.0, 2)))
     assert [m.beside(22.0, 2.0) for m in (one, two)] == ["inside", "inside"]

@@ -17,8 +17,12 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from acl.config import UserError
+
+if TYPE_CHECKING:
+    from benchmarks.gpu.checking import Check
 
 RESULTS = Path(__file__).parent.parent / "results"
 
@@ -49,13 +53,13 @@ def checks(arguments: argparse.Namespace) -> int:
             if out:  # as each comes, so that nothing is lost if the machine goes
                 out.mkdir(parents=True, exist_ok=True)
                 minutes = (time.monotonic() - began) / 60
-                (out / "gpu.md").write_text(markdown(*found, _command(), rehearsal, minutes), "utf-8")
+                (out / "gpu.md").write_text(markdown(found[0], found[1], _command(), rehearsal, minutes), "utf-8")
     failed = sum(outcome.state == "FAILED" for outcome in (*found[0], *found[1]))
     say(f"{failed} failed, {(time.monotonic() - began) / 60:.1f} minutes{f', written to {out}/gpu.md' if out else ''}.")
     return int(failed > 0)
 
 
-def _chosen(group: Sequence, only: Sequence[str]) -> list:
+def _chosen(group: list[Check], only: Sequence[str]) -> list[Check]:
     return [check for check in group if not only or any(text in check.name for text in only)]
 
 

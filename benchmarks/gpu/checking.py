@@ -18,6 +18,8 @@ from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection
 from typing import Literal
 
+import torch
+
 from acl.config import UserError
 
 PATIENCE, PATIENCE_S = 4, 60
@@ -188,4 +190,6 @@ def _performed(check: Check, setting: Setting) -> Outcome:
         # After a fault on the GPU every later call of this process fails.
         usable = "CUDA error" not in str(error)
     gc.collect()
+    if usable and torch.cuda.is_initialized():
+        torch.cuda.empty_cache()  # for other processes
     return Outcome(check.name, state, said, time.monotonic() - began, figures, usable)

@@ -14,10 +14,10 @@ def every_check() -> list[Check]:
     learners = sorted(choices("learners"), key=lambda name: (name != "er", name))
     return [
         Check("the card", 10, engine_checks.the_card),
-        Check("strategies on both devices", 15, engine_checks.strategies),
+        Check("strategies on both devices", 12, engine_checks.strategies),
         *(Check(f"float64 run, {name}", 5, partial(engine_checks.float64_run, name)) for name in learners),
         *(Check(f"twice, and with graphs, {name}", 6, partial(engine_checks.repeated, name)) for name in learners),
-        Check("networks against the CPU", 20, engine_checks.networks),
+        Check("networks against the CPU", 25, engine_checks.networks),
         Check("paused, killed, taken up again", 22, process_checks.paused_killed_resumed),
         Check("two runs at once", 14, process_checks.side_by_side),
         Check("memory given back", 12, process_checks.memory_given_back),
@@ -30,7 +30,7 @@ def every_timing() -> list[Check]:
         Check("training steps", 30, timings.steps),
         Check("queries", 8, timings.queries),
         Check("forward pass", 4, timings.forward),
-        Check("processes on one card", 35, timings.together),
+        Check("processes on one card", 45, timings.together),
         Check("learners", 20, timings.learners),
         Check("precisions", 35, timings.precisions),
     ]

@@ -18,7 +18,7 @@ from acl.tasks import cut
 def pictures(side: int, train: int, test: int, classes: int = 10, seed: int = 0) -> ImageSet:
     """A set of noisy colour images, `train` and `test` of each class; a class is a coarse pattern of its own."""
     rng = np.random.default_rng(seed)
-    coarse = rng.integers(64, 192, (classes, 4, 4, 3))
+    coarse = rng.integers(112, 144, (classes, 4, 4, 3))
     cell = -(-side // 4)
     patterns = coarse.repeat(cell, 1).repeat(cell, 2)[:, :side, :side]
     labels = np.repeat(np.arange(classes), train + test)

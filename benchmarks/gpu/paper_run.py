@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import math
+import threading
 import time
 import traceback
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any
 
 import torch
 
-from acl.config import RunConfig, UserError
+from acl.config import LARGEST, RunConfig, UserError
 from acl.datasets.base import TaskStream
 from acl.events import Evaluated, Finished
-from acl.loop import Loop
+from acl.learning import Learner
+from acl.loop import Loop, Stage
 from acl.machine import described
 from acl.numerics import settle
 from acl.registry import prepare
 from acl.runs import resolved
-from benchmarks.figures.compute import digest
+from benchmarks.figures.compute import digest, end_with_parent
 from benchmarks.figures.grids import identity
 from benchmarks.gpu.engine_checks import card
 from benchmarks.gpu.paper_grid import epoch_steps, labels_of_rounds, task_steps
@@ -25,7 +29,7 @@ from benchmarks.gpu.paper_grid import epoch_steps, labels_of_rounds, task_steps
 FIGURES = ("A", "F", "F_diag", "LA")
 MARGIN = 1.1
 """How much longer than estimated a run may take."""
-PROBE_EPOCHS = 4
+PROBE_EPOCHS, WARM_EPOCHS = 6, 2
 
 
 class TooLong(Exception):
@@ -34,6 +38,7 @@ class TooLong(Exception):
 
 def work(config: RunConfig, more: dict[str, Any], deadline: float, connection: Connection) -> None:
     """The process of a run: sends ("line", the line), or ("late" or "failed", a sentence)."""
+    threading.Thread(target=end_with_parent, daemon=True).start()
     try:
         connection.send(("line", line_of(config, more, deadline)))
     except TooLong as late:
@@ -82,38 +87,47 @@ def line_of(config: RunConfig, more: dict[str, Any], deadline: float) -> dict[st
 
 
 def estimated(config: RunConfig, stream: TaskStream) -> float:
-    """Seconds of the whole run: steps without and with replay, and forward passes, are measured on a run of few epochs
-    that has begun the second task, everything warm."""
+    """Seconds of the whole run. Measured, everything warm, in the first two tasks of a run with few epochs: steps
+    without and with replay, those of a task's last epoch, where a learner may choose what to keep, forward passes."""
     probe = Loop(config.changed(epochs=PROBE_EPOCHS, n_end=min(config.n_start + config.n_query, config.n_end)), stream)
-    alone = _pace(probe, until=(1, 1), epochs=2)
-    while probe.stage != "evaluate":
-        probe.step()
-    evaluated = _seconds(probe, lambda: probe.stage == "evaluate") / len(stream.tasks[0].test_ids)
-    replaying = _pace(probe, until=(2, 1), epochs=2)
+    last_round = min(config.rounds, 1)
+    alone = _pace(probe, (1, 0), WARM_EPOCHS)
+    _go(probe, "evaluate", (1, last_round))
+    passed = _seconds(probe, lambda: probe.stage == "evaluate") / len(stream.tasks[0].test_ids)
+    replaying = _pace(probe, (2, 0), WARM_EPOCHS)
+    choosing = _pace(probe, (2, last_round), PROBE_EPOCHS - 1)
+    plan, size = Learner(config).replay_plan(config.replay, config.memory_batch_size)
+    replayed = math.ceil(config.memory / size) if plan == "once" else LARGEST
     total = 0.0
     for task in stream.tasks:
         for labels in labels_of_rounds(config):
-            steps = config.epochs * epoch_steps(config, labels)
-            total += steps * (alone if task.index == 1 else max(replaying, alone))
+            steps = epoch_steps(config, labels)
+            with_replay = min(steps, replayed) if task.index > 1 else 0
+            total += config.epochs * (with_replay * replaying + (steps - with_replay) * alone)
+        total += epoch_steps(config, config.n_end) * max(choosing - alone, 0)
         tests = sum(len(other.test_ids) for other in stream.tasks[: task.index])
         queried = config.rounds * (len(task.train_ids) + config.memory)
-        total += evaluated * ((config.rounds + 1) * tests + queried)
+        total += passed * ((config.rounds + 1) * tests + queried)
     return total
 
 
-def _pace(probe: Loop, until: tuple[int, int], epochs: int) -> float:
-    """Seconds of one step over the last `epochs` epochs of the training of task and round `until`."""
-    while not ((probe.task, probe.round) == until and probe.stage == "train"):
+def _go(probe: Loop, stage: Stage, place: tuple[int, int]) -> None:
+    """Step to where `stage` of task and round `place` begins."""
+    while (probe.task, probe.round, probe.stage) != (*place, stage):
         probe.step()
-    while probe.training is None or probe.training.epoch < PROBE_EPOCHS - epochs:
+
+
+def _pace(probe: Loop, place: tuple[int, int], after: int) -> float:
+    """Seconds of one step of the training of task and round `place`, from its epoch `after` on."""
+    _go(probe, "train", place)
+    while probe.training is None or probe.training.epoch < after:
         probe.step()
     training = probe.training
     before = training.n_done
-    seconds = _seconds(probe, lambda: not training.done)
-    return seconds / (training.n_done - before)
+    return _seconds(probe, lambda: not training.done) / (training.n_done - before)
 
 
-def _seconds(probe: Loop, goes_on: Any) -> float:
+def _seconds(probe: Loop, goes_on: Callable[[], bool]) -> float:
     _wait(probe)
     began = time.monotonic()
     while goes_on():

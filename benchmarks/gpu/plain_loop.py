@@ -36,6 +36,7 @@ class PlainLoop:
         self._label_of = dict(enumerate(stream.labels.tolist()))
         self._losses: list[Tensor] = []
         self.n_done = 0
+        self.loss = 0.0
 
     def step(self) -> None:
         size = self.config.batch_size
@@ -49,10 +50,12 @@ class PlainLoop:
         batches = [self._batch(self._new[rows], epoch), self._batch(self._old[rows], epoch, step)]
         _, logits = self.model(torch.cat([x for x, _ in batches]))
         loss = cross_entropy(logits, torch.cat([y for _, y in batches]))
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
         self._losses.append(loss.detach())
         self.n_done += 1
+        if self.n_done % (len(self.labelled) // size) == 0:
+            self.loss = float(torch.stack(self._losses).mean())
 
     def _order(self, purpose: str, epoch: int, ids: Int64[ndarray, " n"]) -> Int64[ndarray, " n"]:
         return shuffled(key(self.config.seed, purpose, epoch), ids)

@@ -96,18 +96,20 @@ def paused_killed_resumed(setting: Setting) -> Found:
     """Paused within a training, killed with SIGKILL, taken up again: the events of an undisturbed run."""
     run = _folder(setting, _config(setting, seed=2))
     undisturbed = played(run.config)
-    request(run.path, mode="play", pace=0.4)  # a phase lasts so long that one can step in
+    request(run.path, mode="play", until=(1, run.config.rounds, "evaluate"))
     worker = _worker(run)
 
-    def says(state: str, phase: str, epoch: int = 0) -> bool:
+    def says(state: str, phase: str, task: int, epoch: int = 0) -> bool:
         status = read_status(run.path)
         return bool(
-            status and (status.state, status.phase) == (state, phase) and status.task == 2 and status.epoch >= epoch
+            status and (status.state, status.phase, status.task) == (state, phase, task) and status.epoch >= epoch
         )
 
-    _wait(worker, lambda: says("playing", "train", 1), "the training of task 2")
+    _wait(worker, lambda: says("paused", "buy", 2), "the end of task 1")
+    request(run.path, until=None, pace=1.0)  # now a phase lasts so long that one can step in
+    _wait(worker, lambda: says("playing", "train", 2, 1), "the training of task 2")
     request(run.path, mode="pause")
-    _wait(worker, lambda: says("paused", "train"), "its pause")
+    _wait(worker, lambda: says("paused", "train", 2), "its pause")
     status = read_status(run.path)
     assert status is not None
     time.sleep(0.5)  # long enough for a worker that does not hold to go on

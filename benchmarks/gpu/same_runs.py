@@ -49,7 +49,8 @@ def played(
     stream = stream or prepare(config)
     config = resolved(config, stream)
     settle(config)
-    loop, events = Loop(config, stream), []
+    loop = Loop(config, stream)
+    events: list[Event] = []
     while not loop.done:
         if loop.before_query and (loop.task, loop.round) == steered_at:
             events.append(loop.steer(changes or {}))

@@ -62,7 +62,7 @@ def _wait(device: str) -> None:
 
 def _step_ms(step: Callable[[], object], setting: Setting) -> float:
     """Median over repeats of the milliseconds of one step, after a warm-up."""
-    repeats, steps = (2, 2) if setting.small else (5, 40)
+    repeats, steps = (2, 2) if setting.small else (5, 30)
     found = []
     for repeat in range(repeats + 1):
         _wait(setting.device)

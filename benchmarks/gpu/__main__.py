@@ -24,6 +24,8 @@ from acl.config import UserError
 if TYPE_CHECKING:
     from benchmarks.gpu.checking import Check
 
+BEGAN = time.monotonic()
+"""The minutes are counted from here: what is heavy is imported later."""
 RESULTS = Path(__file__).parent.parent / "results"
 
 
@@ -32,7 +34,7 @@ def checks(arguments: argparse.Namespace) -> int:
     from benchmarks.gpu.checks import every_check, every_timing
     from benchmarks.gpu.report import REHEARSAL, markdown
 
-    began, rehearsal = time.monotonic(), arguments.device == "cpu"
+    rehearsal = arguments.device == "cpu"
     out = Path(arguments.out) if arguments.out else None if rehearsal or arguments.only else RESULTS
     groups = [_chosen(group, arguments.only) for group in (every_check(), every_timing())]
     if not any(groups):
@@ -41,7 +43,7 @@ def checks(arguments: argparse.Namespace) -> int:
     found: list[list[Outcome]] = [[], []]
     say(REHEARSAL.strip("*") if rehearsal else "Each line is one check.")
     with tempfile.TemporaryDirectory() as folder:
-        deadline = began + 60 * arguments.minutes
+        deadline = BEGAN + 60 * arguments.minutes
         setting = Setting(arguments.device, arguments.small, arguments.data, folder, deadline)
         places = [place for place, group in enumerate(groups) for _ in group]
         for place, outcome in zip(places, outcomes([*groups[0], *groups[1]], setting), strict=True):
@@ -52,10 +54,10 @@ def checks(arguments: argparse.Namespace) -> int:
                 print(f"    {figure.what}: {figure.value}{target}", flush=True)
             if out:  # as each comes, so that nothing is lost if the machine goes
                 out.mkdir(parents=True, exist_ok=True)
-                minutes = (time.monotonic() - began) / 60
+                minutes = (time.monotonic() - BEGAN) / 60
                 (out / "gpu.md").write_text(markdown(found[0], found[1], _command(), rehearsal, minutes), "utf-8")
     failed = sum(outcome.state == "FAILED" for outcome in (*found[0], *found[1]))
-    say(f"{failed} failed, {(time.monotonic() - began) / 60:.1f} minutes{f', written to {out}/gpu.md' if out else ''}.")
+    say(f"{failed} failed, {(time.monotonic() - BEGAN) / 60:.1f} minutes{f', written to {out}/gpu.md' if out else ''}.")
     return int(failed > 0)
 
 
@@ -77,7 +79,7 @@ def paper(arguments: argparse.Namespace) -> int:
     out = Path(arguments.out) if arguments.out else RESULTS / "paper" / "runs.jsonl"
     if arguments.device == "cpu" and not arguments.out:
         raise UserError("On a CPU this is a rehearsal: give --out, a file for its lines.")
-    return go_on(arguments, out, say)
+    return go_on(arguments, BEGAN + 60 * arguments.minutes, out, say)
 
 
 def merge(arguments: argparse.Namespace) -> int:

@@ -34,9 +34,8 @@ class Under:
     config: RunConfig
 
 
-def go_on(arguments: argparse.Namespace, out: Path, say: Callable[[str], None]) -> int:
-    """Work for arguments.minutes; returns 1 if a run failed, which hinders no other."""
-    deadline = time.monotonic() + 60 * arguments.minutes
+def go_on(arguments: argparse.Namespace, deadline: float, out: Path, say: Callable[[str], None]) -> int:
+    """Work until shortly before `deadline` (time.monotonic()); returns 1 if a run failed, which hinders no other."""
     start_s = SMALL_START_S if arguments.small else START_S
     more = settings_of(arguments.set)
     every = configs(arguments.device, arguments.data, arguments.small, more)

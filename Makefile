@@ -1,4 +1,4 @@
-# make app | test | check | fix | install | stop | recordings | figures | soak
+# make app | test | check | fix | install | stop | recordings | figures | soak | gpu | gpu-paper | gpu-kit
 PYTHON ?= python3
 PORT ?= 8501
 GRID ?= digits
@@ -7,7 +7,7 @@ BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PYTHONUNBUFFERED = 1
 
-.PHONY: app install test check fix stop recordings figures soak browser
+.PHONY: app install test check fix stop recordings figures soak browser gpu gpu-paper gpu-kit
 
 app: install
 	@$(BIN)/python -m app.launch --port $(PORT)
@@ -55,3 +55,14 @@ recordings: install
 
 figures: install
 	$(BIN)/python -m benchmarks.figures $(GRID) --jobs $(JOBS) $(if $(DATA),--data "$(DATA)")
+
+# On a machine with a CUDA GPU: README, "Measuring on a GPU". SET="cuda_graphs=true precision=bfloat16"
+gpu: install
+	$(BIN)/python -m benchmarks.gpu checks --minutes $(or $(MINUTES),4) $(if $(DATA),--data "$(DATA)")
+
+gpu-paper: install
+	$(BIN)/python -m benchmarks.gpu paper --minutes $(or $(MINUTES),8) --jobs $(JOBS) $(if $(DATA),--data "$(DATA)") \
+		$(if $(SET),--set $(SET))
+
+gpu-kit: install
+	@benchmarks/gpu/kit.sh "$(DATA)"

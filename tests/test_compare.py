@@ -297,7 +297,8 @@ def test_the_papers_forgetting_stands_beside_ours_of_its_kind(full, monkeypatch)
 
 def test_a_paper_preset_stands_beside_the_paper():
     config = preset_config("cifar10-paper-m100", learner="derpp", strategy="accuacl", seed=7)
-    assert published.as_in_the_paper([config.changed(device="cpu"), config])
+    assert published.as_in_the_paper([config.changed(device="cpu"), config.changed(cuda_graphs=True), config])
+    assert not published.as_in_the_paper([config.changed(precision="bfloat16")])
     assert not published.as_in_the_paper([config.changed(epochs=5)])
     assert not published.as_in_the_paper([small_config()])
     with (ROOT / "assets" / "published.csv").open(encoding="utf-8") as file:
@@ -315,6 +316,62 @@ def test_the_difference_from_the_paper(here):
     cell = table.table.grid(cells)[1][0][2][0]
     drawn = table._cell(cell, ("ER", "Full", "SplitCIFAR10", 100, "A"), cohorts.Chosen(None, None, [], {run.id: run}))
     assert drawn["paper"] == "paper 20.1 ± 0.6 (+4.9)"
+
+
+PAPER_LINE = {
+    "preset": "cifar10-paper-m100", "learner": "er", "strategy": "accuacl", "dataset": "parquet", "memory": 100,
+    "precision": "float32", "set": {}, "F": 0.1,
+}  # fmt: skip
+
+
+def test_what_was_measured_in_the_papers_settings_stands_beside_the_paper(here, tmp_path, monkeypatch):
+    """Means and deviations per precision; F is held as F_diag; other settings and rehearsals are not the paper's."""
+    place = ("ER", "AccuACL", "SplitCIFAR10", 100)
+    lines = [
+        {**PAPER_LINE, "A": 0.20, "F_diag": 0.80}, {**PAPER_LINE, "A": 0.24, "F_diag": 0.90},
+        {**PAPER_LINE, "A": 0.30, "F_diag": 0.70, "precision": "bfloat16", "set": {"precision": "bfloat16"}},
+        {**PAPER_LINE, "A": 0.99, "F_diag": 0.0, "set": {"epochs": 5}},
+        {**PAPER_LINE, "A": 0.99, "F_diag": 0.0, "dataset": "digits"},
+        {**PAPER_LINE, "A": 0.99, "F_diag": 0.0, "strategy": "badge"},
+    ]  # fmt: skip
+    path = tmp_path / "runs.jsonl"
+    monkeypatch.setattr(published, "MEASURED", path)
+    theirs = {(*place, "A"): (23.0, 1.5), (*place, "F"): (79.0, 1.0)}
+    monkeypatch.setattr(published, "figures", lambda: theirs)
+    run = create(preset_config("cifar10-paper-m100", learner="er", strategy="accuacl", device="cpu"), here)
+    (run.path / "summary.json").write_text(json.dumps({"A": 0.25, "F": 0.9, "F_diag": 0.9}))
+    found = cohorts.Chosen(None, None, [], {run.id: run})
+
+    def said(metric: str) -> list[str]:
+        return table._cell(Cell(25.0, float("nan"), 1, 0, (run.id,)), (*place, metric), found)["measured"]
+
+    assert said("A") == [] and said("F") == []
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert said("A") == ["measured 30.0 (n=1, bfloat16) apart", "measured 22.0 ± 2.8 (n=2, float32) inside"]
+    assert said("F") == [
+        "F_diag measured 70.0 (n=1, bfloat16) apart", "F_diag measured 85.0 ± 7.1 (n=2, float32) ± overlap"
+    ]  # fmt: skip
+    path.write_text('{"A": 1}\n')
+    with pytest.raises(UserError, match="Line 1 of runs.jsonl is no run"):
+        said("A")
+
+
+def test_the_rule_is_said_where_something_measured_is_shown(full, monkeypatch):
+    place = ("ER", "Uniform", "SplitDigits", 10, "A")
+    monkeypatch.setattr(published, "figures", lambda: {place: (50.0, 1.0)})
+    monkeypatch.setattr(published, "as_in_the_paper", lambda configs: True)
+    monkeypatch.setattr(published, "measured", dict)
+    assert "“apart”" not in text(page(view="table", **{"from": "all"}))
+    monkeypatch.setattr(published, "measured", lambda: {place: [published.Measured(60.0, 1.0, 3, "float32")]})
+    assert "“apart”" in text(page(view="table", **{"from": "all"}))
+
+
+def test_how_a_measured_figure_stands_to_a_published_one():
+    one, two = (published.Measured(20.0, std, n, "float32") for std, n in ((float("nan"), 1), (3.0, 2)))
+    assert [m.beside(22.0, 2.0) for m in (one, two)] == ["inside", "inside"]
+    assert [m.beside(24.5, 2.0) for m in (one, two)] == ["apart", "± overlap"]
+    assert [m.beside(25.1, 2.0) for m in (one, two)] == ["apart", "apart"]
+    assert two.beside(20.0, float("nan")) == ""
 
 
 # -- significance --------------------------------------------------------------------------------------

@@ -34,7 +34,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
       const button = td.appendChild(document.createElement("button"));
       button.setAttribute("aria-pressed", cell.key === data.opened);
       button.append(make(cell.place === 1 ? "b" : cell.place === 2 ? "u" : "span", cell.text), make("small", cell.n));
-      if (cell.paper) button.append(make("small", cell.paper, "paper"));
+      for (const text of [cell.paper, ...(cell.measured || [])]) if (text) button.append(make("small", text, "paper"));
       button.onclick = () => {
         for (const other of table.querySelectorAll("button")) other.setAttribute("aria-pressed", other === button);
         setTriggerValue("opened", cell.key);

@@ -38,10 +38,13 @@ def view(found: Chosen) -> None:
     runs = [found.folders[id_] for id_ in found.runs["run"]]
     cells = table.results(runs)
     columns, rows = table.grid(cells)
-    opened = _component(key="compare-table", data=_drawn(columns, rows, found), on_opened_change=_nothing).opened
+    drawn = _drawn(columns, rows, found)
+    opened = _component(key="compare-table", data=drawn, on_opened_change=_nothing).opened
     if opened:
         st.session_state["compare-cell"] = opened
     st.caption(f"{table.caption(cells)} Click a cell for its runs.")
+    if any(cell.get("measured") for row in drawn["rows"] for cell in row["cells"]):
+        st.caption(published.RULE)
     for remark in table.kept_apart(runs):
         st.caption(remark)
     for cell in cells.to_dict("records"):
@@ -88,6 +91,10 @@ def _cell(cell: table.Cell | None, place: tuple[str, str, str, int, str], found:
         spread = f" ± {std:.1f}" if std == std else ""
         name, ours = _as_they_count(cell, place[4], found)
         drawn["paper"] = f"{name}paper {mean:.1f}{spread} ({ours - mean:+.1f})".replace("-", "−")
+        drawn["measured"] = [
+            f"{name.split()[0] + ' ' if name else ''}{one.text()} {one.beside(mean, std)}".strip()
+            for one in published.measured().get(place, [])
+        ]
     return drawn
 
 

@@ -76,10 +76,11 @@ def _start() -> None:
     """What a process does before its first run: it yields to all others, and ends with its parent only."""
     os.nice(19)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
+    """Wait for the end of the parent, and end this process then."""
     parent = parent_process()
     assert parent is not None
     parent.join()

@@ -24,7 +24,7 @@ from typing import Any, Literal
 from acl.blame import blamed, fault
 from acl.config import FULL, RunConfig, UserError, field_names, near
 from acl.contradictions import refuse_contradictions
-from acl.device import cuda_devices
+from acl.device import no_gpu
 from acl.downloads import data_dir, weights_file
 from acl.reading import read
 from acl.tasks import cut
@@ -226,8 +226,8 @@ def prepare(config: RunConfig) -> Any:
     """
     if config.strategy != FULL:
         plugin("strategies", config.strategy)
-    if config.device == "cuda" and not cuda_devices():
-        raise UserError("device is cuda, but this machine shows no CUDA GPU: set device=cpu.")
+    if config.device == "cuda" and (why := no_gpu()):
+        raise UserError(f"device is cuda, but no CUDA GPU is usable here ({why}): set device=cpu.")
     if config.backbone != "none":
         weights_file(config.backbone, config.weights)
     learner = plugin("learners", config.learner)

@@ -21,7 +21,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from acl.config import RunConfig, UserError, read_config
-from acl.device import cuda_devices
+from acl.device import no_gpu
 from acl.events import Event, History, Row, Started, from_line, to_line
 from acl.files import disk_trouble, read_json, write_json
 from acl.sameness import telling
@@ -195,7 +195,7 @@ def resolved(config: RunConfig, stream: Any) -> RunConfig:
     """`config` as it will be recorded: each 'auto' about the machine is decided, what the run does not use is at
     its default, and what can be written in several ways is written in one."""
     if config.device == "auto":
-        config = config.changed(device="cuda" if cuda_devices() else "cpu")
+        config = config.changed(device="cpu" if no_gpu() else "cuda")
     config = without_unused(config)
     if config.data:
         config = config.changed(data=_in_full(config.data))

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from acl.config import RunConfig
-from acl.control import Control, Status
+from acl.control import ACTIVE, Control, Status
 from acl.events import (
     Bought,
     Epoch,
@@ -103,8 +103,29 @@ def pace_of_work(status: Status) -> str:
     if status.images_per_s:
         parts.append(f"{status.images_per_s:,.0f} img/s")
     if status.device:
-        parts.append(status.device)
+        parts.append(device(status))
     return " · ".join(parts)
+
+
+def device(status: Status) -> str:
+    """Where the run works, what it takes of the memory there, and how busy that is as long as it works, e.g.
+    "GPU H100 · 3.1 of 79 GiB · 92 % busy"."""
+    parts = [_short_device(status.device_name) or option(status.device)]
+    if status.memory_used and status.state in ACTIVE:
+        used = f"{status.memory_used / 2**30:.1f}"
+        # Of a machine's memory other programs hold the larger part, of a card's the runs do.
+        parts.append(f"{used} of {status.memory_total / 2**30:.0f} GiB" if status.device == "cuda" else f"{used} GiB")
+    if status.busy is not None and status.state == "playing":
+        parts.append(f"{status.busy:.0f} % busy")
+    return " · ".join(parts)
+
+
+def _short_device(name: str) -> str:
+    """ "NVIDIA H100 80GB HBM3" is "GPU H100": without maker, memory and socket."""
+    if not name or name.startswith("CPU"):
+        return name
+    model = re.sub(r"^((NVIDIA|Tesla|GeForce) )+", "", name)
+    return "GPU " + re.sub(r"[ -](\d+ ?GB|SXM|PCI|HBM).*", "", model)
 
 
 def duration(seconds: float) -> str:

@@ -122,7 +122,7 @@ def test_a_run_in_its_first_training_with_a_half_last_line(runs):
         run.path, Status("playing", task=1, phase="train", epoch=1, epochs=3, device="cpu", images_per_s=5400.0)
     )
     test = page("run", run=run.id)
-    assert "task 1 of 5 · first labels · training, epoch 1 of 3" in text(test) and "5,400 img/s · cpu" in text(test)
+    assert "task 1 of 5 · first labels · training, epoch 1 of 3" in text(test) and "5,400 img/s · CPU" in text(test)
     assert "No query yet" in text(test)
 
 

@@ -7,14 +7,13 @@ import time
 import pandas as pd
 import streamlit as st
 
-from acl import backend, sweep
+from acl import sweep
 from acl.config import UserError
 from acl.control import ACTIVE
-from acl.files import read_json
 from acl.runs import find_run
 from acl.sameness import telling
 from app import address, cohorts, data, new_sweep, words
-from app.state import POLL_S, RUNS, ensure_backend, open_run
+from app.state import POLL_S, RUNS, ensure_backend, open_run, slots
 
 COLUMNS = {
     "state": st.column_config.TextColumn("State", width=150),
@@ -101,12 +100,6 @@ def page(top: st.delta_generator.DeltaGenerator) -> None:
 
 def _open(each: sweep.Progress) -> bool:
     return each.state in ACTIVE - {"paused"} or each.state == "new"
-
-
-def slots() -> int:
-    """Runs the backend of this folder lets play at once."""
-    record = read_json(backend.home(RUNS) / "backend.json")
-    return int(record["slots"]) if record and isinstance(record.get("slots"), int) else 1
 
 
 def _progress(chosen: sweep.Sweep, busy: bool) -> None:

@@ -29,12 +29,13 @@ from acl.snapshots import shelf as snapshot_shelf
 from acl.strategies.accuacl import AccuACL
 from app import words
 from app.charts import inspection as figures
+from app.charts.score_plane import View
 from app.inspection import choose_query, export, panels, sample_card
 from app.inspection import feature_map as maps
-from app.inspection import linked_scatters as lens
 from app.inspection import page as microscope
 from app.inspection import samples as pool
 from app.inspection import source as sight
+from app.inspection.linked_scatters import component as lens
 from app.store import runs as data
 from app.store import session as state
 from app.store.runs import live_run
@@ -308,7 +309,7 @@ def test_ids_travel_to_the_browser_whole():
     here = recorded_sight()
     frame = pool.table(here, pool.choose(here, "accuacl", here.recorded))
     frame.loc[0, "id"] = 2**62 + 1
-    view = lens.View("v", np.zeros(len(frame)), np.zeros(len(frame)), "x", "y")
+    view = View("v", np.zeros(len(frame)), np.zeros(len(frame)), "x", "y")
     blank = [""] * len(frame)
     ranks = pool.ranks(frame, ["magnitude"])
     data = lens.payload((view, view), frame, {"magnitude": "M"}, ranks, lens.Look(blank), str, [], None, "s")
@@ -325,7 +326,7 @@ def test_ranks_are_those_in_the_whole_pool_and_ties_go_to_the_lower_id(monkeypat
     ranks = pool.ranks(frame, ["magnitude"])
     monkeypatch.setattr(layout, "MOST_POINTS", 60)
     shown, _ = maps.thinned(frame, here)
-    view = lens.View("v", np.zeros(len(shown)), np.zeros(len(shown)), "x", "y")
+    view = View("v", np.zeros(len(shown)), np.zeros(len(shown)), "x", "y")
     look = lens.Look([""] * len(shown))
     data = lens.payload((view, view), shown, {"magnitude": "M"}, ranks, look, str, [], None, "s")
     found = np.frombuffer(base64.b64decode(data["ranks"]["M"]), "<f8")
@@ -351,7 +352,9 @@ def test_the_exported_plane_has_every_sample_and_both_cuts():
     figure = export._picture(frame, microscope.plane(frame, choice, "distribution", "magnitude"))
     assert sum(len(trace.x) for trace in figure.data) == len(here.context.pool)
     lines = [(shape.x0, shape.y0) for shape in figure.layout.shapes]
-    assert lines[0][0] == choice.ranking.cut_on_distribution and lines[1][1] == choice.ranking.cut_on_magnitude
+    ranking = choice.ranking
+    assert lines[0][0] == ranking.distribution[ranking.candidates[-1]]
+    assert lines[1][1] == ranking.magnitude[ranking.picked[-1]]
 
 
 def test_exported_scores_name_every_pick():

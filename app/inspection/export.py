@@ -12,8 +12,8 @@ import streamlit as st
 
 from acl.analysis.what_if import Settings
 from app.charts import inspection as figures
+from app.charts.score_plane import View
 from app.inspection import panels, sample_card
-from app.inspection.linked_scatters import View
 from app.inspection.samples import Choice
 from app.inspection.source import Sight
 
@@ -59,12 +59,7 @@ def _html(draw: Callable[[], figures.go.Figure]) -> Callable[[], str]:
 
 def _picture(shown: pd.DataFrame, view: View) -> figures.go.Figure:
     """One of the two linked pictures."""
-    frame = shown.assign(across=view.x, up=view.y)
-    names = (view.x_name, view.y_name)
-    cuts = (view.x_cut, view.y_cut)
-    return figures.scatter(
-        frame, "across", "up", names, shown["colour"].tolist(), cuts, view.log_y, view.title, view.ticks
-    )
+    return figures.scatter(shown, view, shown["colour"].tolist())
 
 
 def scores(frame: pd.DataFrame, choice: Choice) -> pd.DataFrame:

@@ -15,9 +15,10 @@ from acl.selection.fisher import factors
 from app import words
 from app.charts import inspection as figures
 from app.charts import palette
+from app.charts.score_plane import PLANE
 from app.inspection import panels
 from app.inspection import samples as pool
-from app.inspection.samples import HERO, PLANE, Choice
+from app.inspection.samples import HERO, Choice
 from app.inspection.source import Sight
 from app.widgets import cards
 from app.widgets.gallery import Card, cards_html

@@ -13,7 +13,8 @@ import streamlit as st
 from acl.analysis.what_if import Settings
 from app.charts import inspection as figures
 from app.charts.score_plane import View
-from app.inspection import panels, sample_card
+from app.inspection import sample_card
+from app.inspection.panels import judged_figures, ribbon, target
 from app.inspection.samples import Choice
 from app.inspection.source import Sight
 
@@ -35,12 +36,12 @@ def dialog(
         )
     st.markdown("**Figures**, each a page that works without a network")
     drawn = {view.title.split(",")[0]: partial(_picture, shown, view) for view in views}
-    drawn["Target"] = lambda: panels.target_figure(sight, choice, settings)
+    drawn["Target"] = lambda: target.figure(sight, choice, settings)
     if len(sight.context.memory):
-        drawn["λ ribbon"] = lambda: panels.ribbon_figure(sight, settings)
+        drawn["λ ribbon"] = lambda: ribbon.figure(sight, settings)
     if opened in set(sight.context.pool.ids.tolist()):
         drawn[f"Sample {opened}"] = partial(sample_card.against_target, sight, choice.ranking, opened)
-    every = panels.strategies_figures(sight, settings)
+    every = judged_figures.by_name(sight, settings)
     with st.container(horizontal=True):
         for name, draw in (drawn | every).items():
             st.download_button(

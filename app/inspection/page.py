@@ -17,12 +17,14 @@ from acl.selection.ties import remarks
 from app import errors, words
 from app.charts import score_plane
 from app.charts.score_plane import PLANE, Cuts, View
-from app.inspection import export, panels, sample_card
+from app.inspection import export, sample_card
 from app.inspection import feature_map as maps
 from app.inspection import samples as pool
 from app.inspection.choose_query import back_to_runs, choose_sight, drop
 from app.inspection.controls import row_of_changes, url_is_here, waits_for_a_yes, what_if
 from app.inspection.linked_scatters.component import Look, lens, payload
+from app.inspection.panels import ribbon
+from app.inspection.panels.tabs import tabs
 from app.inspection.samples import HERO, Choice
 from app.inspection.source import Sight
 from app.store.session import new_run
@@ -81,7 +83,7 @@ def _page(sight: Sight, history: History | None) -> None:
     _below(sight, frame, choice, settings, lasso, opened)
     if st.session_state.pop("inspect-dialog", None) == "export":
         export.dialog(sight, frame, choice, settings, drawn, views, opened)
-    panels.tabs(sight, choice, settings, history)
+    tabs(sight, choice, settings, history)
 
 
 def _opened(sight: Sight, frame: pd.DataFrame) -> int | None:
@@ -194,8 +196,8 @@ def _why(sight: Sight, frame: pd.DataFrame, choice: Choice, settings: Settings, 
         rank = f"{pool.ranks(frame, [name]).at[opened, name]:,.0f}" if name in choice.scores else ""
         return f"Rank {rank} of {len(ids):,} by {words.score(name)}; {settings.n} are picked." if rank else ""
     position = int(found[0, 0])
-    reason = why(position, choice.ranking, panels.picked_between_here(sight, settings, position))
-    return sentence(reason, panels.steps(sight, settings) if len(sight.context.memory) else 0)
+    reason = why(position, choice.ranking, ribbon.picked_between_here(sight, settings, position))
+    return sentence(reason, ribbon.steps(sight, settings) if len(sight.context.memory) else 0)
 
 
 def _remember(

@@ -16,8 +16,8 @@ from app import words
 from app.charts import inspection as figures
 from app.charts import palette
 from app.charts.score_plane import PLANE
-from app.inspection import panels
 from app.inspection import samples as pool
+from app.inspection.panels.draw import draw
 from app.inspection.samples import HERO, Choice
 from app.inspection.source import Sight
 from app.widgets import cards
@@ -115,7 +115,7 @@ def sample_card(sight: Sight, frame: pd.DataFrame, choice: Choice, why: str, ope
     st.html(_probabilities(sight, str(row["role"]), opened))
     if row["role"] in {"pool", "picks"}:
         st.markdown("**Its Fisher information against the target**", help=words.HELP["D"])
-        panels.draw(against_target(sight, choice.ranking, opened), f"sample-{opened}")
+        draw(against_target(sight, choice.ranking, opened), f"sample-{opened}")
     _nearest(sight, opened)
 
 

@@ -21,6 +21,7 @@ PAGES = ("new_run", "run", "inspection", "compare", "library")
 DOORS = {"acl/__init__.py", "acl/__main__.py", "acl/earlier_names.py"}
 """What stands for the whole engine outside of it."""
 MOST_FILES = 15
+SHOWN = {".py", ".js", ".mjs", ".css", ".html", ".sh"}
 BEGIN, END = "```\nacl/", "```\n"
 LINE = 118
 
@@ -100,7 +101,9 @@ def _folder(path: str, depth: int) -> list[str]:
 
 def _room(path: str, name: str, depth: int) -> list[str]:
     lines = [f"{'  ' * depth}{name:<{24 - 2 * depth}}{_sentence(path)}".rstrip()]
-    files = sorted(p.name for p in (ROOT / path).glob("*") if p.suffix in {".py", ".js", ".mjs", ".css", ".sh"})
+    files = sorted(
+        p.name for p in (ROOT / path).glob("*") if p.suffix in {".py", ".js", ".mjs", ".css", ".html", ".sh"}
+    )
     shown, line = [name for name in files if name != "__init__.py"], " " * (2 * depth + 4)
     for file in shown:
         if len(line) + len(file) > LINE:

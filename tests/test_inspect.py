@@ -307,6 +307,14 @@ def test_the_map_is_the_principal_plane():
     assert [np.linalg.norm(x), np.linalg.norm(y)] == pytest.approx(values.tolist(), rel=1e-6)
 
 
+def test_the_run_page_and_inspect_draw_the_same_map():
+    here = recorded_sight()
+    points, flat = data.map_of(here.run, here.query)
+    xy, why_flat, _ = maps.pca(*here.mark, "features")
+    assert points["id"].tolist() == layout.ids(here.context).tolist() and flat == why_flat
+    np.testing.assert_array_equal(points[["x", "y"]].to_numpy(), xy)
+
+
 def test_ids_travel_to_the_browser_whole():
     here = recorded_sight()
     frame = pool.table(here, pool.choose(here, "accuacl", here.recorded))

@@ -26,6 +26,7 @@ from acl.events import (
 from acl.plugins.registry import choices
 from acl.plugins.unused import KINDS
 from acl.runs.control import ACTIVE, Control, Status
+from app.charts.score_plane import axis
 from app.store.runs import label_of
 
 InRound = Steered | Scored | Bought | Trained | Evaluated
@@ -252,24 +253,14 @@ def why(sentence: str) -> str:
     return f"{said[0].upper()}{said[1:]}."
 
 
-def _said_of(score: str) -> Mapping[str, Any]:
-    """What the strategy that a score is of says of it (acl.plugins.registry); nothing where none does."""
-    return next((plugin.scores[score] for plugin in choices("strategies").values() if score in plugin.scores), {})
-
-
 def score(name: str) -> str:
     """What a score is called on an axis or in a menu."""
-    return str(_said_of(name).get("name", name.replace("_", " ")))
+    return axis(name).title
 
 
 def short_score(name: str) -> str:
     """What it is called in small places, if that is another name."""
-    return str(_said_of(name).get("short", ""))
-
-
-def is_logarithmic(name: str) -> bool:
-    """Whether a score spans orders of magnitude."""
-    return bool(_said_of(name).get("log"))
+    return axis(name).short
 
 
 def axes(strategy: str) -> tuple[str, str] | None:

@@ -81,8 +81,8 @@ def payload(
     shades, colour = np.unique(np.array(look.colours, dtype=str), return_inverse=True)
     return {
         "ids": [str(i) for i in frame["id"].tolist()],
-        "role": pd.Index(ROLES).get_indexer(frame["role"]).tolist(),
-        "change": pd.Index(CHANGES).get_indexer(frame["change"]).tolist(),
+        "role": pd.Index(ROLES).get_indexer(pd.Index(frame["role"])).tolist(),
+        "change": pd.Index(CHANGES).get_indexer(pd.Index(frame["change"])).tolist(),
         "views": [view.payload() for view in views],
         "scores": {short: _packed(frame[name].to_numpy(float)) for name, short in scores.items()},
         "ranks": {short: _packed(ranks[name].reindex(frame["id"]).to_numpy(float)) for name, short in scores.items()},

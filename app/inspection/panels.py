@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 import torch
+from plotly.graph_objects import Figure
 
 from acl.analysis import comparison
 from acl.analysis.what_if import Ranges, Settings, ranges
@@ -23,6 +25,9 @@ from app.inspection.samples import Choice
 from app.inspection.source import Sight, microscope
 from app.store import runs as data
 from app.widgets.gallery import Card, cards_html, picture_url
+
+if TYPE_CHECKING:
+    from streamlit.elements.lib.column_types import ColumnConfig
 
 TABS = ("Target", "Every strategy on this pool", "λ ribbon", "Everything bought")
 SAVES = ("SVG", "PNG")
@@ -55,14 +60,14 @@ def tabs(sight: Sight, choice: Choice, settings: Settings, history: History | No
         _wall(sight, history)
 
 
-def draw(figure: figures.go.Figure, key: str) -> None:
+def draw(figure: Figure, key: str) -> None:
     """With only the camera, which takes the figure as it stands."""
     saves = {"format": st.session_state.get("camera", SAVES[0]).lower(), "filename": key, "scale": 2}
     config = {"displaylogo": False, "modeBarButtons": [["toImage"]], "toImageButtonOptions": saves}
     st.plotly_chart(figure, key=key, config=config)
 
 
-def target_figure(sight: Sight, choice: Choice, settings: Settings) -> figures.go.Figure:
+def target_figure(sight: Sight, choice: Choice, settings: Settings) -> Figure:
     context = sight.context
     target = microscope(*sight.mark).information.target(settings.lambda_)
     kept = np.zeros(target.total.shape, dtype=bool)
@@ -162,7 +167,7 @@ def _classes(sight: Sight) -> tuple[np.ndarray, bool]:
     return (np.asarray(context.classes)[context.pool.p.argmax(1).numpy()], False) if truth is None else (truth, True)
 
 
-def strategies_figures(sight: Sight, settings: Settings) -> dict[str, Callable[[], figures.go.Figure]]:
+def strategies_figures(sight: Sight, settings: Settings) -> dict[str, Callable[[], Figure]]:
     """The figures of this panel by name, worked out when they are called for."""
 
     def here() -> dict[str, comparison.Judged]:
@@ -194,17 +199,17 @@ def verdicts(found: dict[str, comparison.Judged], band: np.ndarray) -> list[str]
     return [f"{share} cover the target better than AccuACL's picks (J = {hero.objective.total:,.0f})."]
 
 
-def objective_figure(found: dict[str, comparison.Judged], band: np.ndarray, greedy: float) -> figures.go.Figure:
+def objective_figure(found: dict[str, comparison.Judged], band: np.ndarray, greedy: float) -> Figure:
     rows = [(n, words.strategy(n), j.objective.past, j.objective.new) for n, j in found.items()]
     return figures.objective_bars(pd.DataFrame(rows, columns=["name", "label", "past", "new"]), band, greedy)
 
 
-def overlap_figure(found: dict[str, comparison.Judged]) -> figures.go.Figure:
+def overlap_figure(found: dict[str, comparison.Judged]) -> Figure:
     matrix = np.array([[comparison.jaccard(a.picks, b.picks) for b in found.values()] for a in found.values()])
     return figures.overlap([words.strategy(name) for name in found], matrix)
 
 
-def balance_figure(sight: Sight, found: dict[str, comparison.Judged]) -> tuple[figures.go.Figure, bool]:
+def balance_figure(sight: Sight, found: dict[str, comparison.Judged]) -> tuple[Figure, bool]:
     """Counts of the picks' classes for each strategy, and whether these are the true classes."""
     labels, known = _classes(sight)
     rows = [
@@ -231,7 +236,7 @@ def _figures_table(found: dict[str, comparison.Judged], band: np.ndarray) -> pd.
     )
 
 
-def _columns() -> dict[str, object]:
+def _columns() -> dict[str, ColumnConfig | str]:
     number = st.column_config.NumberColumn
     return {
         "strategy": "Strategy",
@@ -286,7 +291,7 @@ def picked_between_here(sight: Sight, settings: Settings, position: int) -> Rang
     return picked_between(*sight.mark, position, *rest)
 
 
-def ribbon_figure(sight: Sight, settings: Settings) -> figures.go.Figure:
+def ribbon_figure(sight: Sight, settings: Settings) -> Figure:
     lambdas, picked = ribbon_here(sight, settings)
     names = [f"sample {i}" for i in sight.context.pool.ids.tolist()]
 

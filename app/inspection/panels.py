@@ -87,18 +87,18 @@ def _target(sight: Sight, choice: Choice, settings: Settings) -> None:
 
 @st.cache_data(max_entries=16, show_spinner=False)
 def judged(
-    path: str, changed_ns: int, lambda_: float, n: int, dims_per_class: int, config_json: str, names: tuple[str, ...]
+    path: str, changed_ns: int, settings: Settings, config_json: str, names: tuple[str, ...]
 ) -> dict[str, comparison.Judged | str]:
-    context = replace(microscope(path, changed_ns).context, n=n, lambda_=lambda_)
-    config = RunConfig.model_validate_json(config_json).changed(dims_per_class=dims_per_class)
+    config = RunConfig.model_validate_json(config_json)
+    config = config.changed(dims_per_class=settings.dims_per_class, oversample=settings.oversample)
+    context = settings.asked(microscope(path, changed_ns).context)
     return comparison.strategies_here(context, config, names)
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
-def yardsticks(path: str, changed_ns: int, lambda_: float, n: int, dims_per_class: int) -> tuple[np.ndarray, float]:
-    """J of 200 random subsets, and J of the greedy one."""
-    context = replace(microscope(path, changed_ns).context, n=n, lambda_=lambda_)
-    return comparison.yardsticks(context, dims_per_class)
+def yardsticks(path: str, changed_ns: int, settings: Settings) -> tuple[np.ndarray, float]:
+    """J of 200 random subsets, and J of the greedy one: at any oversampling the same."""
+    return comparison.yardsticks(settings.asked(microscope(path, changed_ns).context), settings.dims_per_class)
 
 
 def _judged_here(sight: Sight, settings: Settings) -> tuple[dict[str, comparison.Judged | str], np.ndarray, float]:
@@ -106,9 +106,10 @@ def _judged_here(sight: Sight, settings: Settings) -> tuple[dict[str, comparison
     names = [name for name in choices("strategies") if name != FULL]
     if not st.session_state.get("slow-strategies"):
         names = [name for name in names if not comparison.is_slow(name, sight.context, sight.config)]
-    config = sight.config.changed(oversample=settings.oversample).to_json()
-    asked = (*sight.mark, settings.lambda_, settings.n, settings.dims_per_class)
-    return judged(*asked, config, tuple(names)), *yardsticks(*asked)
+    # What does not change an answer is left out of what it is kept by.
+    any_oversample = replace(settings, oversample=1.0)
+    found = judged(*sight.mark, settings, sight.config.to_json(), tuple(names))
+    return found, *yardsticks(*sight.mark, any_oversample)
 
 
 def _every_strategy(sight: Sight, settings: Settings) -> None:
@@ -259,36 +260,36 @@ def steps(sight: Sight, settings: Settings) -> int:
 
 
 @st.cache_data(max_entries=8, show_spinner="Asking AccuACL at every λ…")
-def ribbon(
-    path: str, changed_ns: int, n: int, dims_per_class: int, oversample: float, count: int
-) -> tuple[list[float], np.ndarray]:
+def ribbon(path: str, changed_ns: int, settings: Settings, count: int) -> tuple[list[float], np.ndarray]:
     """λ from 0 to 1 in equal steps, and who is picked at each: bool [λ, pool]."""
     lambdas = [step / (count - 1) for step in range(count)]
-    return lambdas, microscope(path, changed_ns).ribbon(Settings(0.0, n, dims_per_class, oversample), lambdas).numpy()
+    return lambdas, microscope(path, changed_ns).ribbon(settings, lambdas).numpy()
 
 
 def ribbon_here(sight: Sight, settings: Settings) -> tuple[list[float], np.ndarray]:
-    return ribbon(*sight.mark, settings.n, settings.dims_per_class, settings.oversample, steps(sight, settings))
+    return ribbon(*sight.mark, _any_lambda(settings), steps(sight, settings))
+
+
+def _any_lambda(settings: Settings) -> Settings:
+    """For answers about every λ: they are kept whichever is shown."""
+    return replace(settings, lambda_=0.0)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def picked_between(
-    path: str, changed_ns: int, position: int, n: int, dims_per_class: int, oversample: float, count: int
-) -> Ranges:
+def picked_between(path: str, changed_ns: int, position: int, settings: Settings, count: int) -> Ranges:
     """The λ between which AccuACL picks the sample at this position of the pool."""
     scope = microscope(path, changed_ns)
-    lambdas, picked = ribbon(path, changed_ns, n, dims_per_class, oversample, count)
+    lambdas, picked = ribbon(path, changed_ns, settings, count)
     return ranges(
         picked[:, position].tolist(), lambdas,
-        lambda value: position in scope.rank(Settings(value, n, dims_per_class, oversample)).picked,
+        lambda value: position in scope.rank(replace(settings, lambda_=value)).picked,
     )  # fmt: skip
 
 
 def picked_between_here(sight: Sight, settings: Settings, position: int) -> Ranges:
     if not len(sight.context.memory):
         return ()
-    rest = (settings.n, settings.dims_per_class, settings.oversample, steps(sight, settings))
-    return picked_between(*sight.mark, position, *rest)
+    return picked_between(*sight.mark, position, _any_lambda(settings), steps(sight, settings))
 
 
 def ribbon_figure(sight: Sight, settings: Settings) -> Figure:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from contextlib import nullcontext
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from app import words
 
 
-def show(sentence: str, details: str, where: Any = st) -> None:
-    """where: the container that takes it."""
-    where.error(words.plain(sentence), icon=":material/error:")
-    if details:
-        with where.expander("Details"):
-            st.code(details, language=None, wrap_lines=True)
+def show(sentence: str, details: str, where: DeltaGenerator | None = None) -> None:
+    """where: the container that takes it; None for here."""
+    with where or nullcontext():
+        st.error(words.plain(sentence), icon=":material/error:")
+        if details:
+            with st.expander("Details"):
+                st.code(details, language=None, wrap_lines=True)
 
 
 def details_of(error: Exception) -> str:

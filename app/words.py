@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, assert_never
+from typing import Any, Literal, assert_never
 
 from acl.config import RunConfig
 from acl.events import (
@@ -60,7 +60,8 @@ HELP = {
     "forgotten; up and to the left is better.",
     "pace": "The least time a phase takes, for the eye only; the results stay the same.",
 }
-STATE = {
+Colour = Literal["gray", "green", "orange", "blue", "red"]
+STATE: dict[str, tuple[str, str, Colour]] = {
     "queued": ("waiting for a free slot", "hourglass_empty", "gray"),
     "starting": ("starting", "hourglass_top", "gray"),
     "playing": ("playing", "play_circle", "green"),

@@ -248,7 +248,7 @@ def test_a_run_is_steered_while_it_plays_and_a_ghost_shows_what_would_have_happe
         page.get_by_role("button", name="Play", exact=True).click()
         expect(header(page)).to_contain_text("finished")
         no_trouble(page)
-        ghost = next(r for r in list_runs(app.runs) if (r.parent or {}).get("run") == run.id)
+        ghost = next(r for r in list_runs(app.runs) if r.parent and r.parent.run == run.id)
         wait_for(lambda: state_of(ghost.path) == "finished")
     config = preset_config("digits-demo")
     assert history_facts(ghost) == facts(run_config(resolved(config, prepare(config))))

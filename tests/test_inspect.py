@@ -19,7 +19,7 @@ from streamlit.testing.v1 import AppTest
 
 from acl import write_snapshot
 from acl.analysis import embedding as layout
-from acl.analysis.what_if import Settings
+from acl.analysis.what_if import Microscope, Settings
 from acl.config import UserError
 from acl.runs.folder import Run, create
 from acl.runs.fork import fork
@@ -713,10 +713,8 @@ def test_the_target_map_marks_the_kept_entries_and_stays_light():
 def test_the_objective_bars_keep_past_and_new_apart():
     here = recorded_sight()
     settings: Settings = here.recorded
-    found = judging.judged(
-        *here.mark, settings.lambda_, settings.n, settings.dims_per_class, here.config.to_json(), ("accuacl", "entropy")
-    )
-    band, greedy = judging.yardsticks(*here.mark, settings.lambda_, settings.n, settings.dims_per_class)
+    found = judging.judged(*here.mark, settings, here.config.to_json(), ("accuacl", "entropy"))
+    band, greedy = judging.yardsticks(*here.mark, settings)
     figure = judged_figures.objective(found, band, greedy)
     bars, (sums,) = figure.data[:2], figure.data[2:]
     total = {name: sum(float(t.x[list(t.y).index(name)]) for t in bars) for name in ("AccuACL", "Entropy")}
@@ -728,9 +726,7 @@ def test_the_objective_bars_keep_past_and_new_apart():
 def test_the_page_says_where_accuacl_is_worse_than_random():
     here = recorded_sight()
     settings = here.recorded
-    found = judging.judged(
-        *here.mark, settings.lambda_, settings.n, settings.dims_per_class, here.config.to_json(), ("accuacl",)
-    )
+    found = judging.judged(*here.mark, settings, here.config.to_json(), ("accuacl",))
     total = found["accuacl"].objective.total
     assert "worse than random" in judging.verdicts(found, np.full(200, total / 2))[0]
     assert judging.verdicts(found, np.full(200, total * 2))[0].startswith("0 of 200")
@@ -770,6 +766,29 @@ def test_torch_stays_out_of_the_ribbon_cache():
     here = recorded_sight()
     lambdas, picked = ribbon.tried_here(here, here.recorded)
     assert isinstance(picked, np.ndarray) and not isinstance(picked, torch.Tensor) and len(lambdas) == 101
+
+
+def test_an_answer_is_kept_by_all_that_it_depends_on_and_nothing_else(tmp_path, monkeypatch):
+    # A file of its own: what is answered here for the sake of the test is kept for no other.
+    here, asked = recorded_sight(), []
+    here = replace(here, path=Path(shutil.copy(here.path, tmp_path)))
+    tried = Microscope.ribbon
+    monkeypatch.setattr(Microscope, "ribbon", lambda *given: asked.append("ribbon") or tried(*given))
+    monkeypatch.setattr(judging.comparison, "strategies_here", lambda *given: asked.append("strategies") or {})
+    nothing = (np.ones(1), 0.0)
+    monkeypatch.setattr(judging.comparison, "yardsticks", lambda *given: asked.append("yardsticks") or nothing)
+    for change, anew in (
+        ({}, ["ribbon", "strategies", "yardsticks"]),
+        ({"lambda_": 0.9}, ["strategies", "yardsticks"]),
+        ({"oversample": 1.5}, ["ribbon", "strategies"]),
+        ({"n": 3}, ["ribbon", "strategies", "yardsticks"]),
+        ({"dims_per_class": 2}, ["ribbon", "strategies", "yardsticks"]),
+        ({}, []),
+    ):
+        asked.clear()
+        ribbon.tried_here(here, replace(here.recorded, **change))
+        judging.judged_here(here, replace(here.recorded, **change))
+        assert asked == anew, change
 
 
 # -- strategies of others, and scores that say nothing --------------------------------------------------

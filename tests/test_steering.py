@@ -22,7 +22,7 @@ from acl.events import Bought, Evaluated, Event, Finished, History, Row, Scored,
 from acl.loop import Loop
 from acl.plugins.registry import build, prepare
 from acl.runs.control import read_control, read_status, request
-from acl.runs.folder import Run, create
+from acl.runs.folder import Parent, Run, create
 from acl.runs.fork import fork, parse_place, places
 from acl.runs.verdict import kept
 from acl.runs.verify import verify
@@ -228,7 +228,7 @@ def test_a_fork_shares_its_past_without_working_it_out_again(runs):
     before = len([row for row in epochs if (row.event.task, row.event.round) < (2, 2)])
     assert [r.t for r in new[:before]] == [r.t for r in epochs[:before]]
     assert (child.path / "tasks/01/base.safetensors").stat().st_ino == run.base(1).stat().st_ino
-    assert child.parent == {"run": run.id, "task": 2, "round": 2, "changes": {"n_query": 2}, "ghost": False}
+    assert child.parent == Parent(run.id, 2, 2, {"n_query": 2}, ghost=False)
 
 
 def test_deleting_the_parent_leaves_the_child_whole(runs):
@@ -261,7 +261,7 @@ def test_a_fork_of_a_steered_fork_keeps_what_holds(runs):
     # Forked where it was steered: the fork is what would have happened without that.
     twin = fork(child, (1, 2), {}, runs, ghost=True)
     execute(twin)
-    assert history_facts(twin) == history_facts(run) and twin.parent["ghost"]
+    assert history_facts(twin) == history_facts(run) and twin.parent.ghost
 
 
 def test_a_run_under_way_can_be_forked_before_what_comes_next(runs):

@@ -127,7 +127,7 @@ def test_a_steered_run_is_marked_on_its_curves_and_offers_a_ghost(runs):
     button(test, "What would have happened?").click().run()
     assert not test.exception
     (ghost,) = data.ghosts_of(child, runs)
-    assert ghost.parent["ghost"] and read_control(ghost.path).mode == "play"
+    assert ghost.parent.ghost and read_control(ghost.path).mode == "play"
     assert not any(b.label.startswith("What would") for b in test.button)
     execute(ghost)
     history = child.history()
@@ -190,7 +190,7 @@ def test_forking_makes_a_child_that_plays(runs, monkeypatch):
     next(s for s in test.selectbox if str(s.key).startswith("fork-(2, 1)")).set_value("entropy").run()
     button(test, "Fork and play").click().run()
     (child,) = opened
-    assert child.parent["task"] == 2 and child.parent["changes"] == {"strategy": "entropy"}
+    assert child.parent.task == 2 and child.parent.changes == {"strategy": "entropy"}
     assert read_control(child.path).mode == "play"
     execute(child)
     test = page("run", run=child.id)

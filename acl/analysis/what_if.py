@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 import torch
 from jaxtyping import Bool, Float64, Int64
 from torch import Tensor
 
-from acl.config import UserError
+from acl.config import RunConfig, UserError
 from acl.selection.fisher import Information, Kept, keep_largest
 from acl.selection.query import QueryContext
 from acl.strategies.accuacl import choose
@@ -21,12 +21,24 @@ Ranges = tuple[tuple[float, float], ...]
 
 @dataclass(frozen=True)
 class Settings:
-    """What may be changed: weight of the past, number of picks, Fisher entries per output, candidates per pick."""
+    """What may be changed: weight of the past, number of picks, Fisher entries per output, candidates per pick.
+
+    One value, by which answers can be kept.
+    """
 
     lambda_: float
     n: int
     dims_per_class: int
     oversample: float
+
+    @classmethod
+    def recorded(cls, context: QueryContext, config: RunConfig) -> Settings:
+        """Those that the query of a run with these settings was asked with."""
+        return cls(context.lambda_, context.n, config.dims_per_class, config.oversample)
+
+    def asked(self, context: QueryContext) -> QueryContext:
+        """The query with λ and n of these."""
+        return replace(context, lambda_=self.lambda_, n=self.n)
 
 
 @dataclass(frozen=True)
@@ -85,7 +97,7 @@ class Microscope:
         """Who is picked at each λ, all other settings equal."""
         rows = torch.zeros(len(lambdas), len(self.context.pool), dtype=torch.bool)
         for row, lambda_ in zip(rows, lambdas, strict=True):
-            row[self.rank(Settings(lambda_, settings.n, settings.dims_per_class, settings.oversample)).picked] = True
+            row[self.rank(replace(settings, lambda_=lambda_)).picked] = True
         return rows
 
 

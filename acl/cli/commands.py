@@ -15,11 +15,19 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from acl.config import UserError, near
 from acl.plugins.blame import is_out_of_memory, with_line
 from acl.results import sinks
+
+if TYPE_CHECKING:
+    from acl.events import Event
+    from acl.loop import Loop
+    from acl.results.sweep import Sweep
+    from acl.runs.folder import Run
+    from acl.selection.query import QueryContext
+    from acl.service.engines import Engine
 
 OUT_OF_MEMORY = 3  # as acl.service.worker
 Command = Callable[[argparse.Namespace], None]
@@ -360,7 +368,7 @@ def _ensure_backend(arguments: argparse.Namespace) -> None:
     backend.ensure(arguments.runs, options)
 
 
-def _follow(started: Any, arguments: argparse.Namespace) -> None:
+def _follow(started: Sweep, arguments: argparse.Namespace) -> None:
     """A bar on stderr until nothing of the sweep plays or waits. Ctrl-C leaves it to the backend."""
     import time
 
@@ -452,7 +460,7 @@ def _import(arguments: argparse.Namespace) -> None:
 
 
 @contextmanager
-def _progress(name: str, quiet: bool) -> Iterator[Callable[[Any, Any], None]]:
+def _progress(name: str, quiet: bool) -> Iterator[Callable[[Loop, Event], None]]:
     """A bar on stderr, and what moves it."""
     from tqdm import tqdm
 
@@ -460,7 +468,7 @@ def _progress(name: str, quiet: bool) -> Iterator[Callable[[Any, Any], None]]:
 
     with tqdm(total=1000, disable=quiet, desc=name, bar_format="{desc} {percentage:3.0f}%|{bar}| {postfix}") as bar:
 
-        def show(loop: Any, event: Any) -> None:
+        def show(loop: Loop, event: Event) -> None:
             if isinstance(event, Epoch):
                 bar.postfix = f"task {event.task}, round {event.round}, loss {event.loss:.3f}"
             bar.update(int(1000 * loop.progress) - bar.n)
@@ -475,7 +483,7 @@ def _prints_aside() -> Iterator[None]:
         yield
 
 
-def _work(run: Any, quiet: bool) -> None:
+def _work(run: Run, quiet: bool) -> None:
     from acl.service.worker import execute
 
     with _progress(run.id, quiet) as show, _prints_aside():
@@ -485,7 +493,7 @@ def _work(run: Any, quiet: bool) -> None:
     _print_summary(run)
 
 
-def _print_summary(run: Any) -> None:
+def _print_summary(run: Run) -> None:
     print(json.dumps({"run": run.id, **(run.summary or {})}))
 
 
@@ -578,7 +586,7 @@ def _refuse_unasked(arguments: argparse.Namespace, changes: dict[str, Any]) -> N
         raise UserError(f"{arguments.strategy} does not use {name}: it is for runs, not for one query; leave it out.")
 
 
-def _snapshot(path: Path) -> Any:
+def _snapshot(path: Path) -> QueryContext:
     """The context that a file holds; what is remarked about it goes to stderr."""
     from acl.snapshots.snapshot import load_snapshot
 
@@ -659,7 +667,7 @@ def _backend(arguments: argparse.Namespace) -> None:
     backend.main(arguments.runs, _engine(arguments))
 
 
-def _engine(arguments: argparse.Namespace) -> Any:
+def _engine(arguments: argparse.Namespace) -> Engine:
     _check_slots(arguments)
     share = {} if arguments.gpu_share is None else {"gpu_share": arguments.gpu_share}
     if arguments.engine == "local":

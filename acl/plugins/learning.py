@@ -88,7 +88,7 @@ class Learner(Base):
         return plan, size
 
     def replay_memory(self, memory: Memory, labelled: Labelled) -> Memory:
-        return self._remembered("replay_memory", memory, labelled, lambda own, *given: own.replay_memory(*given))
+        return self._remembered("replay_memory", memory, labelled, lambda own, kept, new: own.replay_memory(kept, new))
 
     def admit(
         self, model: Network, batch: Labelled, memory: Memory, images: Images, where: tuple[int, int, int, int]
@@ -98,13 +98,15 @@ class Learner(Base):
         )
 
     def remember(self, memory: Memory, labelled: Labelled) -> Memory:
-        return self._remembered("remember", memory, labelled, lambda own, *given: own.remember(*given))
+        return self._remembered("remember", memory, labelled, lambda own, kept, new: own.remember(kept, new))
 
-    def _remembered(self, method: str, memory: Memory, new: Labelled, call: Callable[..., Any]) -> Memory:
+    def _remembered(
+        self, method: str, memory: Memory, new: Labelled, call: Callable[[Base, Memory, Labelled], Memory]
+    ) -> Memory:
         # Of others nobody knows whether they leave as it is what they are given.
         given = (memory, new) if self.plugin.ours else deepcopy((memory, new))
         with self._blamed(method):
-            answer: Memory = call(self.own, *given)
+            answer = call(self.own, *given)
             wrong = "" if answer is memory else next(_wrong(answer, memory, new), "")
         if wrong:
             raise self._fault(f"returned from {method} {wrong}", method)

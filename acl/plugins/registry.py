@@ -30,15 +30,21 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cache, lru_cache, partial
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from acl.config import FULL, RunConfig, UserError, field_names, near
+from acl.datasets.base import Base as Dataset
 from acl.plugins.blame import blamed, fault
 from acl.plugins.contradictions import refuse_contradictions
 from acl.plugins.reading import read
 from acl.stream.downloads import WEIGHTS, Files, data_dir, weights_file
 from acl.stream.tasks import cut
+from acl.stream.types import ImageSet, TaskStream
 from acl.system.device import no_gpu
+
+if TYPE_CHECKING:  # these two bring torch
+    from acl.learners.base import Base as Learner
+    from acl.strategies.base import Base as Strategy
 
 Kind = Literal["strategies", "learners", "datasets"]
 SINGULAR = {"strategies": "strategy", "learners": "learner", "datasets": "dataset"}
@@ -90,13 +96,13 @@ class Plugin:
         with blamed(self):
             return getattr(importlib.import_module(self.module), name, None)
 
-    def load(self) -> type[Any]:
+    def load(self) -> type[Strategy] | type[Learner] | type[Dataset]:
         """The plug-in's class; the module is imported now. PluginError if it cannot be, or has none or several."""
         with blamed(self):
             module = importlib.import_module(self.module)
         if self.trouble:
             raise fault(self, f"cannot be read: {self.trouble}", module)
-        base: type[Any] = importlib.import_module(f"acl.{self.kind}.base").Base
+        base: type[Strategy] | type[Learner] | type[Dataset] = importlib.import_module(f"acl.{self.kind}.base").Base
         own = {
             value
             for value in vars(module).values()
@@ -266,14 +272,20 @@ def plugin(kind: Kind, name: str) -> Plugin:
     return found[name]
 
 
-def build(kind: Kind, name: str, config: RunConfig) -> Any:
+@overload
+def build(kind: Literal["strategies"], name: str, config: RunConfig) -> Strategy: ...
+@overload
+def build(kind: Literal["learners"], name: str, config: RunConfig) -> Learner: ...
+@overload
+def build(kind: Literal["datasets"], name: str, config: RunConfig) -> Dataset: ...
+def build(kind: Kind, name: str, config: RunConfig) -> Strategy | Learner | Dataset:
     """A plug-in's object: its dataclass fields are RunConfig fields, filled from `config`. PluginError if it cannot
     be made."""
     found = plugin(kind, name)
     cls = found.load()
     if inspect.isabstract(cls):
         raise fault(found, f"lacks the method {', '.join(sorted(cls.__abstractmethods__))}", cls)
-    names = [one.name for one in fields(cls) if one.init] if is_dataclass(cls) else []
+    names: list[str] = [one.name for one in fields(cls) if one.init] if is_dataclass(cls) else []
     for name_ in names:
         if name_ not in RunConfig.model_fields:
             raise fault(found, f"has the field '{name_}', and there is no setting of that name to fill it", cls)
@@ -282,18 +294,18 @@ def build(kind: Kind, name: str, config: RunConfig) -> Any:
 
 
 @lru_cache(maxsize=2)
-def _loaded(dataset: Any, found: Plugin, folder: str, mark: object) -> Any:
+def _loaded(dataset: Dataset, found: Plugin, folder: str, mark: object) -> ImageSet:
     """The ImageSet of a dataset, kept: forms and pages ask for it again and again."""
     return read(found, dataset)
 
 
 @lru_cache(maxsize=2)
-def _cut(dataset: Any, found: Plugin, folder: str, mark: object, config: RunConfig) -> Any:
+def _cut(dataset: Dataset, found: Plugin, folder: str, mark: object, config: RunConfig) -> TaskStream:
     """Kept too: a set in other looks takes seconds to make."""
     return cut(_loaded(dataset, found, folder, mark), config)
 
 
-def _stream(config: RunConfig) -> Any:
+def _stream(config: RunConfig) -> TaskStream:
     found, dataset = plugin("datasets", config.dataset), build("datasets", config.dataset, config)
     names = [*CUT_BY, "seed"] if config.shuffle_classes else CUT_BY
     only = RunConfig(**{name: getattr(config, name) for name in names})
@@ -303,10 +315,10 @@ def _stream(config: RunConfig) -> Any:
     return _cut(dataset, found, str(data_dir()), mark, only)
 
 
-def prepare(config: RunConfig) -> Any:
+def prepare(config: RunConfig) -> TaskStream:
     """Everything that can be wrong with `config` is said here (UserError), before anything is created.
 
-    Returns the acl.datasets.base.TaskStream the run will see. Imports no torch.
+    Returns the stream that the run will see. Imports no torch.
     """
     if config.strategy != FULL:
         plugin("strategies", config.strategy)

@@ -120,7 +120,7 @@ def digest(run: Run, config: RunConfig, history: History) -> Digest:
         "key": key(config),
         "settings": json.dumps(settings, sort_keys=True),
         "by_hand": led_by_hand(history),
-        "parent": (run.parent or {}).get("run", ""),
+        "parent": run.parent.run if run.parent else "",
         "tasks": len(r),
         **{name: tasks[-1][name] if tasks else math.nan for name in ("A", "F", "F_diag", "LA")},
         "A_test_se": _test_error(history, evaluations),

@@ -19,7 +19,7 @@ from typing import Any, Literal
 from acl.config import FORMAT, NO_CHOICE, RunConfig, UserError, check_method, field_names, make_config, near
 from acl.plugins.registry import Kind, choices, prepare
 from acl.plugins.unused import refuse
-from acl.runs.control import ACTIVE, read_control, read_status, request
+from acl.runs.control import ACTIVE, Wanted, read_control, read_status, request
 from acl.runs.folder import Run, check_folder, create, list_runs, resolved
 from acl.runs.fork import led_by_hand
 from acl.runs.sameness import key
@@ -148,13 +148,16 @@ def _led(run: Run) -> bool:
     return (b'"steered"' in text or b'"human"' in text) and bool(led_by_hand(run.history()))
 
 
-def play(sweep: Sweep, runs: Path, **pace: float) -> None:
+def play(sweep: Sweep, runs: Path, pace: float | None = None) -> None:
     """Wish every member that is not finished played to its end; without `pace` each keeps its own. UserError where
     the sweep is of an earlier version."""
+    wanted: Wanted = {"mode": "play", "until": None}
+    if pace is not None:
+        wanted["pace"] = pace
     for each in progress(sweep, runs):
         if each.state not in {"finished", "deleted"}:
             check_method(each.member.config)
-            request(runs / each.member.run, mode="play", until=None, **pace)
+            request(runs / each.member.run, **wanted)
 
 
 def hold(sweep: Sweep, runs: Path) -> None:

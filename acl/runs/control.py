@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict, Unpack
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -119,8 +119,18 @@ def read_control(run: Path) -> Control | None:
         return None
 
 
-def request(run: Path, **changes: Any) -> Control:
-    """Change what is wanted: mode=, until=, pace=, changes= (added to those asked for before), choice=.
+class Wanted(TypedDict, total=False):
+    """What may be asked for of Control; `changes` are added to those asked for before."""
+
+    mode: Mode
+    until: Target | None
+    pace: float
+    changes: Mapping[str, Any]
+    choice: Choice | None
+
+
+def request(run: Path, **wanted: Unpack[Wanted]) -> Control:
+    """Change what is wanted.
 
     Returns the new state, its seq raised by one.
     """
@@ -128,9 +138,9 @@ def request(run: Path, **changes: Any) -> Control:
         # Where the file was lost or broken, what the worker has heard goes on counting: it listens to higher ones only.
         heard = read_status(run)
         control = read_control(run) or Control(seq=heard.seq if heard else 0)
-        if "changes" in changes:
-            changes["changes"] = {**control.changes, **changes["changes"]}
-        control = replace(control, **changes, seq=control.seq + 1)
+        if "changes" in wanted:
+            wanted["changes"] = {**control.changes, **wanted["changes"]}
+        control = replace(control, **wanted, seq=control.seq + 1)
         write_json(run / "control.json", asdict(control))
     return control
 

@@ -25,6 +25,7 @@ from acl.events import Event, History, Row, Started, from_line, to_line
 from acl.plugins.unused import without_unused
 from acl.runs.plausible import is_sound, is_summary
 from acl.runs.sameness import telling
+from acl.stream.types import TaskStream
 from acl.system.device import no_gpu
 from acl.system.files import disk_trouble, read_json, write_json
 
@@ -34,6 +35,8 @@ AUTO_SNAPSHOT_BYTES = 200_000_000
 
 @dataclass(frozen=True)
 class Parent:
+    """Where a fork left which run, and with what changed; ghost: it runs along to compare."""
+
     run: str
     task: int
     round: int
@@ -59,14 +62,13 @@ class Run:
         return read_config(self.path / "config.json")[0]
 
     @cached_property
-    def parent(self) -> dict[str, Any] | None:
-        """Of a fork: run, task and round it left, changes, and whether it is a ghost (runs along to compare). None too
-        where what stands there makes no sense: a run may come from anywhere."""
+    def parent(self) -> Parent | None:
+        """Of a fork: what it left. None too where what stands there makes no sense: a run may come from anywhere."""
         try:
             parent = _PARENT.validate_python(read_config(self.path / "config.json")[1].get("parent"))
         except ValidationError:
             return None
-        return asdict(parent) if ID.fullmatch(parent.run) else None
+        return parent if ID.fullmatch(parent.run) else None
 
     @property
     def events(self) -> Path:
@@ -111,7 +113,7 @@ def check_folder(runs: Path) -> None:
 def create(
     config: RunConfig,
     runs: Path,
-    parent: dict[str, Any] | None = None,
+    parent: Parent | None = None,
     fill: Callable[[Run], None] | None = None,
 ) -> Run:
     """A new run folder for `config`; there at once and whole, or not at all. `fill` adds to it before it is seen."""
@@ -122,7 +124,8 @@ def create(
     with disk_trouble("The runs folder", runs):
         try:
             draft.mkdir()
-            record = {"format": str(config.method), "parent": parent, "config": config.model_dump(by_alias=True)}
+            origin = asdict(parent) if parent else None
+            record = {"format": str(config.method), "parent": origin, "config": config.model_dump(by_alias=True)}
             write_json(draft / "config.json", record)
             if fill:
                 fill(Run(draft))
@@ -176,7 +179,7 @@ def delete(run: Run) -> None:
         shutil.rmtree(grave)
 
 
-def snapshot_bytes(config: RunConfig, stream: Any) -> dict[str, int]:
+def snapshot_bytes(config: RunConfig, stream: TaskStream) -> dict[str, int]:
     """Estimated bytes of all snapshots of a run, for the policies all and last_round."""
     per_round: list[list[int]] = []
     for task in stream.tasks:
@@ -191,7 +194,7 @@ def _in_full(path: str) -> str:
     return str(Path(path).expanduser().resolve())
 
 
-def resolved(config: RunConfig, stream: Any) -> RunConfig:
+def resolved(config: RunConfig, stream: TaskStream) -> RunConfig:
     """`config` as it will be recorded: each 'auto' about the machine is decided, what the run does not use is at
     its default, and what can be written in several ways is written in one."""
     if config.device == "auto":

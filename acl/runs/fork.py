@@ -17,7 +17,7 @@ from acl.config import RunConfig, UserError, check_method
 from acl.events import Bought, Evaluated, Event, History, Resumed, Row, Scored, Steered, TaskStarted, to_line
 from acl.plugins.registry import prepare
 from acl.plugins.unused import refuse
-from acl.runs.folder import EventReader, Run, create
+from acl.runs.folder import EventReader, Parent, Run, create
 from acl.steering import differences, steered
 
 Place = tuple[int, int]
@@ -81,8 +81,7 @@ def fork(run: Run, at: Place, changes: Mapping[str, Any], runs: Path, ghost: boo
             lines.append(to_line(Steered(*at, changes), len(lines), time.time()))
         child.events.write_text("".join(lines), "utf-8")
 
-    parent = {"run": run.id, "task": at[0], "round": at[1], "changes": changes, "ghost": ghost}
-    return create(run.config, runs, parent, fill)
+    return create(run.config, runs, Parent(run.id, *at, changes, ghost), fill)
 
 
 def settings_after(config: RunConfig, rows: Iterable[Row]) -> RunConfig:

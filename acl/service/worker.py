@@ -44,7 +44,6 @@ from acl.runs.folder import EventReader, EventWriter, Run
 from acl.runs.recording import save_labels, save_query
 from acl.service import lease
 from acl.steering import differences
-from acl.stream.types import TaskStream
 from acl.system.files import disk_trouble, is_full, replace_file, try_lock, write_json
 from acl.system.gauge import Gauge
 from acl.system.machine import described
@@ -119,7 +118,7 @@ class Worker:
         self._device = config.device
         settle(config)
         with self._heard():
-            stream: TaskStream = prepare(config)
+            stream = prepare(config)
             self.loop = Loop(config, stream)
             self._gauge = Gauge(config.device, config.threads)
         with disk_trouble("The run", self.run.path):

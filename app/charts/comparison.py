@@ -6,13 +6,14 @@ Cohorts are the lines: each is a strategy (and what else differs) over its seeds
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from app.charts.palette import Look
-from app.charts.run import FAINT, FIXED, Spec, tasks_axis
+from app.charts.run import FIXED, Spec, tasks_axis
+from app.charts.score_plane import FAINT
 
 BAND = 0.13
 FEW = 8
@@ -23,7 +24,7 @@ LEARNED = {"axisPointer": {"label": {"formatter": "{value} tasks learned", "prec
 """What the head of a tooltip says."""
 
 
-def percent_axis(means: Sequence[float], ends: Sequence[float]) -> Spec:
+def percent_axis(means: Iterable[float], ends: Iterable[float]) -> Spec:
     """Whole tens (twenties where there are many) around everything that is drawn at any time, so that nothing jumps
     while it is scrubbed."""
     low, high = _tens(means, ends)
@@ -36,7 +37,7 @@ def _interval(low: float, high: float) -> int:
     return next((step for step in (2, 5, 10) if high - low <= 6 * step), 20)
 
 
-def _tens(means: Sequence[float], ends: Sequence[float]) -> tuple[float, float]:
+def _tens(means: Iterable[float], ends: Iterable[float]) -> tuple[float, float]:
     # A band of two or three seeds may end far beyond 0 and 100 %: it is cut there, and leaves the means their room.
     known = [value for value in (*means, *(min(max(end, 0.0), 100.0) for end in ends)) if not math.isnan(value)]
     if not known:
@@ -143,7 +144,7 @@ def _equal_a(a: float, t: int, x: tuple[float, float], y: tuple[float, float]) -
     }  # fmt: skip
 
 
-def _point(row: Mapping[str, Any], look: Look, spread: str) -> list[Spec]:
+def _point(row: Mapping[Hashable, Any], look: Look, spread: str) -> list[Spec]:
     x, y = 100 * row["F_diag"], 100 * row["LA"]
     half = [100 * row[f"{name}_{spread}"] if spread else math.nan for name in ("F_diag", "LA")]
     ends = [[[x - half[0], y], [x + half[0], y]], [[x, y - half[1]], [x, y + half[1]]]]

@@ -73,9 +73,9 @@ def matrices(
         xs.append({**bare, "position": "bottom"})
         ys.append({**bare, "inverse": True})
         data = [
-            {"value": [int(r.on) - 1, int(r.after) - 1, round(float(r.value), digits)],
-             "name": f"after task {r.after}, on task {r.on}: {float(r.value):.1f} {unit}"}
-            for r in table.itertuples()
+            {"value": [int(on) - 1, int(after) - 1, round(float(value), digits)],
+             "name": f"after task {after}, on task {on}: {float(value):.1f} {unit}"}
+            for after, on, value in zip(table["after"], table["on"], table["value"], strict=True)
         ]  # fmt: skip
         series.append({
             "type": "heatmap", "name": name, "data": data, "xAxisIndex": k, "yAxisIndex": k,

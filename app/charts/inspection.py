@@ -242,10 +242,11 @@ def class_balance(rows: pd.DataFrame, names: dict[int, str], colours: dict[int, 
     order = list(dict.fromkeys(rows["label"]))
     figure = _figure(80 + 34 * len(order), barmode="stack", bargap=0.35, showlegend=len(names) <= MOST_NAMED_CLASSES,
                      legend={"orientation": "h", "y": 1.15, "x": 0})  # fmt: skip
-    for label, group in rows.groupby("class"):
+    for label, name in sorted(names.items()):
+        group = rows[rows["class"] == label]
         figure.add_trace(
             go.Bar(
-                y=group["label"], x=group["count"], orientation="h", name=as_text(names[label]),
+                y=group["label"], x=group["count"], orientation="h", name=as_text(name),
                 marker={"color": colours.get(label, OTHER)},
                 hovertemplate="%{y}: %{x} of %{fullData.name}<extra></extra>",
             )
@@ -267,7 +268,7 @@ def ribbon(
     first = picked[:, ever].argmax(0)
     last = len(lambdas) - picked[::-1, ever].argmax(0)
     ever = ever[np.lexsort((ever, last, first))]
-    rows = [names[i] for i in ever]
+    rows = [names[i] for i in ever.tolist()]
     room = len(rows) <= MOST_NAMED_ROWS
     images = pictures(ever.tolist()) if room else []
     figure = _figure(110 + (18 if images else 12) * min(len(rows), MOST_NAMED_ROWS))

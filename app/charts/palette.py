@@ -85,7 +85,7 @@ def class_colours(tasks: Sequence[Sequence[int]]) -> dict[int, str]:
     return found
 
 
-def score_colours(values: Sequence[float]) -> list[str]:
+def score_colours(values: np.ndarray) -> list[str]:
     """A colour for each value by its rank: a few extremes must not leave all others in one shade."""
     order = np.argsort(np.argsort(values, kind="stable"), kind="stable")
     shades = [_along(share / 63, SCORE_RAMP) for share in range(64)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import pandas as pd
@@ -124,7 +124,8 @@ def facets(runs: Sequence[Run]) -> dict[str, list[str]]:
     """The values of the settings one can filter by, in the order of the literature, else of the alphabet."""
     rows = [digest.runs[0] for run in runs if (digest := digest_of(run))]
     orders = {"preset": (), "learner": in_order("learners"), "strategy": in_order("strategies")}
-    return {
-        name: sorted({row[name] for row in rows}, key=lambda v, o=order: (o.index(v) if v in o else len(o), v))
-        for name, order in orders.items()
-    }
+    return {name: sorted({row[name] for row in rows}, key=partial(_place, order)) for name, order in orders.items()}
+
+
+def _place(order: Sequence[str], value: str) -> tuple[int, str]:
+    return order.index(value) if value in order else len(order), value

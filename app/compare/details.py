@@ -20,7 +20,7 @@ from app.charts import comparison_grids as arena_grids
 from app.charts.palette import Look, looks
 from app.compare.cohorts import Chosen
 from app.store.runs import label_of
-from app.widgets.url import begin, keep
+from app.widgets.url import segments
 
 MOST_TASKS = 20
 COLUMNS = 5
@@ -42,10 +42,8 @@ class Seen:
 
 def tabs(seen: Seen) -> None:
     """Only the chosen one is worked out."""
-    key = begin("detail", list(DETAILS), next(iter(DETAILS)))
-    detail = st.segmented_control("Details", list(DETAILS), key=key, required=True, label_visibility="collapsed")
-    keep("detail", detail, next(iter(DETAILS)))
-    DETAILS[detail](seen)
+    first = next(iter(DETAILS))
+    DETAILS[segments("Details", "detail", list(DETAILS), first, str, first)](seen)
 
 
 def _ink() -> str:
@@ -122,10 +120,11 @@ def _against(families: pd.DataFrame, x: str, spread: str) -> None:
     for metric, title, better in (("A", "Kept", "↑"), ("F", "Forgetting", "↓")):
         points = over_seeds(families[chooses], ["family", "x"], metric)
         points[["mean", "std", "half"]] *= 100
-        level = 100 * families[~chooses].groupby("family")[metric].mean()
+        means = families[~chooses].groupby("family")[metric].mean()
+        level = {str(name): 100 * float(mean) for name, mean in means.items()}
         with grid.cell():
             st.markdown(f"**{title}** {better} after the last task", help=words.HELP[metric])
-            spec = arena_charts.against(points, drawn, level.to_dict(), x, spread)
+            spec = arena_charts.against(points, drawn, level, x, spread)
             st.echarts_chart(spec, key=f"compare-against-{metric}", height=HEIGHT, alt=f"{title} against {x}")
 
 
@@ -213,7 +212,7 @@ def _said(settings: dict[str, object], name: str) -> str:
 
 def seeds(found: Chosen) -> str:
     """Which seeds each cohort has; once, where all have the same."""
-    each = {name: sorted(group) for name, group in found.runs.groupby("cohort", sort=False)["seed"]}
+    each = {str(name): sorted(group) for name, group in found.runs.groupby("cohort", sort=False)["seed"]}
     written = {name: ", ".join(map(str, values)) for name, values in each.items()}
     if len(set(written.values())) == 1:
         return next(iter(written.values())) + "."

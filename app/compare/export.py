@@ -10,7 +10,6 @@ import streamlit as st
 
 from acl.results import table
 from acl.results.frames import Frames
-from acl.results.significance import Paired
 from app.compare.cohorts import Chosen
 from app.compare.details import what_differs
 from app.compare.legend import baseline_of
@@ -49,7 +48,7 @@ def report_of(found: Chosen, baseline: str) -> str:
 
     apart = unpaired(found.runs, baseline)
     comparable = found.runs[~found.runs["cohort"].isin(apart)][["cohort", "seed", "A", "LA", "F"]]
-    results = [Paired(**values) for values in paired_results(comparable, baseline)]  # type: ignore[arg-type]
+    results = paired_results(comparable, baseline)
     cells = table.results([found.folders[id_] for id_ in found.runs["run"]])
     return report(
         found.runs, found.rows("tasks"), found.rows("matrix"), found.looks, results, baseline,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
@@ -19,7 +20,7 @@ MOST_LINES = 50
 def legend(found: Chosen) -> None:
     """Which line is which, how many seeds each has, and what is left out."""
     with st.container(horizontal=True, vertical_alignment="center", key="compare-legend"):
-        st.html(legend_html(found.looks, found.runs["cohort"].value_counts().to_dict()), width="stretch")
+        st.html(legend_html(found.looks, Counter(found.runs["cohort"])), width="stretch")
         remarks(found)
 
 
@@ -51,7 +52,7 @@ def choose_baseline(found: Chosen) -> str:
     )  # fmt: skip
 
 
-def legend_html(looks: Sequence[Look], seeds: dict[str, int]) -> str:
+def legend_html(looks: Sequence[Look], seeds: Mapping[str, int]) -> str:
     """Swatches with names and numbers of seeds; every text is escaped."""
     items = [
         f'<span style="white-space:nowrap"><span style="display:inline-block;width:22px;border-top:3px {look.dash} '

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import Any
+from typing import TypedDict
 
 import streamlit as st
 
@@ -132,8 +132,14 @@ def _idle(defaults: RunConfig, strategies: Sequence[str], learners: Sequence[str
     return unused_by_all(defaults.model_copy(update={"strategy": s, "learner": c}) for s, c in pairs)
 
 
-def _use(name: str, idle: dict[str, str], help_: str = "") -> dict[str, Any]:
+class _Use(TypedDict):
     """How a field looks that has a use, or none."""
+
+    disabled: bool
+    help: str | None
+
+
+def _use(name: str, idle: dict[str, str], help_: str = "") -> _Use:
     why = words.why(idle[name]) if name in idle else ""
     return {"disabled": name in idle, "help": f"{help_} {why}".strip() or None}
 

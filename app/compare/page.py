@@ -19,7 +19,7 @@ from app.compare.paper_table import view as paper_table
 from app.compare.significance import view as significance
 from app.store import runs as data
 from app.widgets.scrubber import rhythm
-from app.widgets.url import arrive, begin, begin_many, keep, select
+from app.widgets.url import arrive, begin_many, keep, segments, select
 
 VIEWS: dict[str, str] = {
     "race": "Race", "curves": "Curves", "table": "Table", "significance": "Significance", "sweeps": "Sweeps",
@@ -34,11 +34,7 @@ def page() -> None:
     arrive()
     wanted = sweeps.asked()
     with st.container(horizontal=True, vertical_alignment="bottom", key="compare-head"):
-        key = begin("view", list(VIEWS), _first_view(), VIEWS.__getitem__)
-        view = st.segmented_control(
-            "View", list(VIEWS), key=key, format_func=VIEWS.__getitem__, required=True, label_visibility="collapsed"
-        )
-        keep("view", view)
+        view = segments("View", "view", list(VIEWS), _first_view(), VIEWS.__getitem__, "")
         chosen_from = st.container(horizontal=True, vertical_alignment="bottom", width="content")
         st.space("stretch")
         sweeps.new_buttons()

@@ -123,8 +123,7 @@ def _in_the_papers_settings(line: dict[str, Any]) -> bool:
 
 def _place(line: dict[str, Any], metric: str) -> Place:
     dataset = PRESETS[line["preset"]].values["dataset"]
-    names = [
-        plugin_label(kind, name)
-        for kind, name in (("learners", line["learner"]), ("strategies", line["strategy"]), ("datasets", dataset))
-    ]
-    return names[0], names[1], names[2], int(line["memory"]), metric
+    return (
+        plugin_label("learners", line["learner"]), plugin_label("strategies", line["strategy"]),
+        plugin_label("datasets", dataset), int(line["memory"]), metric,
+    )  # fmt: skip

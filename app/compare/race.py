@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping
-from typing import Any
 
 import streamlit as st
 
@@ -38,7 +37,7 @@ from app.store import runs as data
 from app.store.session import PAGES, POLL_S, RUNS, ensure_backend
 from app.widgets.gallery import Card, cards_html
 from app.widgets.scrubber import rhythm, scrubber
-from app.widgets.url import begin, go, keep
+from app.widgets.url import go, segments
 from app.widgets.wishes import target
 
 HEIGHT = 250
@@ -121,9 +120,9 @@ def _nothing_yet(active: bool) -> None:
 
 
 def _controls(chosen: sweep.Sweep, lanes: list[Lane], active: bool) -> None:
-    def button(label: str, icon: str, key: str, disabled: bool, **wanted: Any) -> None:
+    def button(label: str, icon: str, key: str, disabled: bool) -> None:
         st.button(label, icon=f":material/{icon}:", key=f"race-{key}", disabled=disabled, on_click=_wish,
-                  args=(chosen, key), kwargs=wanted)  # fmt: skip
+                  args=(chosen, key))  # fmt: skip
 
     states = [each.state for each in sweep.progress(chosen, RUNS)]
     over = all(state == "finished" for state in states)
@@ -179,13 +178,8 @@ def _seed(seeds: list[int]) -> int:
     if len(seeds) == 1:
         return seeds[0]
     names = [str(seed) for seed in seeds]
-    key = begin("seed", names, names[0])
-    chosen = st.segmented_control(
-        "Seed", names, key=key, required=True, label_visibility="collapsed", format_func=lambda name: f"seed {name}",
-        help="Whose purchases the columns show.",
-    )  # fmt: skip
-    keep("seed", chosen, names[0])
-    return int(chosen)
+    why = "Whose purchases the columns show."
+    return int(segments("Seed", "seed", names, names[0], lambda name: f"seed {name}", names[0], why))
 
 
 def _moment(lanes: list[Lane], reached: Moment | None, seed: int, over: bool) -> Moment | None:

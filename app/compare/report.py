@@ -73,7 +73,7 @@ def _drawn(data: list[dict[str, Any]], title: str, x: str, y: str, height: int =
 def curve(tasks: pd.DataFrame, looks: Sequence[Look], metric: str) -> go.Figure:
     """Mean and 95 % band of each cohort after each task."""
     bands = over_seeds(tasks, ["cohort", "task"], metric)
-    traces = []
+    traces: list[dict[str, Any]] = []
     for look in looks:
         of = bands[bands["cohort"] == look.name].sort_values("task")
         x, y, half = of["task"].tolist(), 100 * of["mean"], 100 * of["half"].fillna(0)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict
 
 import pandas as pd
 import streamlit as st
@@ -21,9 +20,9 @@ NAMES = {"A": "Kept (A) ↑", "LA": "Learned (LA) ↑", "F": "Forgetting (F) ↓
 
 
 @st.cache_data(max_entries=32, show_spinner="Comparing…")
-def paired_results(runs: pd.DataFrame, baseline: str) -> list[dict[str, object]]:
+def paired_results(runs: pd.DataFrame, baseline: str) -> list[Paired]:
     """Every cohort that may be paired against `baseline`, in each metric: what acl.results.significance says."""
-    return [asdict(result) for result in against(runs, baseline)]
+    return against(runs, baseline)
 
 
 def view(found: Chosen) -> None:
@@ -35,7 +34,7 @@ def view(found: Chosen) -> None:
     if apart:
         st.warning(refused(apart, baseline), icon=":material/block:")
     runs = found.runs[~found.runs["cohort"].isin(apart)][["cohort", "seed", *METRICS]]
-    results = [Paired(**values) for values in paired_results(runs, baseline)]  # type: ignore[arg-type]
+    results = paired_results(runs, baseline)
     if not results:
         why = "Nothing else can be paired" if apart else "Nothing shares a seed"
         st.info(f"{why} with {baseline}: run other strategies with the same seeds.", icon=":material/info:")

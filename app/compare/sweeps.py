@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import streamlit as st
@@ -18,7 +21,10 @@ from app.store import runs as data
 from app.store.session import POLL_S, RUNS, ensure_backend, open_run, slots
 from app.widgets import url as address
 
-COLUMNS = {
+if TYPE_CHECKING:
+    from streamlit.elements.lib.column_types import ColumnConfig
+
+COLUMNS: dict[str, ColumnConfig | str] = {
     "state": st.column_config.TextColumn("State", width=150),
     "done": st.column_config.ProgressColumn("Done", format="percent", min_value=0, max_value=1, width=90),
     "strategy": "Strategy",
@@ -171,9 +177,9 @@ def _actions(chosen: sweep.Sweep, here: list[sweep.Progress]) -> None:
             st.rerun()
 
 
-def _do(what: object, chosen: sweep.Sweep) -> None:
+def _do(what: Callable[[sweep.Sweep, Path], object], chosen: sweep.Sweep) -> None:
     try:
-        what(chosen, RUNS)  # type: ignore[operator]
+        what(chosen, RUNS)
         ensure_backend()
     except UserError as error:
         st.toast(str(error), icon=":material/error:", duration="long")

@@ -73,10 +73,7 @@ def _choose_run() -> Run | None:
     if current is None:
         return None
     runs.setdefault(current.id, current)
-    chosen = mirror(
-        "Run", "inspect-run", list(runs), current.id, format_func=run_names(runs).__getitem__, width=310,
-        label_visibility="collapsed",
-    )  # fmt: skip
+    chosen = mirror("Run", "inspect-run", list(runs), current.id, run_names(runs).__getitem__, width=310)
     if chosen != current.id:
         st.session_state["run"] = chosen
         st.query_params.clear()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import pandas as pd
@@ -21,6 +21,8 @@ from app.inspection.source import Sight
 from app.widgets import fork_dialog as forking
 
 SAME_LAMBDA = 0.005
+OF_RUN = {"lambda_": "lambda", "n": "n_query"}
+"""Of `Settings`, what a run calls otherwise."""
 OVERSAMPLES = (1.0, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0)
 
 
@@ -140,15 +142,8 @@ def row_of_changes(sight: Sight, frame: pd.DataFrame, settings: Settings, strate
 
 def _changes(sight: Sight, settings: Settings, strategy: str) -> dict[str, Any]:
     """What is shown otherwise than recorded, as settings of a run."""
-    recorded, changes = sight.recorded, {}
-    if settings.lambda_ != recorded.lambda_:
-        changes["lambda"] = settings.lambda_
-    if settings.n != recorded.n:
-        changes["n_query"] = settings.n
-    if settings.dims_per_class != recorded.dims_per_class:
-        changes["dims_per_class"] = settings.dims_per_class
-    if settings.oversample != recorded.oversample:
-        changes["oversample"] = settings.oversample
+    now, recorded = asdict(settings), asdict(sight.recorded)
+    changes = {OF_RUN.get(name, name): value for name, value in now.items() if value != recorded[name]}
     if strategy != (sight.strategy or HERO):
         changes["strategy"] = strategy
     return changes

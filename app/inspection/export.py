@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 import pandas as pd
 import streamlit as st
+from plotly.graph_objects import Figure
 
 from acl.analysis.what_if import Settings
 from app.charts import inspection as figures
@@ -35,11 +36,13 @@ def dialog(
             "Parquet", lambda: _parquet(table), f"{sight.title}.parquet", key="scores-parquet", on_click="ignore"
         )
     st.markdown("**Figures**, each a page that works without a network")
-    drawn = {view.title.split(",")[0]: partial(_picture, shown, view) for view in views}
+    drawn: dict[str, Callable[[], Figure]] = {
+        view.title.split(",")[0]: partial(_picture, shown, view) for view in views
+    }
     drawn["Target"] = lambda: target.figure(sight, choice, settings)
     if len(sight.context.memory):
         drawn["λ ribbon"] = lambda: ribbon.figure(sight, settings)
-    if opened in set(sight.context.pool.ids.tolist()):
+    if opened is not None and opened in set(sight.context.pool.ids.tolist()):
         drawn[f"Sample {opened}"] = partial(sample_card.against_target, sight, choice.ranking, opened)
     every = judged_figures.by_name(sight, settings)
     with st.container(horizontal=True):
@@ -53,12 +56,12 @@ def dialog(
     st.code(f"{st.context.url or ''}?{urlencode(st.query_params.to_dict())}", language=None)
 
 
-def _html(draw: Callable[[], figures.go.Figure]) -> Callable[[], str]:
+def _html(draw: Callable[[], Figure]) -> Callable[[], str]:
     """Made only when it is asked for: it holds the whole of plotly."""
     return lambda: str(figures.for_paper(draw()).to_html(include_plotlyjs=True))
 
 
-def _picture(shown: pd.DataFrame, view: View) -> figures.go.Figure:
+def _picture(shown: pd.DataFrame, view: View) -> Figure:
     """One of the two linked pictures."""
     return figures.scatter(shown, view, shown["colour"].tolist())
 

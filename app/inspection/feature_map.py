@@ -11,8 +11,9 @@ import streamlit as st
 
 from acl.analysis import embedding as layout
 from acl.analysis import plane
+from acl.analysis.plane import Space
 from acl.service import projector
-from acl.service.projector import Space, Wish
+from acl.service.projector import Wish
 from app.charts.score_plane import View
 from app.inspection.source import Sight, microscope
 from app.store.session import POLL_S, RUNS
@@ -58,10 +59,11 @@ def draw(sight: Sight, frame: pd.DataFrame, kind: str) -> Map:
     title += ", beside the memory" if len(sight.context.memory) else ""
     wish, rows = _wish(sight, space), _rows(sight, frame)
     if kind.startswith("umap") and (found := _layout(wish)):
-        xy = _placed(sight, space, found, rows)
-        return Map(View(title, *xy.T, "UMAP, first dimension", "UMAP, second dimension", ticks=False))
+        x, y = _placed(sight, space, found, rows).T
+        return Map(View(title, x, y, "UMAP, first dimension", "UMAP, second dimension", ticks=False))
     xy, flat, why = pca(*sight.mark, space)
-    view = View(title, *xy[rows].T, "1st principal component", "2nd principal component", ticks=False)
+    x, y = xy[rows].T
+    view = View(title, x, y, "1st principal component", "2nd principal component", ticks=False)
     if not kind.startswith("umap"):
         return Map(view, why=flat)
     if why:

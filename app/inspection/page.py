@@ -193,7 +193,7 @@ def _why(sight: Sight, frame: pd.DataFrame, choice: Choice, settings: Settings, 
         return ""
     if name != HERO:
         # A strategy whose score is called like itself picks the largest; the others choose step by step.
-        rank = f"{pool.ranks(frame, [name]).at[opened, name]:,.0f}" if name in choice.scores else ""
+        rank = f"{pool.ranks(frame, [name])[name][opened]:,.0f}" if name in choice.scores else ""
         return f"Rank {rank} of {len(ids):,} by {words.score(name)}; {settings.n} are picked." if rank else ""
     position = int(found[0, 0])
     reason = why(position, choice.ranking, ribbon.picked_between_here(sight, settings, position))

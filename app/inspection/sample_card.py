@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Mapping
 from html import escape
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 import torch
+from plotly.graph_objects import Figure
 
 from acl.analysis.what_if import Ranking
 from acl.selection.fisher import factors
@@ -52,7 +54,7 @@ def ordered(ids: list[int], frame: pd.DataFrame, by: str) -> list[int]:
     return [int(i) for i in scores.sort_values(ascending=False, kind="stable", na_position="last").index]
 
 
-def card_of(row: pd.Series, sight: Sight, colour: str, ranks: pd.DataFrame) -> Card:
+def card_of(row: Mapping[Hashable, Any], sight: Sight, colour: str, ranks: pd.DataFrame) -> Card:
     known = pd.notna(row["label"])
     title = sight.class_name(int(row["label"])) if known else "no label"
     mark = {"enters": "+ ", "leaves": "− "}.get(row["change"], "")
@@ -93,9 +95,9 @@ def gallery(
     pages = -(-len(ids) // A_PAGE)
     page = st.pagination(pages, key=f"page-{group_key}-{group}") if pages > 1 else 1
     shown = ids[(page - 1) * A_PAGE : page * A_PAGE]
-    rows = frame.set_index("id", drop=False)
+    rows = frame.set_index("id", drop=False).loc[shown].to_dict("records")
     ranks = pool.ranks(frame, PLANE)
-    made = [card_of(rows.loc[i], sight, rows.at[i, "colour"] or "rgba(128,138,150,.45)", ranks) for i in shown]
+    made = [card_of(row, sight, row["colour"] or "rgba(128,138,150,.45)", ranks) for row in rows]
     cards.gallery(shown, made, sight.pictures(shown), opened, "gallery", on_opened)
 
 
@@ -138,7 +140,7 @@ def _probabilities(sight: Sight, role: str, opened: int) -> str:
     return "".join(bars)
 
 
-def against_target(sight: Sight, ranking: Ranking, opened: int) -> figures.go.Figure:
+def against_target(sight: Sight, ranking: Ranking, opened: int) -> Figure:
     names = [sight.class_name(sight.context.classes[int(k)]) for k in ranking.kept.rows]
     return figures.sample_against_target(*profiles(sight, ranking, opened), names)
 

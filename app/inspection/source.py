@@ -72,8 +72,7 @@ class Sight:
 
     @property
     def recorded(self) -> Settings:
-        context = self.context
-        return Settings(context.lambda_, context.n, self.config.dims_per_class, self.config.oversample)
+        return Settings.recorded(self.context, self.config)
 
     def pictures(self, ids: Sequence[int]) -> np.ndarray | None:
         if self.run:
@@ -154,9 +153,8 @@ def sight_of_file(name: str) -> Sight:
 @st.cache_data(max_entries=8, show_spinner=False)
 def _usual_picks(path: str, changed_ns: int) -> tuple[int, ...]:
     scope = microscope(path, changed_ns)
-    context = scope.context
-    usual = Settings(context.lambda_, context.n, DEFAULTS.dims_per_class, DEFAULTS.oversample)
-    return tuple(context.pool.ids[scope.rank(usual).picked].tolist())
+    usual = Settings.recorded(scope.context, DEFAULTS)
+    return tuple(scope.context.pool.ids[scope.rank(usual).picked].tolist())
 
 
 def _pictures(shelved: snapshot_shelf.Shelved) -> SamplePictures | None:

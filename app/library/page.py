@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import zlib
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import streamlit as st
@@ -22,10 +22,13 @@ from app.store import runs as data
 from app.store.session import PAGES, POLL_S, RECORDED, RUNS, ensure_backend, forget_run, new_run, open_run
 from app.widgets import fork_dialog as forking
 
+if TYPE_CHECKING:
+    from streamlit.elements.lib.column_types import ColumnConfig
+
 MOST_INDENT = 8
 MOST_MB = 2000
 INDENT = "\u2003"
-COLUMNS: dict[str, Any] = {
+COLUMNS: dict[str, ColumnConfig | str] = {
     "state": st.column_config.TextColumn("State", width=90),
     "progress": st.column_config.ProgressColumn("Done", format="percent", min_value=0, max_value=1, width=90),
     "fork": st.column_config.TextColumn("Fork", width=150, help="Below the run it left: task.round, what changed."),
@@ -112,7 +115,7 @@ def as_tree(runs: list[Run]) -> list[Run]:
     children: dict[str, list[Run]] = {}
     for run in runs:
         parent = data.parent_of(run)
-        children.setdefault(parent["run"] if parent and parent["run"] in here else "", []).append(run)
+        children.setdefault(parent.run if parent and parent.run in here else "", []).append(run)
 
     def below(id_: str) -> list[Run]:
         return [found for run in children.get(id_, []) for found in (run, *below(run.id))]
@@ -127,14 +130,14 @@ def _fork(run: Run) -> str:
     parent = data.parent_of(run)
     if parent is None:
         return ""
-    depth, up = 0, Run(run.path.with_name(parent["run"]))
+    depth, up = 0, Run(run.path.with_name(parent.run))
     while (further := data.parent_of(up)) is not None and depth < MOST_INDENT:
-        depth, up = depth + 1, Run(run.path.with_name(further["run"]))
-    kind = "ghost" if parent.get("ghost") else "from"
-    there = any((folder / parent["run"]).exists() for folder in (RUNS, RECORDED))
+        depth, up = depth + 1, Run(run.path.with_name(further.run))
+    kind = "ghost" if parent.ghost else "from"
+    there = any((folder / parent.run).exists() for folder in (RUNS, RECORDED))
     gone = "" if there else " of a deleted run"
-    changed = f": {words.changes(parent['changes'])}" if parent.get("changes") else ""
-    return f"{INDENT * depth}↳ {kind} {parent['task']}.{parent['round']}{gone}{changed}"
+    changed = f": {words.changes(parent.changes)}" if parent.changes else ""
+    return f"{INDENT * depth}↳ {kind} {parent.task}.{parent.round}{gone}{changed}"
 
 
 def _row(run: Run) -> dict[str, Any]:

@@ -5,15 +5,17 @@ What the other choices leave without a use is disabled, says why, and is not sen
 
 from __future__ import annotations
 
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, TypedDict, get_args, get_origin
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from acl.config import FULL, RunConfig, UserError, field_names, make_config
 from acl.plugins.registry import choices, prepare
 from acl.plugins.unused import KINDS, unused
 from acl.presets import PRESETS, preset_config
 from acl.runs.folder import resolved, snapshot_bytes
+from acl.stream.types import TaskStream
 from app import errors, words
 from app.widgets import how_long as howlong
 
@@ -29,7 +31,7 @@ GROUPS = {
 }
 
 
-def new_run_form(trouble: Any) -> RunConfig | None:
+def new_run_form(trouble: DeltaGenerator) -> RunConfig | None:
     """The preset picker, the choices that matter, and the rest; the checked config, or None.
 
     trouble: the container that takes the reason why it is None, and what to know before it starts.
@@ -82,6 +84,14 @@ def _group(extra: Any) -> str:
     return str(extra.get("group", "")) if isinstance(extra, dict) else ""
 
 
+class _Common(TypedDict):
+    """What every widget is given."""
+
+    key: str
+    help: str | None
+    disabled: bool
+
+
 class _Form:
     """The widgets of one preset; `values`: what those say that have a use, by the names users write."""
 
@@ -104,13 +114,13 @@ class _Form:
         alias = info.alias or name
         why = self._unused.get(alias)
         help_ = f"{info.description} {words.why(why)}" if why else info.description
-        common = {"key": self._key(alias), "help": help_, "disabled": why is not None}
+        common: _Common = {"key": self._key(alias), "help": help_, "disabled": why is not None}
         value = _widget(name, getattr(self.defaults, name), common)
         if why is None:
             self.values[alias] = value
 
 
-def _widget(name: str, default: Any, common: dict[str, Any]) -> Any:
+def _widget(name: str, default: Any, common: _Common) -> Any:
     """The input that fits a field's type, with its title, range and explanation."""
     info = RunConfig.model_fields[name]
     title = info.title or name
@@ -132,20 +142,22 @@ def _widget(name: str, default: Any, common: dict[str, Any]) -> Any:
     return _number(title, name, default, common)
 
 
-def _number(title: str, name: str, default: float | None, common: dict[str, Any]) -> float | None:
+def _number(title: str, name: str, default: float | None, common: _Common) -> float | None:
     """A number input without hard limits: what is out of range gets its sentence from the config itself."""
     if default is None or isinstance(default, int):
         return st.number_input(title, value=default, step=1, **common)
     return st.number_input(title, value=float(default), step=None, format="%g", **common)
 
 
-def _lambda(title: str, common: dict[str, Any]) -> float | None:
-    auto = st.toggle(f"{title}: auto", True, **{**common, "key": common["key"] + "-auto"})
-    value = st.slider(title, 0.0, 1.0, 0.5, 0.01, **{**common, "disabled": common["disabled"] or auto})
+def _lambda(title: str, common: _Common) -> float | None:
+    of_auto: _Common = {**common, "key": common["key"] + "-auto"}
+    auto = st.toggle(f"{title}: auto", True, **of_auto)
+    of_value: _Common = {**common, "disabled": common["disabled"] or auto}
+    value = st.slider(title, 0.0, 1.0, 0.5, 0.01, **of_value)
     return None if auto else value
 
 
-def _outlook(config: RunConfig, stream: Any) -> None:
+def _outlook(config: RunConfig, stream: TaskStream) -> None:
     """What the run will do, how much it will write, and which classes each task brings."""
     size = snapshot_bytes(config, stream).get(config.snapshots, 0)
     labels = (

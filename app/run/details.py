@@ -35,8 +35,8 @@ def tabs(run: Run, config: RunConfig, history: History, n_tasks: int) -> None:
         st.caption(words.HELP["R"])
         spec = charts.matrix_chart(data.matrix(history), n_tasks, st.context.theme.type == "dark")
         st.echarts_chart(spec, key="matrix", width=760, height=64 + 34 * n_tasks, alt="Accuracy matrix R")
-        table = matrix_csv(data.matrix(history), n_tasks)
-        st.download_button("R as CSV", table, "accuracy-matrix.csv", "text/csv", icon=":material/download:")
+        written = matrix_csv(data.matrix(history), n_tasks)
+        st.download_button("R as CSV", written, "accuracy-matrix.csv", "text/csv", icon=":material/download:")
     elif tab == "Memory":
         _memory(run, history, n_tasks)
     elif tab == "Loss":

@@ -152,8 +152,8 @@ def cards(ids: list[int], titles: list[str], by: str, scores: pd.DataFrame | Non
     own = [name for name in scores.columns if name not in data.SCORED]
     found = []
     for id_, title in zip(ids, titles, strict=False):
-        lines = [f"{words.short_score(name) or name} {words.short(rows.at[id_, name])}" for name in own]
-        lines.append(f"M {ranks.at[id_, 'magnitude']} · D {ranks.at[id_, 'distribution']}")
-        exact = [f"{name} = {rows.at[id_, name]:.4g}" for name in (*own, "magnitude", "distribution")]
+        lines = [f"{words.short_score(name) or name} {words.short(rows[name][id_])}" for name in own]
+        lines.append(f"M {ranks['magnitude'][id_]} · D {ranks['distribution'][id_]}")
+        exact = [f"{name} = {rows[name][id_]:.4g}" for name in (*own, "magnitude", "distribution")]
         found.append(Card(title, tuple(lines), colour, f"sample {id_}: {', '.join(exact)}"))
     return found

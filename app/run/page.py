@@ -97,10 +97,10 @@ def _header(run: Run, config: RunConfig, history: History, status: Status | None
             st.badge(wanted, icon=":material/schedule_send:", color="gray")
         parent = data.parent_of(run)
         if parent:
-            kind = "ghost" if parent.get("ghost") else "fork"
-            changed = f": {words.changes(parent['changes'])}" if parent.get("changes") else ""
-            at = f"{parent['task']}.{parent['round']}"
-            st.badge(f"{kind} from {at}{changed}", icon=":material/fork_right:", color="gray", help=parent["run"])
+            kind = "ghost" if parent.ghost else "fork"
+            changed = f": {words.changes(parent.changes)}" if parent.changes else ""
+            at = f"{parent.task}.{parent.round}"
+            st.badge(f"{kind} from {at}{changed}", icon=":material/fork_right:", color="gray", help=parent.run)
         st.space("stretch")
         st.button("Fork", icon=":material/fork_right:", key="fork-run", on_click=forking.ask, args=(run,),
                   disabled=config.method != METHOD,
@@ -183,7 +183,7 @@ def _parent(run: Run) -> list[Run]:
     parent = data.parent_of(run)
     if parent is None:
         return []
-    return [other for other in list_runs(RUNS, RECORDED) if other.id == parent["run"]]
+    return [other for other in list_runs(RUNS, RECORDED) if other.id == parent.run]
 
 
 def _balance_title(balance: pd.DataFrame) -> str:

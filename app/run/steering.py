@@ -66,7 +66,7 @@ def notes(run: Run, history: History, ghosts: list[Run]) -> None:
     if not changes or run.recorded:
         return
     last = changes[-1]
-    haunted = {(p["task"], p["round"]) for ghost in ghosts if (p := data.parent_of(ghost))}
+    haunted = {(p.task, p.round) for ghost in ghosts if (p := data.parent_of(ghost))}
     with st.container(horizontal=True, vertical_alignment="center", key="steered"):
         st.caption(
             f":material/tune: From task {last.task}{f', round {last.round}' if last.round else ''} on: "

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Unpack
 
 import streamlit as st
 
 from acl.config import RunConfig
 from acl.events import History
-from acl.runs.control import Control, Status
+from acl.runs.control import Control, Status, Wanted
 from acl.runs.folder import Run
 from app import words
 from app.run import steering
@@ -21,7 +21,7 @@ def transport(run: Run, config: RunConfig, history: History, control: Control, s
     state = status.state if status else "queued"
     moving = state in {"playing", "queued", "starting"}
 
-    def button(label: str, icon: str, key: str, help_: str, disabled: bool, **changes: Any) -> None:
+    def button(label: str, icon: str, key: str, help_: str, disabled: bool, **wanted: Unpack[Wanted]) -> None:
         st.button(
             label,
             icon=f":material/{icon}:",
@@ -30,7 +30,7 @@ def transport(run: Run, config: RunConfig, history: History, control: Control, s
             disabled=disabled,
             on_click=wish,
             args=(run,),
-            kwargs=changes,
+            kwargs=dict(wanted),
             type="primary" if key == "play" and not moving else "secondary",
         )
 
@@ -55,10 +55,9 @@ def _pace(run: Run, control: Control) -> None:
         f"pace-{run.id}",
         sorted({*PACES, control.pace}),
         control.pace,
-        format_func=lambda pace: PACES.get(pace, f"{pace:g} s a phase"),
-        help=words.HELP["pace"],
+        lambda pace: PACES.get(pace, f"{pace:g} s a phase"),
         width=170,
-        label_visibility="collapsed",
+        help_=words.HELP["pace"],
     )
     if pace != control.pace:
         wish(run, pace=pace)

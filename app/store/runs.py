@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,10 @@ from acl.analysis import plane
 from acl.config import RunConfig, UserError
 from acl.events import Bought, Evaluated, History, Remembered, Scored, Started, Steered
 from acl.metrics import average_accuracy, backward_transfer, forgetting, learning_accuracy
-from acl.plugins.registry import choices, prepare
+from acl.plugins.registry import Kind, choices, prepare
 from acl.runs.control import Control, Status, read_control, read_status
 from acl.runs.damage import damage
-from acl.runs.folder import EventReader, Run, list_runs
+from acl.runs.folder import EventReader, Parent, Run, list_runs
 from acl.runs.fork import settings_after
 from acl.stream.types import TaskStream
 
@@ -67,7 +68,7 @@ def damage_of(run: Run, config: RunConfig, history: History) -> list[str]:
 
 
 @st.cache_data(max_entries=200, show_spinner=False)
-def _damage(path: str, marks: tuple[Any, ...], _config: RunConfig, _history: History) -> list[str]:
+def _damage(path: str, marks: tuple[object, ...], _config: RunConfig, _history: History) -> list[str]:
     return damage(Run(Path(path)), _config, _history)
 
 
@@ -76,14 +77,14 @@ def control_of(run: Run) -> Control:
 
 
 @st.cache_data(max_entries=1000, show_spinner=False)
-def _parent(path: str, changed_ns: int) -> dict[str, Any] | None:
+def _parent(path: str, changed_ns: int) -> Parent | None:
     try:
         return Run(Path(path).parent).parent
     except UserError:
         return None
 
 
-def parent_of(run: Run) -> dict[str, Any] | None:
+def parent_of(run: Run) -> Parent | None:
     """Of a fork: which run it left, where, and with what changes."""
     path = run.path / "config.json"
     return _parent(str(path), path.stat().st_mtime_ns) if path.exists() else None
@@ -91,7 +92,7 @@ def parent_of(run: Run) -> dict[str, Any] | None:
 
 def ghosts_of(run: Run, runs: Path) -> list[Run]:
     """Forks that exist to show what would have happened to `run` without a change."""
-    return [other for other in list_runs(runs) if (p := parent_of(other)) and p.get("ghost") and p.get("run") == run.id]
+    return [other for other in list_runs(runs) if (p := parent_of(other)) and p.ghost and p.run == run.id]
 
 
 SCORED = {"id", "predicted", "rank", "picked", "label", "magnitude", "distribution"}
@@ -153,13 +154,22 @@ def stream_of(config_json: str) -> TaskStream:
     return prepare(RunConfig.model_validate_json(config_json))
 
 
+@dataclass(frozen=True)
+class Thumbs:
+    """The pictures that a run brings along; row: of each sample id."""
+
+    row: dict[int, int]
+    images: np.ndarray
+    labels: np.ndarray
+
+
 @st.cache_resource(max_entries=8)
-def _thumbs(path: str) -> dict[str, Any]:
+def _thumbs(path: str) -> Thumbs:
     tensors = load_file(path)
     ids, images, labels = (tensors[name] for name in ("ids", "images", "labels"))
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in {1, 3} or not images.size:
         raise UserError(f"{path} holds no pictures.")
-    return {"row": {int(id_): i for i, id_ in enumerate(ids)}, "images": images, "labels": labels.reshape(len(ids))}
+    return Thumbs({int(id_): i for i, id_ in enumerate(ids)}, images, labels.reshape(len(ids)))
 
 
 def pictures(run: Run, ids: list[int]) -> np.ndarray | None:
@@ -167,7 +177,7 @@ def pictures(run: Run, ids: list[int]) -> np.ndarray | None:
     try:
         if run.thumbs.exists():
             thumbs = _thumbs(str(run.thumbs))
-            return thumbs["images"][[thumbs["row"][id_] for id_ in ids]]
+            return np.asarray(thumbs.images[[thumbs.row[id_] for id_ in ids]])
         return stream_of(run.config.to_json()).images[ids]
     except (UserError, SafetensorError, KeyError, IndexError, ValueError, OSError):
         return None
@@ -178,7 +188,7 @@ def true_labels(run: Run, ids: list[int]) -> np.ndarray | None:
     try:
         if run.thumbs.exists():
             thumbs = _thumbs(str(run.thumbs))
-            return np.asarray(thumbs["labels"][[thumbs["row"][id_] for id_ in ids]])
+            return np.asarray(thumbs.labels[[thumbs.row[id_] for id_ in ids]])
         return np.asarray(stream_of(run.config.to_json()).labels[ids])
     except (UserError, SafetensorError, KeyError, IndexError, ValueError, OSError):
         return None
@@ -250,7 +260,7 @@ def balance_table(history: History) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["task", "learned", "kept", "forgotten", "forgetting"])
 
 
-def label_of(kind: Any, name: str) -> str:
+def label_of(kind: Kind, name: str) -> str:
     """The literature's name of a plug-in; its own name if it is not installed here."""
     found = choices(kind).get(name)
     return found.label if found else name

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import streamlit as st
 
@@ -19,8 +20,9 @@ def rhythm(name: str, period_s: float, otherwise: float | None) -> float | None:
 
 
 def scrubber(
-    name: str, options: Sequence[str], said: Callable[[str], str], period_s: float, width: int | str = 300
-) -> str:
+    name: str, options: Sequence[str], said: Callable[[str], str], period_s: float,
+    width: int | Literal["stretch"] = 300,
+) -> str:  # fmt: skip
     """The option chosen: the last one at first, or what the URL says under `name`. Playing goes round and round."""
     if len(options) == 1:
         return options[0]
@@ -29,9 +31,7 @@ def scrubber(
     if playing and _due(name, period_s):
         place = options.index(st.session_state[key]) + 1
         st.session_state[key] = options[place % len(options)]
-    chosen = str(
-        st.select_slider("Moment", options, key=key, format_func=said, label_visibility="collapsed", width=width)
-    )
+    chosen = st.select_slider("Moment", options, key=key, format_func=said, label_visibility="collapsed", width=width)
     keep(name, chosen, options[-1])
     return chosen
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NoReturn
+from typing import Literal, NoReturn
 
 import streamlit as st
 
@@ -68,10 +68,25 @@ def arrive() -> None:
 
 
 def select(
-    label: str, name: str, options: Sequence[str], default: str, said: Callable[[str], str], unsaid: str, **look: object
-) -> str:
+    label: str, name: str, options: Sequence[str], default: str, said: Callable[[str], str], unsaid: str,
+    width: int | Literal["stretch"] = "stretch", label_visibility: Literal["visible", "collapsed"] = "visible",
+) -> str:  # fmt: skip
     """A selectbox whose choice lives in the URL; `unsaid` is the choice that a link leaves out ("": none)."""
     key = begin(name, options, default, said)
-    chosen: str = st.selectbox(label, options, key=key, format_func=said, **look)  # type: ignore[call-overload]
+    chosen = st.selectbox(label, options, key=key, format_func=said, width=width, label_visibility=label_visibility)
+    keep(name, chosen, unsaid)
+    return chosen
+
+
+def segments(
+    label: str, name: str, options: Sequence[str], default: str, said: Callable[[str], str], unsaid: str,
+    help_: str | None = None,
+) -> str:  # fmt: skip
+    """The same as a row of buttons, its label not shown."""
+    key = begin(name, options, default, said)
+    chosen = st.segmented_control(
+        label, options, key=key, format_func=said, required=True, help=help_, label_visibility="collapsed"
+    )
+    assert chosen is not None  # `begin` chose one, and one is required
     keep(name, chosen, unsaid)
     return chosen

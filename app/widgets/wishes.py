@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Unpack
 
 import streamlit as st
 
 from acl.config import RunConfig, UserError
-from acl.runs.control import Status, Target, request
+from acl.runs.control import Status, Target, Wanted, request
 from acl.runs.folder import Run
 from app.store.session import ensure_backend
 
@@ -26,10 +26,10 @@ def target(config: RunConfig, status: Status | None, step: str) -> Target | None
     return None if status and status.completed == ends[step] else ends[step]
 
 
-def wish(run: Run, **changes: Any) -> None:
+def wish(run: Run, **wanted: Unpack[Wanted]) -> None:
     """Write the wish down and see that somebody is there to fulfil it."""
     try:
-        request(run.path, **changes)
+        request(run.path, **wanted)
         ensure_backend()
     except UserError as error:
         st.session_state["trouble"] = str(error)

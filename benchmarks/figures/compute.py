@@ -94,7 +94,7 @@ def played(config: RunConfig) -> Line:
 
     began = time.perf_counter()
     settle(config)
-    stream: TaskStream = prepare(config)
+    stream = prepare(config)
     loop, events = Loop(resolved(config, stream), stream), []
     while not loop.done:
         events.append(loop.step())

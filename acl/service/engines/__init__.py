@@ -24,9 +24,11 @@ class Job(Protocol):
 class Engine(Protocol):
     name: str
     """As on the command line."""
-    slots: int
-    """Runs that may play at once."""
     paused_takes_slot: bool
+
+    @property
+    def slots(self) -> int:
+        """Runs that may play at once."""
 
     def start(self, run: Run) -> Job:
         """A worker for `run`. OSError if none can be had."""

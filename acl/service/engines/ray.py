@@ -17,7 +17,7 @@ from typing import Any
 from acl.config import UserError
 from acl.runs.control import Status
 from acl.runs.folder import Run
-from acl.service.engines import places
+from acl.service.engines import Job, places
 from acl.service.lease import renew
 from acl.system.processes import OUT_OF_MEMORY
 
@@ -175,7 +175,7 @@ class RayEngine:
         # The tasks of another backend ended with it, and a worker of this machine gives way to the next lease.
         return False
 
-    def kill(self, job: Any, status: Status) -> None:
+    def kill(self, job: Job | None, status: Status) -> None:
         if job:
             job.kill()
 

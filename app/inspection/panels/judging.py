@@ -16,18 +16,18 @@ from app.inspection.source import Sight, microscope
 
 @st.cache_data(max_entries=16, show_spinner=False)
 def judged(
-    path: str, changed_ns: int, lambda_: float, n: int, dims_per_class: int, config_json: str, names: tuple[str, ...]
+    path: str, changed_ns: int, settings: Settings, config_json: str, names: tuple[str, ...]
 ) -> dict[str, comparison.Judged | str]:
-    context = replace(microscope(path, changed_ns).context, n=n, lambda_=lambda_)
-    config = RunConfig.model_validate_json(config_json).changed(dims_per_class=dims_per_class)
+    config = RunConfig.model_validate_json(config_json)
+    config = config.changed(dims_per_class=settings.dims_per_class, oversample=settings.oversample)
+    context = settings.asked(microscope(path, changed_ns).context)
     return comparison.strategies_here(context, config, names)
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
-def yardsticks(path: str, changed_ns: int, lambda_: float, n: int, dims_per_class: int) -> tuple[np.ndarray, float]:
-    """J of 200 random subsets, and J of the greedy one."""
-    context = replace(microscope(path, changed_ns).context, n=n, lambda_=lambda_)
-    return comparison.yardsticks(context, dims_per_class)
+def yardsticks(path: str, changed_ns: int, settings: Settings) -> tuple[np.ndarray, float]:
+    """J of 200 random subsets, and J of the greedy one: at any oversampling the same."""
+    return comparison.yardsticks(settings.asked(microscope(path, changed_ns).context), settings.dims_per_class)
 
 
 def judged_here(sight: Sight, settings: Settings) -> tuple[dict[str, comparison.Judged | str], np.ndarray, float]:
@@ -35,9 +35,10 @@ def judged_here(sight: Sight, settings: Settings) -> tuple[dict[str, comparison.
     names = [name for name in choices("strategies") if name != FULL]
     if not st.session_state.get("slow-strategies"):
         names = [name for name in names if not comparison.is_slow(name, sight.context, sight.config)]
-    config = sight.config.changed(oversample=settings.oversample).to_json()
-    asked = (*sight.mark, settings.lambda_, settings.n, settings.dims_per_class)
-    return judged(*asked, config, tuple(names)), *yardsticks(*asked)
+    # What does not change an answer is left out of what it is kept by.
+    any_oversample = replace(settings, oversample=1.0)
+    found = judged(*sight.mark, settings, sight.config.to_json(), tuple(names))
+    return found, *yardsticks(*sight.mark, any_oversample)
 
 
 def fine(found: dict[str, comparison.Judged | str]) -> dict[str, comparison.Judged]:

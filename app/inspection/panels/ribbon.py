@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
@@ -33,36 +35,36 @@ def steps(sight: Sight, settings: Settings) -> int:
 
 
 @st.cache_data(max_entries=8, show_spinner="Asking AccuACL at every λ…")
-def tried(
-    path: str, changed_ns: int, n: int, dims_per_class: int, oversample: float, count: int
-) -> tuple[list[float], np.ndarray]:
+def tried(path: str, changed_ns: int, settings: Settings, count: int) -> tuple[list[float], np.ndarray]:
     """λ from 0 to 1 in equal steps, and who is picked at each: bool [λ, pool]."""
     lambdas = [step / (count - 1) for step in range(count)]
-    return lambdas, microscope(path, changed_ns).ribbon(Settings(0.0, n, dims_per_class, oversample), lambdas).numpy()
+    return lambdas, microscope(path, changed_ns).ribbon(settings, lambdas).numpy()
 
 
 def tried_here(sight: Sight, settings: Settings) -> tuple[list[float], np.ndarray]:
-    return tried(*sight.mark, settings.n, settings.dims_per_class, settings.oversample, steps(sight, settings))
+    return tried(*sight.mark, _any_lambda(settings), steps(sight, settings))
+
+
+def _any_lambda(settings: Settings) -> Settings:
+    """For answers about every λ: they are kept whichever is shown."""
+    return replace(settings, lambda_=0.0)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def picked_between(
-    path: str, changed_ns: int, position: int, n: int, dims_per_class: int, oversample: float, count: int
-) -> Ranges:
+def picked_between(path: str, changed_ns: int, position: int, settings: Settings, count: int) -> Ranges:
     """The λ between which AccuACL picks the sample at this position of the pool."""
     scope = microscope(path, changed_ns)
-    lambdas, picked = tried(path, changed_ns, n, dims_per_class, oversample, count)
+    lambdas, picked = tried(path, changed_ns, settings, count)
     return ranges(
         picked[:, position].tolist(), lambdas,
-        lambda value: position in scope.rank(Settings(value, n, dims_per_class, oversample)).picked,
+        lambda value: position in scope.rank(replace(settings, lambda_=value)).picked,
     )  # fmt: skip
 
 
 def picked_between_here(sight: Sight, settings: Settings, position: int) -> Ranges:
     if not len(sight.context.memory):
         return ()
-    count = steps(sight, settings)
-    return picked_between(*sight.mark, position, settings.n, settings.dims_per_class, settings.oversample, count)
+    return picked_between(*sight.mark, position, _any_lambda(settings), steps(sight, settings))
 
 
 def figure(sight: Sight, settings: Settings) -> go.Figure:

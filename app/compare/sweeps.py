@@ -14,7 +14,7 @@ from acl.runs.folder import find_run
 from acl.runs.sameness import telling
 from acl.service import backend
 from acl.system.files import read_json
-from app import words
+from app import errors, words
 from app.compare import cohorts, new_sweep
 from app.store import runs as data
 from app.store.session import POLL_S, RUNS, ensure_backend, open_run
@@ -184,7 +184,7 @@ def _do(what: object, chosen: sweep.Sweep) -> None:
         what(chosen, RUNS)  # type: ignore[operator]
         ensure_backend()
     except UserError as error:
-        st.toast(str(error), icon=":material/error:", duration="long")
+        errors.pass_by(error)
 
 
 def _forget(chosen: sweep.Sweep) -> None:

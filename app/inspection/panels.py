@@ -85,7 +85,7 @@ def judged(
     path: str, changed_ns: int, lambda_: float, n: int, dims_per_class: int, config_json: str, names: tuple[str, ...]
 ) -> dict[str, comparison.Judged | str]:
     context = replace(microscope(path, changed_ns).context, n=n, lambda_=lambda_)
-    config = RunConfig.model_validate_json(config_json).changed(dims_per_class=dims_per_class)
+    config = RunConfig.from_json(config_json).changed(dims_per_class=dims_per_class)
     return comparison.strategies_here(context, config, names)
 
 
@@ -114,14 +114,14 @@ def _every_strategy(sight: Sight, settings: Settings) -> None:
     asked = (sight.context, sight.config)
     slow = [name for name in choices("strategies") if name != FULL and comparison.is_slow(name, *asked)]
     if slow:
-        labels = ", ".join(words.strategy(name) for name in slow)
+        labels = ", ".join(words.plain(words.strategy(name)) for name in slow)
         took = words.duration(sum(comparison.seconds(name, *asked) for name in slow))
         st.toggle(f"Also {labels}: about {took} on a pool of this size, and the page waits", key="slow-strategies")
     with st.spinner("Asking every strategy…", show_time=True):
         found, band, greedy = _judged_here(sight, settings)
     for name, value in found.items():
         if isinstance(value, str):
-            st.caption(f"{words.strategy(name)} could not be asked: {words.plain(value)}")
+            st.caption(f"{words.plain(words.strategy(name))} could not be asked: {words.plain(value)}")
     fine = _fine(found)
     for sentence in verdicts(fine, band):
         st.markdown(sentence)
@@ -151,7 +151,7 @@ def _strips(sight: Sight, found: dict[str, comparison.Judged]) -> None:
         ]
         more = f"  \nthe first {len(picks)}" if len(picks) < len(here.picks) else ""
         left, right = st.columns([1, 7], vertical_alignment="center")
-        left.markdown(f"**{words.strategy(name)}**{more}")
+        left.markdown(f"**{words.plain(words.strategy(name))}**{more}")
         right.html(cards_html(sight.pictures(picks), made, size=30))
 
 
@@ -323,7 +323,7 @@ def _wall(sight: Sight, history: History) -> None:
 
 
 def _bought(sight: Sight, event: Bought, colours: dict[int, str]) -> None:
-    by = "at random" if event.by == "start" else words.strategy(event.by)
+    by = "at random" if event.by == "start" else words.plain(words.strategy(event.by))
     st.caption(f"{f'round {event.round}' if event.round else 'first labels'} · {len(event.ids):,} {by}")
     ids = event.ids[:WALL_CARDS]
     made = [

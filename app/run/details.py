@@ -93,7 +93,8 @@ def _settings(run: Run, config: RunConfig, history: History) -> None:
     frame = pd.DataFrame({"setting": list(shown), "value": list(shown.values())})
     st.dataframe(frame, hide_index=True, height=320, width=760)
     if history.started and history.started.machine:
-        st.caption(f"Worked out with {', '.join(f'{k} {v}' for k, v in history.started.machine.items())}.")
+        machine = ", ".join(f"{name} {value}" for name, value in history.started.machine.items())
+        st.caption(f"Worked out with {words.plain(machine)}.")
 
 
 def matrix_csv(r: list[list[float]], n_tasks: int) -> str:

@@ -150,7 +150,7 @@ def map_of(run: Run, query: Scored) -> tuple[pd.DataFrame, str] | None:
 @st.cache_resource(max_entries=4)
 def stream_of(config_json: str) -> TaskStream:
     """The task stream of a config (given as its JSON, which can be hashed)."""
-    return prepare(RunConfig.model_validate_json(config_json))
+    return prepare(RunConfig.from_json(config_json))
 
 
 @st.cache_resource(max_entries=8)

@@ -201,7 +201,7 @@ def to_line(event: Event, seq: int, t: float) -> str:
 
 
 def from_line(line: str) -> tuple[int, float, Event | None]:
-    """seq, t and the event, `readable` (acl.names); None for a kind of a later version. ValueError if none."""
+    """seq, t and the event, `legible` (acl.names); None for a kind of a later version. ValueError if none."""
     try:
         raw = from_json(line)
         seq, t, cls = int(raw["seq"]), float(raw["t"]), KINDS.get(raw["kind"])

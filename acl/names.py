@@ -56,7 +56,12 @@ def _echo(found: re.Match[str]) -> str:
     return f"{found[0][: LONGEST_ECHO - 81]}…{found[0][-80:]}"
 
 
-def readable(value: Any, as_written: Collection[str] = (), depth: int = DEEPEST) -> Any:
+def in_markdown(text: str) -> str:
+    """`text` for a file in Markdown: no picture, link, HTML, formula or cell of a table comes of it."""
+    return re.sub(r"([\\`*\[\]<>|$])", r"\\\1", printable(text))
+
+
+def legible(value: Any, as_written: Collection[str] = (), depth: int = DEEPEST) -> Any:
     """A JSON value with every text in it, names of entries too, as `text` has it; what is good stays what it was.
 
     as_written: names of entries whose text is left alone, because it must go on to name a file or a column.
@@ -71,19 +76,19 @@ def readable(value: Any, as_written: Collection[str] = (), depth: int = DEEPEST)
     if isinstance(value, dict):
         return {text(name): _entry(name, inner, as_written, depth) for name, inner in value.items()}
     # Most lists are of numbers alone, and long.
-    return value if BARE.issuperset(map(type, value)) else [readable(each, as_written, depth - 1) for each in value]
+    return value if BARE.issuperset(map(type, value)) else [legible(each, as_written, depth - 1) for each in value]
 
 
 def _entry(name: str, value: Any, as_written: Collection[str], depth: int) -> Any:
-    return value if name in as_written and isinstance(value, str) else readable(value, as_written, depth - 1)
+    return value if name in as_written and isinstance(value, str) else legible(value, as_written, depth - 1)
 
 
 def from_json(source: str | bytes, as_written: Collection[str] = ()) -> Any:
-    """The value that JSON from outside holds, `readable`. ValueError where it is none, too large or too deep."""
+    """The value that JSON from outside holds, `legible`. ValueError where it is none, too large or too deep."""
     if len(source) > MOST_JSON:
         raise ValueError(f"it holds more than {MOST_JSON // 2**20} MiB")
     try:
-        return readable(json.loads(source), as_written)
+        return legible(json.loads(source), as_written)
     except RecursionError:
         raise ValueError(f"it is nested more than {DEEPEST} deep") from None
 

@@ -41,7 +41,7 @@ def write_json(path: Path, value: Any, sync: bool = True) -> None:
 
 
 def read_json(path: Path, as_written: Collection[str] = ()) -> dict[str, Any] | None:
-    """The JSON object in `path`, `readable` (acl.names); None if it is missing or holds no object."""
+    """The JSON object in `path`, `legible` (acl.names); None if it is missing or holds no object."""
     try:
         value = from_json_file(path, as_written)
     except (OSError, ValueError):

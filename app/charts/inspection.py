@@ -42,8 +42,8 @@ def _styled(figure: go.Figure, height: int, **layout: object) -> go.Figure:
 
 
 def as_text(name: str) -> str:
-    """A class name in a figure, where Plotly would read some HTML."""
-    return html.escape(name, quote=False)
+    """A name in a figure, where Plotly would read some HTML, and places for values."""
+    return html.escape(name, quote=False).replace("%{", "% {")
 
 
 def for_paper(figure: go.Figure) -> go.Figure:
@@ -302,7 +302,10 @@ def scatter(
         "memory": {"size": 11, "symbol": "diamond-open", "line": {"width": 2}},
         "picks": {"size": 12, "line": {"color": "#FFFFFF", "width": 1.5}},
     }
-    figure = _figure(520, title={"text": title}, legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0})
+    names = as_text(names[0]), as_text(names[1])
+    figure = _figure(
+        520, title={"text": as_text(title)}, legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
+    )
     figure.update_layout(margin={"t": 80})
     colour = np.array([c or FAINT for c in colours], dtype=object)
     for role, look in looks.items():

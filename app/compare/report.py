@@ -15,6 +15,7 @@ from plotly.offline import get_plotlyjs
 
 from acl.results.significance import Paired, sentence
 from acl.results.spread import over_seeds
+from app.charts.inspection import as_text
 from app.charts.palette import Look
 
 DASH = {"solid": "solid", "dashed": "dash", "dotted": "dot"}
@@ -99,7 +100,7 @@ def curve(tasks: pd.DataFrame, looks: Sequence[Look], metric: str) -> go.Figure:
         traces += [
             {"type": "scatter", "x": [*x, *x[::-1]], "y": edge, "fill": "toself", "mode": "none", "hoverinfo": "skip",
              "fillcolor": _faint(look.colour), "showlegend": False, "legendgroup": look.name},
-            {"type": "scatter", "x": x, "y": y.tolist(), "mode": "lines+markers", "name": look.name,
+            {"type": "scatter", "x": x, "y": y.tolist(), "mode": "lines+markers", "name": as_text(look.name),
              "legendgroup": look.name, "line": {"color": look.colour, "dash": DASH[look.dash], "width": 2.5},
              "hovertemplate": "%{y:.1f} %"},
         ]  # fmt: skip
@@ -128,7 +129,7 @@ def plane(tasks: pd.DataFrame, looks: Sequence[Look]) -> go.Figure:
             continue
         x, y = (100 * found[name].loc[look.name] for name in ("F_diag", "LA"))
         traces.append({
-            "type": "scatter", "x": [x["mean"]], "y": [y["mean"]], "mode": "markers", "name": look.name,
+            "type": "scatter", "x": [x["mean"]], "y": [y["mean"]], "mode": "markers", "name": as_text(look.name),
             "marker": {"color": look.colour, "size": 12}, "error_x": {"array": [x["half"]], "thickness": 1.2},
             "error_y": {"array": [y["half"]], "thickness": 1.2},
             "hovertemplate": "forgotten %{x:.1f} %, learned %{y:.1f} %",
@@ -153,7 +154,7 @@ def heat_map(matrix: pd.DataFrame, look: Look) -> go.Figure:
         "texttemplate": "%{z:.0f}" if small else "",
         "hovertemplate": "after task %{y}, on task %{x}: %{z:.1f} %<extra></extra>",
     }  # fmt: skip
-    figure = _drawn([trace], look.name, "on task", "after task", 90 + min(30 * len(table), 420), width=420)
+    figure = _drawn([trace], as_text(look.name), "on task", "after task", 90 + min(30 * len(table), 420), width=420)
     figure.update_yaxes(autorange="reversed", type="category")
     figure.update_xaxes(type="category")
     return figure

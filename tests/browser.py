@@ -71,7 +71,7 @@ class App:
 @contextmanager
 def running_app(runs: Path, cwd: Path) -> Iterator[App]:
     app = App(runs, cwd)
-    app.new_run.page()
+    app.start()
     try:
         yield app
     finally:

@@ -100,7 +100,7 @@ def kill_app(app: App) -> None:
     assert app.process
     app.process.kill()
     app.process.wait(20)
-    app.new_run.page()
+    app.start()
 
 
 def kill_at_seeded_instants(runs: Path, tmp_path: Path, reference, kills: int, seed: int, pace: float) -> None:
@@ -109,7 +109,7 @@ def kill_at_seeded_instants(runs: Path, tmp_path: Path, reference, kills: int, s
     lines_at = sorted(random.Random(seed).sample(range(5, len(reference) - 150), kills))
     runs.mkdir(exist_ok=True)
     app = App(runs, tmp_path)
-    app.new_run.page()
+    app.start()
     run = create(demo_config(), runs)
     try:
         backend.ensure(runs)

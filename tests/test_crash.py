@@ -455,7 +455,7 @@ def test_a_damaged_run_is_listed_and_nothing_raises(name, runs, pages, capsys):
     healthy = create(small_config(seed=1), runs)
     DAMAGE[name](run)
     for page in ("run", "library", "inspect"):
-        test = AppTest.from_file(str(ROOT / "app" / "main.py"), default_timeout=60)
+        test = AppTest.from_file(str(ROOT / "app" / "contents.py"), default_timeout=60)
         test.query_params["run"] = run.id
         test.switch_page(str(ROOT / "pages" / f"{page}.py")).run()
         assert not test.exception, page
@@ -493,7 +493,7 @@ def test_a_run_in_a_read_only_folder_can_be_looked_at_and_says_why_it_cannot_go_
     half = create(small_config(seed=2), runs)
     with read_only(runs):
         for page in ("run", "library", "inspect"):
-            test = AppTest.from_file(str(ROOT / "app" / "main.py"), default_timeout=60)
+            test = AppTest.from_file(str(ROOT / "app" / "contents.py"), default_timeout=60)
             test.query_params["run"] = run.id
             test.switch_page(str(ROOT / "pages" / f"{page}.py")).run()
             assert not test.exception, page

@@ -155,7 +155,7 @@ def test_a_run_goes_on_when_the_app_is_restarted(app):
         app.stop()
         rows = len(run.history().rows)
         wait_for(lambda: len(run.history().rows) > rows + 100)
-        app.new_run.page()
+        app.start()
         expect(header(page)).to_contain_text("playing")
         request(run.path, pace=0.0)
         expect(header(page)).to_contain_text("finished")

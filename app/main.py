@@ -6,5 +6,7 @@ import streamlit as st
 from starlette.middleware import Middleware
 
 from app.access import OnlyHere
+from app.policy import NothingElse
 
-app = st.App("contents.py", middleware=[Middleware(OnlyHere, hosts=st.get_option("server.allowedHosts"))])
+doors = [Middleware(OnlyHere, hosts=st.get_option("server.allowedHosts")), Middleware(NothingElse)]
+app = st.App("contents.py", middleware=doors)

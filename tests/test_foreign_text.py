@@ -147,7 +147,7 @@ def test_a_place_whose_name_is_no_utf8_goes_on_to_name_it(tmp_path, good):
 
 
 def page(name: str, state: dict[str, str] | None = None, /, **query: str) -> AppTest:
-    test = AppTest.from_file(str(ROOT / "app" / "main.py"), default_timeout=60)
+    test = AppTest.from_file(str(ROOT / "app" / "contents.py"), default_timeout=60)
     for key, value in query.items():
         test.query_params[key] = value
     for key, value in (state or {}).items():

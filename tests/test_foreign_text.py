@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from plotly.offline import get_plotlyjs
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 from streamlit.testing.v1 import AppTest
@@ -29,6 +30,8 @@ from acl.runs.tags import tags_of
 from acl.service.worker import execute
 from acl.snapshots import shelf
 from acl.snapshots.snapshot import load_snapshot
+from app.compare import cohorts
+from app.compare import export as export_page
 from tests.conftest import small_config
 from tests.contexts import make_context
 from tests.hostile import hostile_run, hostile_sweep, letters
@@ -307,6 +310,17 @@ def test_a_snapshot_file_may_hold_any_text(here):
             assert str(caught.value).isprintable()
 
 
+def test_a_report_is_text_around_its_figures(here, good):
+    runs = [full_of(LETTERS[name], good, here, number) for number, name in enumerate(MANY)]
+    found = cohorts.chosen(runs)
+    assert len(found.looks) == len(MANY)
+    page_ = export_page.report_of(found, found.looks[0].name)
+    outside = re.sub(r"<script.*?</script>", "", page_, flags=re.DOTALL)
+    assert not re.search("<img|<a |@import", outside) and "&lt;img" in outside
+    assert page_.count("</script>") == page_.count("<script") - get_plotlyjs().count("<script")
+    assert export_page.tables_of(found)
+
+
 # -- commands --------------------------------------------------------------------------------------------
 
 COMMANDS = [
@@ -364,7 +378,7 @@ ALLOWED = {
     "app/compare/significance.py": {"line", "mark"},
     "app/compare/sweeps.py": {"kind", "time.strftime('%d %B, %H:%M', time.localtime(chosen.created))"},
     "app/inspection/choose_query.py": {"text.split('.')", "wanted[0]", "wanted[1]"},
-    "app/inspection/panels.py": {"sentence"},
+    "app/inspection/panels/every_strategy.py": {"sentence"},
     "app/inspection/sample_card.py": {
         "empty.get(group, 'Nothing here.')", "name", "opened",
         "{'picks': 'picked', 'pool': 'in the pool, not picked'}.get(row['role'], row['role'])",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import unicodedata
 from collections.abc import Collection, Iterable, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -22,12 +21,7 @@ BARE = frozenset({int, float, bool, type(None)})
 def printable(text: str) -> str:
     r"""`text` with what no page, terminal or file can show (bytes that are no UTF-8, control characters, line breaks,
     changes of direction) written out: \xff, \n, \u202e."""
-    return "".join(char if char.isprintable() or _is_fine(char) else _written_out(char) for char in text)
-
-
-def _is_fine(char: str) -> bool:
-    """Of what Python does not call printable: spaces of any width, and what joins letters."""
-    return char in JOINERS or unicodedata.category(char) == "Zs"
+    return "".join(char if char.isprintable() or char in JOINERS else _written_out(char) for char in text)
 
 
 def _written_out(char: str) -> str:

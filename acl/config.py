@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from acl.names import from_json_file, sentence_of
+
 FORMAT = "1"
 """Of snapshot and sweep files."""
 METHOD: Literal[2] = 2
@@ -21,10 +23,18 @@ FULL = "full"
 LARGEST = 2**31 - 1
 """Of all whole numbers in the settings: larger ones mean nothing more, and do not fit where libraries count."""
 RESNET18_DIM = 512
+AS_WRITTEN = frozenset({"data", "weights", "label_column"})
+"""Settings that name a place on a disk or in a file: what is no UTF-8 or not printable in them belongs to it."""
 
 
 class UserError(ValueError):
-    """Something the user can mend. The message is one sentence: what is wrong, where, and what to do."""
+    """Something the user can mend. The message is one sentence: what is wrong, where, and what to do.
+
+    What it repeats of anybody's input is made printable, and cut: terminals, logs and pages show it as it stands here.
+    """
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence_of(sentence))
 
 
 class RunConfig(BaseModel):
@@ -400,6 +410,11 @@ class RunConfig(BaseModel):
     def to_json(self) -> str:
         return json.dumps(self.model_dump(by_alias=True), indent=1)
 
+    @classmethod
+    def from_json(cls, text: str) -> RunConfig:
+        """What `to_json` wrote. Not pydantic's own reader: it takes no file name whose bytes are no UTF-8."""
+        return cls.model_validate(json.loads(text))
+
     def changed(self, **values: Any) -> RunConfig:
         """A copy with other values, checked like a new one."""
         return make_config({**self.model_dump(by_alias=True), **values})
@@ -445,10 +460,10 @@ def _sentence(error: ValidationError) -> str:
 def read_config(path: Path) -> tuple[RunConfig, dict[str, Any]]:
     """The config of a run folder's config.json, and the extra entries beside it (format, parent)."""
     try:
-        raw = json.loads(path.read_text("utf-8"))
+        raw = from_json_file(path, AS_WRITTEN)
     except FileNotFoundError:
         raise UserError(f"{path} does not exist: this folder is not a run.") from None
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise UserError(f"{path} cannot be read ({error}): restore it or delete the run.") from None
     if not isinstance(raw, dict) or not isinstance(raw.get("config"), dict):
         raise UserError(f"{path} holds no run settings: restore it or delete the run.")

@@ -14,6 +14,8 @@ from typing import Any, ClassVar, Literal, TypeVar, assert_never, get_args
 
 from pydantic import TypeAdapter
 
+from acl.names import from_json
+
 Phase = Literal["score", "buy", "train", "evaluate"]
 PHASES: tuple[Phase, ...] = ("score", "buy", "train", "evaluate")
 INCIDENTAL = frozenset({"t", "cost", "seconds", "machine"})
@@ -199,16 +201,16 @@ def to_line(event: Event, seq: int, t: float) -> str:
 
 
 def from_line(line: str) -> tuple[int, float, Event | None]:
-    """seq, t and the event; None for a kind of a later version. ValueError if the line is no event."""
+    """seq, t and the event, `legible` (acl.names); None for a kind of a later version. ValueError if none."""
     try:
-        raw = json.loads(line)
+        raw = from_json(line)
         seq, t, cls = int(raw["seq"]), float(raw["t"]), KINDS.get(raw["kind"])
         if cls is None:
             return seq, t, None
         # pydantic's ValidationError is a ValueError: a value of the wrong type is no event either.
         values = {f.name: raw[f.name] for f in fields(cls) if f.name in raw}
         return seq, t, _ADAPTERS[raw["kind"]].validate_python(values)
-    except (KeyError, TypeError, OverflowError, RecursionError) as error:
+    except (KeyError, TypeError, OverflowError) as error:
         raise ValueError(f"not an event: {error}") from None
 
 

@@ -1,13 +1,21 @@
-"""Names that come from outside (of classes, files, folders): shown as they can be read, in an order, not too many."""
+"""What comes from outside is text: names (of classes, files, folders) and JSON, as they can be read, not too much."""
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from decimal import Decimal
+from pathlib import Path
+from typing import Any
 
 NAMED = 5  # names a sentence lists before it only counts
 JOINERS = "\u200c\u200d"  # invisible, but part of how Persian, Hindi and some emoji are written
+LONGEST = 1_000  # characters of one text from outside
+DEEPEST = 32  # lists in objects in lists …: nothing of ours is deeper than five
+MOST_JSON = 2**26  # bytes of one file or line
+LONGEST_ECHO = 200  # characters that a sentence repeats of one input
+BARE = frozenset({int, float, bool, type(None)})
 
 
 def printable(text: str) -> str:
@@ -23,14 +31,76 @@ def _written_out(char: str) -> str:
     return char.encode("unicode_escape").decode("ascii")
 
 
+def text(value: str) -> str:
+    """`value` printable, and cut (…) where it is longer than LONGEST."""
+    if len(value) <= LONGEST and value.isprintable():
+        return value
+    shown = printable(value[: LONGEST + 1])
+    return shown if len(shown) <= LONGEST else f"{shown[:LONGEST]}…"
+
+
+def sentence_of(text: str) -> str:
+    """A sentence for anybody to read: what it repeats of an input (a word, or what is quoted) is cut in its middle."""
+    shown = re.sub(rf"\S{{{LONGEST_ECHO + 1},}}|'[^']{{{LONGEST_ECHO - 1},}}'", _echo, printable(text))
+    return shown if len(shown) <= LONGEST else f"{shown[:LONGEST]}…"
+
+
+def _echo(found: re.Match[str]) -> str:
+    """Its beginning and its end: of a path both tell."""
+    return f"{found[0][: LONGEST_ECHO - 81]}…{found[0][-80:]}"
+
+
+def in_markdown(text: str) -> str:
+    """`text` for a file in Markdown: no picture, link, HTML, formula or cell of a table comes of it."""
+    return re.sub(r"([\\`*\[\]<>|$])", r"\\\1", printable(text))
+
+
+def legible(value: Any, as_written: Collection[str] = (), depth: int = DEEPEST) -> Any:
+    """A JSON value with every text in it, names of entries too, as `text` has it; what is good stays what it was.
+
+    as_written: names of entries whose text is left alone, because it must go on to name a file or a column.
+    ValueError where it is nested too deeply.
+    """
+    if isinstance(value, str):
+        return text(value)
+    if not isinstance(value, dict | list):
+        return value
+    if not depth:
+        raise ValueError(f"it is nested more than {DEEPEST} deep")
+    if isinstance(value, dict):
+        return {text(name): _entry(name, inner, as_written, depth) for name, inner in value.items()}
+    # Most lists are of numbers alone, and long.
+    return value if BARE.issuperset(map(type, value)) else [legible(each, as_written, depth - 1) for each in value]
+
+
+def _entry(name: str, value: Any, as_written: Collection[str], depth: int) -> Any:
+    return value if name in as_written and isinstance(value, str) else legible(value, as_written, depth - 1)
+
+
+def from_json(source: str | bytes, as_written: Collection[str] = ()) -> Any:
+    """The value that JSON from outside holds, `legible`. ValueError where it is none, too large or too deep."""
+    if len(source) > MOST_JSON:
+        raise ValueError(f"it holds more than {MOST_JSON // 2**20} MiB")
+    try:
+        return legible(json.loads(source), as_written)
+    except RecursionError:
+        raise ValueError(f"it is nested more than {DEEPEST} deep") from None
+
+
+def from_json_file(path: Path, as_written: Collection[str] = ()) -> Any:
+    """The same out of a file in UTF-8. OSError or ValueError where it cannot be read."""
+    with path.open("rb") as file:
+        return from_json(file.read(MOST_JSON + 1).decode("utf-8"), as_written)
+
+
 def distinct(names: Iterable[str]) -> tuple[str, ...]:
     """The names made printable. What then reads like another, or like nothing, gets its number behind it."""
     found: dict[str, None] = {}
     for number, name in enumerate(names):
-        text = printable(name).strip()
-        while not text or text in found:
-            text = f"{text} ({number})".strip()
-        found[text] = None
+        shown = text(name).strip()
+        while not shown or shown in found:
+            shown = f"{shown} ({number})".strip()
+        found[shown] = None
     return tuple(found)
 
 

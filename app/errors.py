@@ -1,4 +1,7 @@
-"""How a mistake is shown: its sentence, and folded below it, for the author of a plug-in, the line at fault."""
+"""How a mistake is shown: its sentence, and folded below it, for the author of a plug-in, the line at fault.
+
+A sentence may repeat what anybody wrote: it is text, never Markdown.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +10,22 @@ from contextlib import nullcontext
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from acl.names import printable
 from app import words
 
 
-def show(sentence: str, details: str, where: DeltaGenerator | None = None) -> None:
-    """where: the container that takes it; None for here."""
+def show(sentence: object, details: str = "", where: DeltaGenerator | None = None) -> None:
+    """sentence: a text, or the error that has it; where: the container that takes it; None for here."""
     with where or nullcontext():
-        st.error(words.plain(sentence), icon=":material/error:")
+        st.error(words.plain(str(sentence)), icon=":material/error:")
         if details:
             with st.expander("Details"):
-                st.code(details, language=None, wrap_lines=True)
+                st.code(printable(details), language=None, wrap_lines=True)
+
+
+def pass_by(error: Exception) -> None:
+    """In a corner, for a while: what a press could not do."""
+    st.toast(words.plain(str(error)), icon=":material/error:", duration="long")
 
 
 def details_of(error: Exception) -> str:

@@ -46,7 +46,7 @@ def _record() -> Path:
 
 def _there() -> int | None:
     """The port of the app that shows these runs, started as here; None if none is running."""
-    said = read_json(_record()) or {}
+    said = read_json(_record(), {"runs"}) or {}
     try:
         running = said["runs"] == str(RUNS) and lives(said["pid"], said["born"]) and _healthy(said["port"])
     except (KeyError, TypeError):

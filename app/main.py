@@ -1,22 +1,12 @@
-"""Entry of the app, a table of contents: streamlit run app/main.py"""
+"""Entry of the app: streamlit run app/main.py"""
 
 from __future__ import annotations
 
 import streamlit as st
+from starlette.middleware import Middleware
 
-from app.store.session import PAGES, ROOT
+from app.access import OnlyHere
+from app.policy import NothingElse
 
-st.set_page_config("ACL Explorer", ROOT / "assets" / "icon.svg", layout="wide")
-st.logo(str(ROOT / "assets" / "logo.svg"), size="large")
-page = st.navigation(
-    [
-        # The default page answers only to "/", so that /run can be a page of its own.
-        st.Page(PAGES / "start.py", title="New run", icon=":material/add_circle:", default=True),
-        st.Page(PAGES / "run.py", title="Run", icon=":material/show_chart:", url_path="run"),
-        st.Page(PAGES / "inspect.py", title="Inspect", icon=":material/biotech:", url_path="inspect"),
-        st.Page(PAGES / "compare.py", title="Compare", icon=":material/compare_arrows:", url_path="compare"),
-        st.Page(PAGES / "library.py", title="Library", icon=":material/folder_open:", url_path="library"),
-    ],
-    position="top",
-)
-page.run()
+doors = [Middleware(OnlyHere, hosts=st.get_option("server.allowedHosts")), Middleware(NothingElse)]
+app = st.App("contents.py", middleware=doors)

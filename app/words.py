@@ -23,6 +23,7 @@ from acl.events import (
     TaskStarted,
     Trained,
 )
+from acl.names import printable
 from acl.plugins.registry import choices
 from acl.plugins.unused import KINDS
 from acl.runs.control import ACTIVE, Control, Status
@@ -178,8 +179,11 @@ def settings(names: Iterable[str]) -> str:
 
 
 def plain(text: str) -> str:
-    """`text` for Markdown, with nothing in it that Markdown would read: class names, file names, others' sentences."""
-    escaped = re.sub(r"([\\`*_{}\[\]<>$~:#|!&@^+])", r"\\\1", text)
+    """`text` for Markdown, printable and with nothing in it that Markdown would read: for whatever others wrote.
+
+    Whatever a page shows of a file, a link or an input goes through here (tests/test_foreign_text.py looks).
+    """
+    escaped = re.sub(r"([\\`*_{}\[\]<>$~:#|!&@^+])", r"\\\1", printable(text))
     escaped = re.sub(r"^(\d*)([-=.)])", r"\1\\\2", escaped)  # a list, at the beginning of a line
     # Addresses, :icons: and :emoji: are looked for after escapes are gone: an invisible joiner parts them.
     return re.sub(r"(:(?=//|[a-z][\w/\\+-]*:)|@(?=\w)|www(?=\.))", "\\1\u2060", escaped)

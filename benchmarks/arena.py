@@ -35,7 +35,7 @@ def page(sweep_id: str) -> tuple[float, list[float], int]:
     """Seconds of the first drawing of the curves, and of nine moves of the scrubber; bytes sent by the last."""
     from streamlit.testing.v1 import AppTest
 
-    test = AppTest.from_file(str(ROOT / "app" / "main.py"), default_timeout=120)
+    test = AppTest.from_file(str(ROOT / "app" / "contents.py"), default_timeout=120)
     test.query_params["view"], test.query_params["from"] = "curves", f"sweep:{sweep_id}"
     first = timed(lambda: test.switch_page(str(ROOT / "pages" / "compare.py")).run())
     assert not test.exception and any("×10" in block.proto.body for block in test.get("html"))

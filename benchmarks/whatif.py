@@ -58,7 +58,7 @@ def moves_of_the_slider(asked: QueryContext) -> Callable[[], object]:
     asked.save(runs / "asked.safetensors")
     from acl.snapshots import shelf as snapshot_shelf
 
-    test = AppTest.from_file(str(Path("app/main.py").resolve()), default_timeout=100)
+    test = AppTest.from_file(str(Path("app/contents.py").resolve()), default_timeout=100)
     test.query_params["snapshot"] = snapshot_shelf.link(runs, runs / "asked.safetensors")
     test.switch_page(str(Path("pages/inspect.py").resolve())).run()
     lambdas = iter([step / 100 for step in range(1, 100)])

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import streamlit as st
-
 from acl.config import UserError
+from app import errors
 from app.compare import page as arena
 from app.store.session import ensure_backend
 
 try:
     ensure_backend()
 except UserError as error:
-    st.error(str(error), icon=":material/error:")
+    errors.show(error)
 arena.page()

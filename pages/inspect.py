@@ -5,12 +5,13 @@ from __future__ import annotations
 import streamlit as st
 
 from acl.config import UserError
+from app import errors
 from app.store.session import ensure_backend
 
 try:
     ensure_backend()
 except UserError as error:
-    st.error(str(error), icon=":material/error:")
+    errors.show(error)
 with st.spinner("Loading the engine…"):
     # It brings torch: only this page does, and only when it is opened.
     from app.inspection import page as microscope

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from acl.config import UserError
+from app import errors
 from app.library import page as shelf
 from app.store.session import ensure_backend
 
@@ -13,5 +14,5 @@ st.caption("Every run in the runs folder and every recording. Choose one to open
 try:
     ensure_backend()
 except UserError as error:
-    st.error(str(error), icon=":material/error:")
+    errors.show(error)
 shelf.page()

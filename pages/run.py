@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from acl.config import UserError
+from app import errors
 from app.new_run import page as start
 from app.run import page as live
 from app.store.session import ensure_backend, new_run, shown_run
@@ -14,7 +15,7 @@ try:
     run = shown_run()
     config = run.config if run else None
 except UserError as error:
-    st.error(str(error), icon=":material/error:")
+    errors.show(error)
     if st.button("Start a new run", icon=":material/add:"):
         new_run()
     st.stop()

@@ -36,14 +36,14 @@ def free_port() -> int:
 class App:
     """`streamlit run app/main.py` from another directory, on its own runs folder."""
 
-    def __init__(self, runs: Path, cwd: Path) -> None:
-        self.runs, self.cwd, self.port = runs, cwd, free_port()
+    def __init__(self, runs: Path, cwd: Path, entry: str = "main.py") -> None:
+        self.runs, self.cwd, self.entry, self.port = runs, cwd, entry, free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", "run", str(ROOT / "app" / "main.py"), f"--server.port={self.port}"],
+            [sys.executable, "-m", "streamlit", "run", str(ROOT / "app" / self.entry), f"--server.port={self.port}"],
             cwd=self.cwd,
             env={**os.environ, "ACL_RUNS": str(self.runs)},
             stdout=subprocess.DEVNULL,
@@ -69,8 +69,8 @@ class App:
 
 
 @contextmanager
-def running_app(runs: Path, cwd: Path) -> Iterator[App]:
-    app = App(runs, cwd)
+def running_app(runs: Path, cwd: Path, entry: str = "main.py") -> Iterator[App]:
+    app = App(runs, cwd, entry)
     app.start()
     try:
         yield app

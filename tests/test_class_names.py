@@ -120,7 +120,7 @@ def here(worked, monkeypatch):
 
 
 def page(name, **query):
-    test = AppTest.from_file(str(ROOT / "app" / "main.py"), default_timeout=60)
+    test = AppTest.from_file(str(ROOT / "app" / "contents.py"), default_timeout=60)
     for key, value in query.items():
         test.query_params[key] = value
     return test.switch_page(str(ROOT / "pages" / f"{name}.py")).run()

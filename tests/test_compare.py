@@ -68,7 +68,7 @@ def full(here, worked):
 
 
 def page(**query: str) -> AppTest:
-    test = AppTest.from_file(str(ROOT / "app" / "main.py"), default_timeout=60)
+    test = AppTest.from_file(str(ROOT / "app" / "contents.py"), default_timeout=60)
     for key, value in query.items():
         test.query_params[key] = value
     test.switch_page(str(ROOT / "pages" / "compare.py")).run()

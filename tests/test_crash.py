@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -29,13 +30,13 @@ from acl.loop import Loop
 from acl.plugins.blame import is_out_of_memory
 from acl.plugins.registry import prepare
 from acl.presets import preset_config
-from acl.runs.control import read_control, read_status, request, write_status
+from acl.runs.control import Target, read_control, read_status, request, write_status
 from acl.runs.damage import damage
 from acl.runs.folder import EventWriter, Run, create, resolved
 from acl.service import backend, worker
 from acl.service.backend import Backend
 from acl.service.engines.local import LocalEngine, LocalJob, Process
-from acl.service.worker import execute
+from acl.service.worker import ENDS_PHASE, execute
 from acl.system.files import is_full
 from acl.system.processes import born, lives
 from app.store import runs as data
@@ -45,6 +46,7 @@ from tests.conftest import small_config
 from tests.tools import every_page_looks_into, facts, history_facts, run_config, state_of, wait_for
 
 ROOT = Path(__file__).resolve().parent.parent
+PHASE_OF = {kind.kind: phase for kind, phase in ENDS_PHASE.items()}
 PATIENCE_S = 300.0  # a loaded machine may take minutes to start fifty workers one after the other
 
 
@@ -71,7 +73,7 @@ def kill_worker(run: Run) -> None:
 
     def somebody() -> int | None:
         status = read_status(run.path)
-        if status is None or status.state not in {"starting", "playing"} or not status.pid:
+        if status is None or status.state not in {"starting", "playing", "paused"} or not status.pid:
             return None
         return status.pid if psutil.pid_exists(status.pid) else None
 
@@ -82,7 +84,7 @@ def kill_worker(run: Run) -> None:
         status = read_status(run.path)
         if status and status.state == "failed":  # the fourth death at one place
             request(run.path, mode="play")
-        return bool(status and status.state in {"playing", "finished"} and status.pid not in {0, old})
+        return bool(status and status.state in {"playing", "paused", "finished"} and status.pid not in {0, old})
 
     wait_for(taken_up, PATIENCE_S)
 
@@ -103,20 +105,35 @@ def kill_app(app: App) -> None:
     app.start()
 
 
-def kill_at_seeded_instants(runs: Path, tmp_path: Path, reference, kills: int, seed: int, pace: float) -> None:
-    """The kills go round worker, backend and app; the instants are lines of the events, drawn from the seed. The pace
-    keeps the run from ending while an app starts."""
-    lines_at = sorted(random.Random(seed).sample(range(5, len(reference) - 150), kills))
+def n_facts_of(run: Run) -> int:
+    return sum(not isinstance(row.event, Resumed) for row in run.history().rows)
+
+
+def instants(reference: list[dict[str, Any]], kills: int, seed: int) -> list[tuple[int, Target]]:
+    """Drawn from the seed: after how many facts to kill, each in a phase of its own, and the end of that phase."""
+    ends = [(place, fact) for place, fact in enumerate(reference, start=1) if fact["kind"] in PHASE_OF]
+    drawn = random.Random(seed)
+    made = []
+    for i in sorted(drawn.sample(range(len(ends) - 1), kills)):
+        (begins, _), (stops, end) = ends[i], ends[i + 1]
+        made.append((drawn.randrange(begins, stops), (end["task"], end["round"], PHASE_OF[end["kind"]])))
+    return made
+
+
+def kill_at_seeded_instants(runs: Path, tmp_path: Path, reference, kills: int, seed: int) -> None:
+    """The kills go round worker, backend and app. The run plays on to the end of the phase that a kill falls into, and
+    holds there until the next: however long a machine takes to start what was killed, no kill comes too late."""
     runs.mkdir(exist_ok=True)
     app = App(runs, tmp_path)
     app.start()
     run = create(demo_config(), runs)
     try:
         backend.ensure(runs)
-        request(run.path, mode="play", pace=pace)
-        for place, lines in enumerate(lines_at):
-            wait_for(lambda lines=lines: len(run.history().rows) >= lines, PATIENCE_S)
+        for place, (n_facts, end) in enumerate(instants(reference, kills, seed)):
+            request(run.path, mode="play", until=end, pace=1.0)
+            wait_for(lambda n_facts=n_facts: n_facts_of(run) >= n_facts, PATIENCE_S)
             (lambda: kill_worker(run), lambda: kill_backend(runs), lambda: kill_app(app))[place % 3]()
+        request(run.path, mode="play", until=None, pace=0.0)
         wait_for(lambda: state_of(run.path) == "finished", PATIENCE_S)
     finally:
         app.stop()
@@ -127,12 +144,12 @@ def kill_at_seeded_instants(runs: Path, tmp_path: Path, reference, kills: int, s
 
 
 def test_kill_9_of_worker_backend_and_app_at_six_instants(runs, tmp_path, reference):
-    kill_at_seeded_instants(runs, tmp_path, reference, kills=6, seed=20, pace=0.4)
+    kill_at_seeded_instants(runs, tmp_path, reference, kills=6, seed=20)
 
 
 @pytest.mark.soak
 def test_kill_9_of_worker_backend_and_app_at_fifty_instants(runs, tmp_path, reference):
-    kill_at_seeded_instants(runs, tmp_path, reference, kills=50, seed=21, pace=2.0)
+    kill_at_seeded_instants(runs, tmp_path, reference, kills=50, seed=21)
 
 
 # -- full --------------------------------------------------------------------------------------------
@@ -438,7 +455,7 @@ def test_a_damaged_run_is_listed_and_nothing_raises(name, runs, pages, capsys):
     healthy = create(small_config(seed=1), runs)
     DAMAGE[name](run)
     for page in ("run", "library", "inspect"):
-        test = AppTest.from_file(str(ROOT / "app" / "main.py"), default_timeout=60)
+        test = AppTest.from_file(str(ROOT / "app" / "contents.py"), default_timeout=60)
         test.query_params["run"] = run.id
         test.switch_page(str(ROOT / "pages" / f"{page}.py")).run()
         assert not test.exception, page
@@ -476,7 +493,7 @@ def test_a_run_in_a_read_only_folder_can_be_looked_at_and_says_why_it_cannot_go_
     half = create(small_config(seed=2), runs)
     with read_only(runs):
         for page in ("run", "library", "inspect"):
-            test = AppTest.from_file(str(ROOT / "app" / "main.py"), default_timeout=60)
+            test = AppTest.from_file(str(ROOT / "app" / "contents.py"), default_timeout=60)
             test.query_params["run"] = run.id
             test.switch_page(str(ROOT / "pages" / f"{page}.py")).run()
             assert not test.exception, page

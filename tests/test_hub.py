@@ -143,7 +143,7 @@ def test_the_watch_sees_what_reaches_for_the_network(tmp_path, server):
         "from acl.config import make_config\nfrom acl.plugins.registry import build\n"
         "build('datasets', 'folder', make_config({'data': sys.argv[1]})).load()",
         "from streamlit.testing.v1 import AppTest\n"
-        "page = AppTest.from_file('app/main.py', default_timeout=60).run()\n"
+        "page = AppTest.from_file('app/contents.py', default_timeout=60).run()\n"
         "assert page.selectbox and not page.exception",
     ],
     ids=["help", "listing", "digits", "folder", "first page"],

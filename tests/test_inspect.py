@@ -60,7 +60,7 @@ def no_backend(monkeypatch, runs):
 
 
 def page(**query: str) -> AppTest:
-    test = AppTest.from_file(str(ROOT / "app" / "main.py"), default_timeout=60)
+    test = AppTest.from_file(str(ROOT / "app" / "contents.py"), default_timeout=60)
     for key, value in query.items():
         test.query_params[key] = value
     test.switch_page(str(ROOT / "pages" / "inspect.py")).run()

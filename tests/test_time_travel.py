@@ -45,7 +45,7 @@ def no_backend(monkeypatch, runs):
 
 
 def page(name: str, **query: str) -> AppTest:
-    test = AppTest.from_file(str(ROOT / "app" / "main.py"), default_timeout=30)
+    test = AppTest.from_file(str(ROOT / "app" / "contents.py"), default_timeout=30)
     for key, value in query.items():
         test.query_params[key] = value
     test.switch_page(str(ROOT / "pages" / f"{name}.py")).run()

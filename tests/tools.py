@@ -71,7 +71,7 @@ def every_page_looks_into(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The runs folder of all of app/, wherever it was imported to."""
     for path in modules("app"):
         name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-        if name != "app.main":
+        if name not in {"app.contents", "app.main"}:
             module = importlib.import_module(name)
             if hasattr(module, "RUNS"):
                 monkeypatch.setattr(module, "RUNS", runs)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from acl.config import UserError, near
+from acl.names import printable
 from acl.plugins.blame import is_out_of_memory, with_line
 from acl.results import sinks
 
@@ -47,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             os.environ["ACL_DATA"] = arguments.data_dir
         arguments.command(arguments)
     except UserError as error:
-        print(f"acl: {with_line(error)}", file=sys.stderr)
+        print(f"acl: {printable(with_line(error))}", file=sys.stderr)
         return 2
     except OSError as error:
         # Paths are looked at in many places; only this of what a disk may say is no fault of ours in any of them.
@@ -448,7 +449,7 @@ def _export(arguments: argparse.Namespace) -> None:
         raise UserError(f"{output} exists already, or its folder does not: name another file with -o.")
     with disk_trouble("The archive", output):
         replace_file(output, lambda temporary: export(run, temporary))
-    print(output)
+    print(printable(str(output)))
 
 
 def _import(arguments: argparse.Namespace) -> None:

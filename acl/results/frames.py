@@ -19,6 +19,7 @@ import pandas as pd
 from acl.config import FULL, RunConfig, UserError
 from acl.events import Bought, Evaluated, History, Scored, Trained
 from acl.metrics import Matrix, average_accuracy, backward_transfer, forgetting, learning_accuracy
+from acl.names import legible
 from acl.plugins.registry import LAST, Kind, choices
 from acl.plugins.unused import own
 from acl.runs.folder import Run, find_run, list_runs
@@ -111,11 +112,11 @@ def digest(run: Run, config: RunConfig, history: History) -> Digest:
     trained = history.of(Trained)
     seconds, images = sum(e.seconds for e in trained), sum(e.images for e in trained)
     queries = _queries(run.id, history)
-    settings = telling(config)
+    settings = legible(telling(config))
     del settings["seed"]
     row = {
         "run": run.id,
-        **config.model_dump(mode="json", by_alias=True),
+        **legible(config.model_dump(mode="json", by_alias=True)),
         "state": "finished" if history.finished else "unfinished",
         "key": key(config),
         "settings": json.dumps(settings, sort_keys=True),

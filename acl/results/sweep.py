@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from acl.config import FORMAT, NO_CHOICE, RunConfig, UserError, check_method, field_names, make_config, near
+from acl.config import AS_WRITTEN, FORMAT, NO_CHOICE, RunConfig, UserError, check_method, field_names, make_config, near
 from acl.plugins.registry import Kind, choices, prepare
 from acl.plugins.unused import refuse
 from acl.runs.control import ACTIVE, Wanted, read_control, read_status, request
@@ -249,7 +249,7 @@ def _write(sweep: Sweep, runs: Path) -> None:
 
 def load(id_: str, runs: Path) -> Sweep:
     """UserError where there is none, or it cannot be read."""
-    raw = read_json(_folder(runs) / f"{id_}.json") if ID.fullmatch(id_) else None
+    raw = read_json(_folder(runs) / f"{id_}.json", AS_WRITTEN) if ID.fullmatch(id_) else None
     if raw is None:
         raise UserError(f"There is no sweep '{id_[:40]}' in {runs}: choose one that is there.")
     try:

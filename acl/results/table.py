@@ -16,6 +16,7 @@ from typing import Any
 import pandas as pd
 
 from acl.config import UserError
+from acl.names import in_markdown, legible
 from acl.plugins.registry import Kind, in_order
 from acl.plugins.unused import own
 from acl.results.frames import FULL_LABEL, differing, named_runs, plugin_label
@@ -82,7 +83,7 @@ def results(runs: Sequence[Run]) -> pd.DataFrame:
 def _row(run: Run) -> dict[str, Any]:
     """The names of a run, what else could have changed its result and whose setting that is, and its figures."""
     config, summary = run.config, run.summary or {}
-    settings = {name: value for name, value in telling(config).items() if name not in NAMED}
+    settings = {name: value for name, value in legible(telling(config)).items() if name not in NAMED}
     learner, strategy = own("learners", config.learner), own("strategies", config.strategy)
     return {
         "run": run.id,
@@ -185,13 +186,12 @@ def to_markdown(cells: pd.DataFrame) -> str:
     marks = {1: "**{}**", 2: "<u>{}</u>"}
     columns, rows = grid(cells)
     with_n = cells["n"].nunique() > 1
-    heads = [f"{name}, M={memory}: {metric}_T" for name, memory in columns for metric in METRICS]
+    heads = [f"{in_markdown(name)}, M={memory}: {metric}_T" for name, memory in columns for metric in METRICS]
     lines = [["CL method", "Strategy", *heads], ["---", "---", *["---:"] * len(heads)]]
     for learner, strategy, row in rows:
         texts = [marks.get(c.place, "{}").format(c.text(" ± ", with_n)) if c else MISSING for c in row]
-        lines.append([learner, strategy, *texts])
-    escaped = [[text.replace("|", "\\|") for text in line] for line in lines]
-    return "".join(f"| {' | '.join(line)} |\n" for line in escaped) + f"\n{caption(cells)}\n"
+        lines.append([in_markdown(learner), in_markdown(strategy), *texts])
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines) + f"\n{caption(cells)}\n"
 
 
 def to_latex(cells: pd.DataFrame) -> str:

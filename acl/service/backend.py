@@ -279,7 +279,7 @@ def attach(runs: Path) -> IO[str] | None:
 
 def running(runs: Path) -> psutil.Process | None:
     """The living backend of this folder."""
-    record = read_json(home(runs) / "backend.json")
+    record = read_json(home(runs) / "backend.json", {"runs"})
     # A copy of a folder brings the record of the backend that serves the original.
     if record is None or record.get("runs") != str(runs.resolve()):
         return None
@@ -293,7 +293,7 @@ def running(runs: Path) -> psutil.Process | None:
 
 def engine_of(runs: Path) -> str | None:
     """The engine of the backend that serves this folder; None where none does."""
-    record = read_json(home(runs) / "backend.json") if running(runs) else None
+    record = read_json(home(runs) / "backend.json", {"runs"}) if running(runs) else None
     return str(record.get("engine")) if record else None
 
 

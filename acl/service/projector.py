@@ -166,7 +166,7 @@ class Keeper:
 
 
 def _read(path: Path) -> Wish | None:
-    raw = read_json(path)
+    raw = read_json(path, {"series"})
     try:
         assert raw is not None and raw["space"] in FILE_ENDS
         series, tasks = tuple(map(Path, raw["series"])), tuple(map(int, raw["tasks"]))

@@ -23,6 +23,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from acl.config import FORMAT, UserError
+from acl.names import distinct, from_json
 from acl.selection.query import QueryContext, Samples, sums_to_one
 from acl.snapshots.sample_pictures import IN_SNAPSHOT, SamplePictures, find_pictures, whole_numbers
 
@@ -84,7 +85,7 @@ def _read(path: Path, name: str) -> tuple[dict[str, str], dict[str, Tensor]]:
 
 
 def _classes(text: str) -> tuple[int, ...]:
-    classes = json.loads(text)
+    classes = from_json(text)
     if not isinstance(classes, list) or not all(type(c) is int for c in classes):
         raise ValueError("classes is no list of whole numbers, one for each column of p")
     return tuple(classes)
@@ -117,7 +118,7 @@ def _class_names(text: str | None) -> tuple[str, ...]:
     if len(set(names)) < len(names):
         raise ValueError("class_names has to name each class, no two alike")
     "".join(names).encode()  # a ValueError where half a character stands there
-    return tuple(names)
+    return distinct(names)
 
 
 def _samples(name: str, tensors: Mapping[str, Tensor], role: str, pool: Samples | None, notes: list[str]) -> Samples:

@@ -7,12 +7,13 @@ import fcntl
 import json
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 from acl.config import UserError
+from acl.names import from_json_file
 
 
 def replace_file(path: Path, write: Callable[[Path], object], sync: bool = True) -> None:
@@ -39,11 +40,11 @@ def write_json(path: Path, value: Any, sync: bool = True) -> None:
     replace_file(path, lambda temporary: temporary.write_text(json.dumps(value, indent=1), "utf-8"), sync)
 
 
-def read_json(path: Path) -> dict[str, Any] | None:
-    """The JSON object in `path`; None if it is missing or holds no object."""
+def read_json(path: Path, as_written: Collection[str] = ()) -> dict[str, Any] | None:
+    """The JSON object in `path`, `legible` (acl.names); None if it is missing or holds no object."""
     try:
-        value = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError):
+        value = from_json_file(path, as_written)
+    except (OSError, ValueError):
         return None
     return value if isinstance(value, dict) else None
 

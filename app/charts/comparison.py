@@ -185,7 +185,7 @@ def against(points: pd.DataFrame, families: Sequence[Look], level: Mapping[str, 
             series.append({
                 "type": "line", "name": look.name, "data": [], "color": look.colour, "symbol": "none",
                 "markLine": {"symbol": "none", "data": [{"yAxis": level[look.name]}], "label": {
-                    "formatter": look.name, "position": "insideEndTop", "color": "inherit"},
+                    "formatter": "{a}", "position": "insideEndTop", "color": "inherit"},
                     "lineStyle": {"type": look.dash, "color": look.colour}},
             })  # fmt: skip
         if len(here) == 0:

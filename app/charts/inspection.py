@@ -43,8 +43,8 @@ def _styled(figure: go.Figure, height: int, **layout: object) -> go.Figure:
 
 
 def as_text(name: str) -> str:
-    """A class name in a figure, where Plotly would read some HTML."""
-    return html.escape(name, quote=False)
+    """A name in a figure, where Plotly would read some HTML, and places for values."""
+    return html.escape(name, quote=False).replace("%{", "% {")
 
 
 def for_paper(figure: go.Figure) -> go.Figure:
@@ -295,8 +295,9 @@ def ribbon(
 
 def scatter(frame: pd.DataFrame, view: View, colours: Sequence[str]) -> go.Figure:
     """One of the two linked pictures, to take away: a trace for each role, with its count (columns id, role)."""
+    x_name, y_name = as_text(view.x_name), as_text(view.y_name)
     figure = _figure(
-        520, title={"text": view.title}, legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
+        520, title={"text": as_text(view.title)}, legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
     )
     figure.update_layout(margin={"t": 80})
     for role, mark in ROLES.items():
@@ -307,7 +308,7 @@ def scatter(frame: pd.DataFrame, view: View, colours: Sequence[str]) -> go.Figur
                 go.Scatter(
                     x=view.x[here], y=view.y[here], mode="markers", name=f"{role} {here.sum():,}",
                     marker=_marker(mark) | {"color": colour}, text=[f"sample {i}" for i in frame["id"][here]],
-                    hovertemplate=f"%{{text}}<br>{view.x_name} %{{x:.4g}}<br>{view.y_name} %{{y:.4g}}<extra></extra>",
+                    hovertemplate=f"%{{text}}<br>{x_name} %{{x:.4g}}<br>{y_name} %{{y:.4g}}<extra></extra>",
                 )
             )  # fmt: skip
     line = {"dash": "dash", "color": view.cut_colour, "width": 1.5}
@@ -315,8 +316,8 @@ def scatter(frame: pd.DataFrame, view: View, colours: Sequence[str]) -> go.Figur
         figure.add_vline(x=view.x_cut, line=line)
     if view.y_cut is not None:
         figure.add_hline(y=view.y_cut, line=line)
-    figure.update_xaxes(title={"text": view.x_name}, showticklabels=view.ticks)
-    figure.update_yaxes(title={"text": view.y_name}, type="log" if view.log_y else "linear", showticklabels=view.ticks)
+    figure.update_xaxes(title={"text": x_name}, showticklabels=view.ticks)
+    figure.update_yaxes(title={"text": y_name}, type="log" if view.log_y else "linear", showticklabels=view.ticks)
     return figure
 
 

@@ -65,12 +65,12 @@ def _each_task(seen: Seen) -> None:
 
 
 def _matrices(seen: Seen) -> None:
-    against = st.toggle(f"Difference from {seen.baseline}", key="difference", bind="query-params")
+    against = st.toggle(f"Difference from {words.plain(seen.baseline)}", key="difference", bind="query-params")
     cells = over_seeds(seen.found.rows("matrix"), ["cohort", "after", "on"], "accuracy")
     cells = cells[cells["after"] <= seen.until].assign(value=100 * cells["mean"])
     st.caption(
         f"{words.HELP['R']} In percent, mean over seeds; rows: after task, columns: on task."
-        + (f" Blue: above {seen.baseline}, red: below, in points." if against else "")
+        + (f" Blue: above {words.plain(seen.baseline)}, red: below, in points." if against else "")
     )
     tables = {look.name: cells[cells["cohort"] == look.name] for look in seen.found.looks}
     if against:
@@ -182,7 +182,8 @@ def _differences(seen: Seen) -> None:
         st.caption("Nothing differs but the seed.")
         return
     st.caption(
-        f"Everything else is equal in all of them. – : the setting has no effect there. Seeds: {seeds(seen.found)}"
+        "Everything else is equal in all of them. – : the setting has no effect there. "
+        f"Seeds: {words.plain(seeds(seen.found))}"
     )
     st.dataframe(table, hide_index=True, width="content")
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from acl.results.frames import not_paired
+from app import words
 from app.charts.palette import Look
 from app.compare.cohorts import Chosen
 from app.widgets.url import begin, select
@@ -79,6 +80,6 @@ def left_out(found: Chosen) -> None:
         n = len(found.left_out)
         with st.popover(f"{n:,} left out", icon=":material/info:", type="tertiary"):
             for line in found.left_out[:MOST_LINES]:
-                st.caption(line)
+                st.caption(words.plain(line))
             if n > MOST_LINES:
                 st.caption(f"And {n - MOST_LINES:,} more.")

@@ -8,7 +8,7 @@ import streamlit as st
 
 from acl.config import UserError
 from acl.presets import PRESETS
-from app import words
+from app import errors, words
 from app.compare import cohorts, race, sweeps
 from app.compare.cohorts import ANY, NAMED, Chosen
 from app.compare.curves import PLAY_S
@@ -57,7 +57,7 @@ def _compare(view: str, top: st.delta_generator.DeltaGenerator) -> None:
         with top:
             found = _choose()
     except UserError as error:
-        st.error(str(error), icon=":material/error:")
+        errors.show(error)
         return
     often = _rhythm(found)
     st.fragment(_shown, run_every=often)(view, found, often)

@@ -46,7 +46,7 @@ def view(found: Chosen) -> None:
     if any(cell.get("measured") for row in drawn["rows"] for cell in row["cells"]):
         st.caption(published.RULE)
     for remark in table.kept_apart(runs):
-        st.caption(remark)
+        st.caption(words.plain(remark))
     for cell in cells.to_dict("records"):
         if _name(*(cell[part] for part in PLACE)) == st.session_state.get("compare-cell"):
             _runs_of_cell(cell, found)

@@ -16,7 +16,7 @@ from acl.metrics import Matrix, average_accuracy, forgetting, learning_accuracy
 from acl.results import sweep
 from acl.runs.control import ACTIVE, request
 from acl.runs.folder import Run
-from app import words
+from app import errors, words
 from app.charts import comparison as arena_charts
 from app.charts import run as charts
 from app.charts.palette import OTHER, Look, looks, task_colours
@@ -160,7 +160,7 @@ def _wish(chosen: sweep.Sweep, what: str) -> None:
             {"play": sweep.retry, "hold": sweep.hold, "cancel": sweep.cancel}[what](chosen, RUNS)
         ensure_backend()
     except UserError as error:
-        st.toast(str(error), icon=":material/error:", duration="long")
+        errors.pass_by(error)
 
 
 def _step(chosen: sweep.Sweep, what: str) -> None:

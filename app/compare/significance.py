@@ -37,13 +37,15 @@ def view(found: Chosen) -> None:
     results = paired_results(runs, baseline)
     if not results:
         why = "Nothing else can be paired" if apart else "Nothing shares a seed"
-        st.info(f"{why} with {baseline}: run other strategies with the same seeds.", icon=":material/info:")
+        st.info(
+            f"{why} with {words.plain(baseline)}: run other strategies with the same seeds.", icon=":material/info:"
+        )
         return
     _forests(results, found, baseline)
     st.caption(
-        f"Each strategy minus {baseline} on the same seed, after the last task. Intervals: 95 %, bootstrap (BCa) from "
-        f"{LEAST_FOR_BOOTSTRAP} pairs, Student's t below. p: exact sign permutation test from {LEAST_FOR_P} pairs on, "
-        f"corrected by Holm over all {len(results)} comparisons of this page."
+        f"Each strategy minus {words.plain(baseline)} on the same seed, after the last task. Intervals: 95 %, "
+        f"bootstrap (BCa) from {LEAST_FOR_BOOTSTRAP} pairs, Student's t below. p: exact sign permutation test from "
+        f"{LEAST_FOR_P} pairs on, corrected by Holm over all {len(results)} comparisons of this page."
     )
     _errors(found)
 
@@ -75,7 +77,7 @@ def _forests(results: list[Paired], found: Chosen, baseline: str) -> None:
         here = [result for result in results if result.metric == metric]
         left, right = st.columns([3, 2], gap="large")
         with left:
-            st.markdown(f"**{NAMES[metric]}** against {baseline}", help=words.HELP[metric])
+            st.markdown(f"**{NAMES[metric]}** against {words.plain(baseline)}", help=words.HELP[metric])
             marks = [":material/check_circle:" if result.sure else ":material/help:" for result in here]
             said = [words.plain(sentence(result)).replace(" = ", "\u00a0=\u00a0") for result in here]
             st.markdown("  \n".join(f"{mark} {line}" for mark, line in zip(marks, said, strict=True)))

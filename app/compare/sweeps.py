@@ -15,7 +15,7 @@ from acl.results import sweep
 from acl.runs.control import ACTIVE
 from acl.runs.folder import find_run
 from acl.runs.sameness import telling
-from app import words
+from app import errors, words
 from app.compare import cohorts, new_sweep
 from app.store import runs as data
 from app.store.session import POLL_S, RUNS, ensure_backend, open_run, slots
@@ -182,7 +182,7 @@ def _do(what: Callable[[sweep.Sweep, Path], object], chosen: sweep.Sweep) -> Non
         what(chosen, RUNS)
         ensure_backend()
     except UserError as error:
-        st.toast(str(error), icon=":material/error:", duration="long")
+        errors.pass_by(error)
 
 
 def _forget(chosen: sweep.Sweep) -> None:

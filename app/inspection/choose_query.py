@@ -15,7 +15,7 @@ from acl.runs.control import ACTIVE
 from acl.runs.folder import Run, list_runs
 from acl.snapshots import shelf as snapshot_shelf
 from acl.stream.downloads import data_dir
-from app import words
+from app import errors, words
 from app.inspection.samples import HERO
 from app.inspection.source import Sight, queries_of, sight_of_file, sight_of_run, why_none
 from app.store import runs as data
@@ -52,7 +52,7 @@ def choose_sight() -> tuple[Sight | None, History | None]:
     queries = queries_of(run, history)
     if not queries:
         title.markdown("#### Why these samples?")
-        st.info(why_none(run, config, history), icon=":material/info:")
+        st.info(words.plain(why_none(run, config, history)), icon=":material/info:")
         _follow(run, None)
         return None, None
     with top:
@@ -199,14 +199,14 @@ def drop() -> None:
         typed = st.text_input(
             "Or its path on this machine, of any size", key="snapshot-path", disabled=file is not None,
             placeholder="below the runs or the data folder",
-            help=f"Whole, or from {RUNS} or {data_dir()} on; it stays where it is. For files elsewhere: acl inspect "
-            "FILE.",
+            help=f"Whole, or from {words.plain(str(RUNS))} or {words.plain(str(data_dir()))} on; it stays where it is. "
+            "For files elsewhere: acl inspect FILE.",
         )  # fmt: skip
         if st.button("Look at it", icon=":material/biotech:", key="look"):
             try:
                 name = _given(file, pictures, typed)
             except UserError as error:
-                st.error(words.plain(str(error)), icon=":material/error:")
+                errors.show(error)
                 return
             st.query_params.clear()
             st.query_params["snapshot"] = name

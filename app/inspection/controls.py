@@ -41,7 +41,7 @@ def what_if(sight: Sight) -> tuple[Settings, str]:
             format_func=words.strategy, key=f"strategy-{key}", help="Ask another strategy about the same pool.",
         )  # fmt: skip
         fixed = strategy != HERO
-        reason = f" {words.strategy(strategy)} does not use it." if fixed else ""
+        reason = f" {words.plain(words.strategy(strategy))} does not use it." if fixed else ""
         no_past = not len(context.memory)
         weight = st.slider(
             "λ, weight of the past", 0.0, 1.0, _number(url.get("lambda"), recorded.lambda_, 0.0, 1.0), 0.01, width=200,
@@ -102,7 +102,10 @@ def waits_for_a_yes(sight: Sight, strategy: str, settings: Settings) -> bool:
     yes = f"yes-{strategy}-{settings.n}-{sight.name}"
     if not comparison.is_slow(strategy, context, sight.config) or st.session_state.get(yes):
         return False
-    name, time = words.strategy(strategy), words.duration(comparison.seconds(strategy, context, sight.config))
+    name, time = (
+        words.plain(words.strategy(strategy)),
+        words.duration(comparison.seconds(strategy, context, sight.config)),
+    )
     st.info(f"{name} takes about {time} on this pool, and the page waits for it.", icon=":material/hourglass_top:")
     st.button(f"Ask {name}", key="ask-slow", on_click=_want, args=(yes, True))
     return True
@@ -118,9 +121,9 @@ def row_of_changes(sight: Sight, frame: pd.DataFrame, settings: Settings, strate
             note = ": the recorded picks." if sight.run and not enters and not leaves else "."
             st.caption(what + note, width="content")
         else:
-            name = words.strategy(strategy)
+            name = words.plain(words.strategy(strategy))
             if sight.strategy not in {"", strategy}:
-                name += f" instead of {words.strategy(sight.strategy)}"
+                name += f" instead of {words.plain(words.strategy(sight.strategy))}"
             st.markdown(f"{name}: **{leaves} leave, {enters} enter**", width="content")
             st.button("Back to recorded", icon=":material/undo:", key="back", on_click=_back)
         st.space("stretch")

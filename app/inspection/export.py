@@ -12,6 +12,7 @@ import streamlit as st
 from plotly.graph_objects import Figure
 
 from acl.analysis.what_if import Settings
+from app import words
 from app.charts import inspection as figures
 from app.charts.score_plane import View
 from app.inspection import sample_card
@@ -48,7 +49,8 @@ def dialog(
     with st.container(horizontal=True):
         for name, draw in (drawn | every).items():
             st.download_button(
-                name, _html(draw), f"{sight.title}-{name}.html", "text/html", key=f"html-{name}", on_click="ignore",
+                words.plain(name), _html(draw), f"{sight.title}-{name}.html", "text/html", key=f"html-{name}",
+                on_click="ignore",
             )  # fmt: skip
     st.caption("For PNG and SVG, the two pictures of the page have buttons of their own, the panels below a camera.")
     st.markdown("**Link to this view**")

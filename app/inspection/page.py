@@ -36,7 +36,7 @@ def page() -> None:
     try:
         sight, history = choose_sight()
     except UserError as error:
-        st.error(words.plain(str(error)), icon=":material/error:")
+        errors.show(error)
         if "snapshot" in st.query_params:
             back_to_runs()
             drop()
@@ -48,7 +48,7 @@ def page() -> None:
     try:
         sight.context  # noqa: B018  the file is read and checked here
     except UserError as error:
-        st.error(f"This query cannot be shown: {error}", icon=":material/error:")
+        errors.show(f"This query cannot be shown: {error}")
         return
     try:
         with forking.dialog():
@@ -56,7 +56,7 @@ def page() -> None:
     except UserError as error:
         errors.show(str(error), errors.details_of(error))
     except OSError as error:
-        st.error(f"The files of this query went away meanwhile ({error.strerror}).", icon=":material/error:")
+        errors.show(f"The files of this query went away meanwhile ({error.strerror}).")
 
 
 # -- the page of one query -----------------------------------------------------------------------------
@@ -130,7 +130,7 @@ def _linked(
         )
         maps.wait(right.waits_for)
     if right.why:
-        st.caption(f":material/info: {right.why}")
+        st.caption(f":material/info: {words.plain(right.why)}")
     if right.trouble:
         st.caption(f":material/warning: UMAP could not be worked out, PCA is shown: {words.plain(right.trouble)}")
     if left_out:

@@ -113,7 +113,7 @@ def sample_card(sight: Sight, frame: pd.DataFrame, choice: Choice, why: str, ope
         predicted = sight.class_name(int(row["predicted"]))
         st.markdown(f"**Sample {opened}** · {role}  \n{words.plain(known)}, predicted {words.plain(predicted)}")
     if why:
-        st.markdown(why)
+        st.markdown(words.plain(why))
     st.html(_probabilities(sight, str(row["role"]), opened))
     if row["role"] in {"pool", "picks"}:
         st.markdown("**Its Fisher information against the target**", help=words.HELP["D"])

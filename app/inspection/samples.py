@@ -74,7 +74,7 @@ def selection(
 ) -> tuple[tuple[int, ...], dict[str, np.ndarray]]:
     """What any strategy picks of a snapshot's pool, and its scores."""
     context = replace(microscope(path, changed_ns).context, n=n)
-    found = ask(strategy, RunConfig.model_validate_json(config_json), context)
+    found = ask(strategy, RunConfig.from_json(config_json), context)
     return tuple(found.ids.tolist()), {name: values.numpy() for name, values in found.scores.items()}
 
 

@@ -17,7 +17,7 @@ from acl.runs.folder import Run, delete, list_runs
 from acl.runs.fork import led_by_hand
 from acl.runs.sameness import telling
 from acl.runs.tags import keep_tags, tags_of
-from app import words
+from app import errors, words
 from app.store import runs as data
 from app.store.session import PAGES, POLL_S, RECORDED, RUNS, ensure_backend, forget_run, new_run, open_run
 from app.widgets import fork_dialog as forking
@@ -75,7 +75,7 @@ def _import() -> None:
         try:
             run = import_run(file, RUNS)
         except UserError as error:
-            st.error(str(error), icon=":material/error:")
+            errors.show(error)
             return
         st.toast(f"{run.id} is in the library.", icon=":material/check:")
 
@@ -178,7 +178,7 @@ def _lambda(used: Mapping[str, Any]) -> str:
 
 def _actions(run: Run, row: dict[str, Any]) -> None:
     if row["trouble"]:
-        st.error(row["trouble"], icon=":material/error:")
+        errors.show(row["trouble"])
     status = data.status_of(run)
     active = status is not None and status.state in ACTIVE
     damaged = row["state"] == "damaged"
@@ -188,11 +188,11 @@ def _actions(run: Run, row: dict[str, Any]) -> None:
     if live.reader.damaged:
         st.warning(f"Its events are damaged in {live.reader.damaged} places.", icon=":material/warning:")
     for sentence in [] if damaged else data.damage_of(run, run.config, history):
-        st.warning(sentence, icon=":material/warning:")
+        st.warning(words.plain(sentence), icon=":material/warning:")
     if earlier:
         st.caption(f":material/history: {EARLIER}")
     if hand := led_by_hand(history):
-        st.caption(f":material/tune: This run was {hand}: its row shows the settings it began with.")
+        st.caption(f":material/tune: This run was {words.plain(hand)}: its row shows the settings it began with.")
     over = run.recorded or damaged or earlier or (status is not None and status.state == "finished")
     with st.container(horizontal=True, key="actions"):
         if st.button("Open run", icon=":material/open_in_new:", type="primary", disabled=damaged):
@@ -206,7 +206,7 @@ def _actions(run: Run, row: dict[str, Any]) -> None:
         )  # fmt: skip
         st.button("Delete", icon=":material/delete:", disabled=run.recorded, on_click=_ask_to_delete, args=([run],))
         _tags([run])
-        st.markdown(f"{_title(run)}  \n:small[{run.id}]")
+        st.markdown(f"{words.plain(_title(run))}  \n:small[{run.id}]")
 
 
 def _title(run: Run) -> str:
@@ -222,7 +222,7 @@ def _resume(run: Run) -> None:
         ensure_backend()
         st.toast(f"{run.id} goes on.")
     except UserError as error:
-        st.toast(str(error), icon=":material/error:", duration="long")
+        errors.pass_by(error)
 
 
 def several(runs: list[Run]) -> None:
@@ -254,7 +254,7 @@ def _tags(runs: list[Run]) -> None:
                 keep_tags(run, (set(tags_of(run)) - set(common)) | set(st.session_state[key]))
         except UserError as error:
             st.session_state[key] = common
-            st.toast(str(error), icon=":material/error:", duration="long")
+            errors.pass_by(error)
 
     st.multiselect(
         "Tags", every, key=key, accept_new_options=True, placeholder="add a tag", label_visibility="collapsed",
@@ -269,7 +269,9 @@ def _ask_to_delete(runs: list[Run]) -> None:
 @st.dialog("Delete for good?")
 def _confirm(runs: list[Run]) -> None:
     if len(runs) == 1:
-        st.write(f"**{_title(runs[0])}** ({runs[0].id}) and everything in its folder will be gone for good.")
+        st.write(
+            f"**{words.plain(_title(runs[0]))}** ({runs[0].id}) and everything in its folder will be gone for good."
+        )
     else:
         st.write(f"**{len(runs)} runs** and everything in their folders will be gone for good.")
     with st.container(horizontal=True):
@@ -290,7 +292,7 @@ def _delete(run: Run) -> None:
             time.sleep(0.5)
         delete(run)
     except UserError as error:
-        st.error(str(error), icon=":material/error:")
+        errors.show(error)
         return
     if st.session_state.get("run") == run.id:
         forget_run()

@@ -7,7 +7,7 @@ import streamlit as st
 from acl.config import RunConfig, UserError
 from acl.runs.control import request
 from acl.runs.folder import Run, create, list_runs
-from app import words
+from app import errors, words
 from app.new_run.form import new_run_form
 from app.store import runs as data
 from app.store.session import RECORDED, RUNS, open_run
@@ -44,7 +44,7 @@ def _start(config: RunConfig, pace: float) -> None:
         run = create(config, RUNS)
         request(run.path, mode="play", pace=pace)
     except UserError as error:
-        st.error(words.plain(str(error)), icon=":material/error:")
+        errors.show(error)
         return
     open_run(run)
 
@@ -62,7 +62,7 @@ def _open_run() -> None:
 
 def _card(run: Run) -> None:
     try:
-        title = words.run_title(run.config)
+        title = words.plain(words.run_title(run.config))
     except UserError:
         return
     found = run.summary or {}

@@ -14,7 +14,7 @@ from acl.events import Bought, History, Scored
 from acl.runs.control import Control, Status, request
 from acl.runs.folder import Run
 from acl.steering import Choice
-from app import words
+from app import errors, words
 from app.store import runs as data
 from app.store.session import ensure_backend
 from app.widgets.gallery import COLUMNS, sprite
@@ -87,7 +87,7 @@ def _dialog(run: Run, query: Scored) -> None:
         request(run.path, choice=choice)
         ensure_backend()
     except UserError as error:
-        st.error(str(error), icon=":material/error:")
+        errors.show(error)
         return
     st.rerun()
 

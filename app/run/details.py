@@ -9,6 +9,7 @@ import streamlit as st
 
 from acl.config import RunConfig
 from acl.events import Bought, Epoch, History, Remembered
+from acl.names import printable
 from acl.runs.folder import Run
 from acl.runs.fork import settings_after
 from app import words
@@ -89,11 +90,12 @@ def _settings(run: Run, config: RunConfig, history: History) -> None:
     checking.panel(run)
     config = settings_after(config, history.rows)
     values = {info.title: getattr(config, name) for name, info in RunConfig.model_fields.items()}
-    shown = {title: "auto" if value is None else f"{value}" for title, value in values.items()}
+    shown = {title: "auto" if value is None else printable(f"{value}") for title, value in values.items()}
     frame = pd.DataFrame({"setting": list(shown), "value": list(shown.values())})
     st.dataframe(frame, hide_index=True, height=320, width=760)
     if history.started and history.started.machine:
-        st.caption(f"Worked out with {', '.join(f'{k} {v}' for k, v in history.started.machine.items())}.")
+        machine = ", ".join(f"{name} {value}" for name, value in history.started.machine.items())
+        st.caption(f"Worked out with {words.plain(machine)}.")
 
 
 def matrix_csv(r: list[list[float]], n_tasks: int) -> str:

@@ -69,7 +69,7 @@ def _plane(query: Scored | None, scores: pd.DataFrame | None, config: RunConfig)
     if query is None:
         st.markdown("**What will be chosen**")
     else:
-        name = data.label_of("strategies", query.strategy)
+        name = words.plain(words.strategy(query.strategy))
         st.markdown(
             f"**What {name} chose** · task {query.task}, round {query.round}",
             help=f"{words.HELP['M']} {words.HELP['D']} {_lambda_help(query)}".strip(),
@@ -124,7 +124,7 @@ def _pictures(run: Run, history: History) -> None:
     chosen = (
         f"{len(event.ids):,} at random"
         if by == "start"
-        else f"{len(event.ids):,} by {'hand' if by == 'human' else words.strategy(by)}"
+        else f"{len(event.ids):,} by {'hand' if by == 'human' else words.plain(words.strategy(by))}"
     )
     st.markdown(f"**{title}** · task {event.task}, round {event.round} · {chosen}", help=words.HELP["cards"])
     shown = event.ids[:MAX_CARDS]

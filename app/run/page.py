@@ -82,7 +82,7 @@ def _live(run: Run, config: RunConfig, rhythm: float | None) -> None:
 
 def _header(run: Run, config: RunConfig, history: History, status: Status | None) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="header"):
-        st.markdown(f"#### {words.run_title(config)}", width="content")
+        st.markdown(f"#### {words.plain(words.run_title(config))}", width="content")
         if run.recorded:
             st.badge("recorded", icon=":material/movie:", color="violet")
         elif status:
@@ -91,16 +91,18 @@ def _header(run: Run, config: RunConfig, history: History, status: Status | None
         control = data.control_of(run)
         later = steer.pending(config, history, control)
         if later and not run.recorded:
-            st.badge(f"from the next query on: {later}", icon=":material/tune:", color="orange")
+            st.badge(f"from the next query on: {words.plain(later)}", icon=":material/tune:", color="orange")
         wanted = words.requested(control, status)
         if wanted and not run.recorded:
-            st.badge(wanted, icon=":material/schedule_send:", color="gray")
+            st.badge(words.plain(wanted), icon=":material/schedule_send:", color="gray")
         parent = data.parent_of(run)
         if parent:
             kind = "ghost" if parent.ghost else "fork"
-            changed = f": {words.changes(parent.changes)}" if parent.changes else ""
+            changed = f": {words.plain(words.changes(parent.changes))}" if parent.changes else ""
             at = f"{parent.task}.{parent.round}"
-            st.badge(f"{kind} from {at}{changed}", icon=":material/fork_right:", color="gray", help=parent.run)
+            st.badge(
+                f"{kind} from {at}{changed}", icon=":material/fork_right:", color="gray", help=words.plain(parent.run)
+            )
         st.space("stretch")
         st.button("Fork", icon=":material/fork_right:", key="fork-run", on_click=forking.ask, args=(run,),
                   disabled=config.method != METHOD,
@@ -127,9 +129,9 @@ def _progress(run: Run, config: RunConfig, status: Status | None, n_tasks: int) 
         return
     text = "finished" if status.state == "finished" else words.phase(config, status, n_tasks)
     with st.container(horizontal=True, vertical_alignment="center", key="phase"):
-        st.markdown(text, width="content")
+        st.markdown(words.plain(text), width="content")
         st.space("stretch")
-        st.caption(words.pace_of_work(status), width="content")
+        st.caption(words.plain(words.pace_of_work(status)), width="content")
     st.progress(min(max(status.progress, 0.0), 1.0))
 
 
@@ -146,13 +148,13 @@ def _notes(run: Run, status: Status | None, damaged: int, damage: list[str]) -> 
             icon=":material/warning:",
         )
     for sentence in damage:
-        st.warning(sentence, icon=":material/warning:")
+        st.warning(words.plain(sentence), icon=":material/warning:")
 
 
 def _trouble(status: Status | None) -> None:
     trouble = st.session_state.pop("trouble", "")
     if trouble:
-        st.error(trouble, icon=":material/error:")
+        errors.show(trouble)
     if status and status.state in {"queued", "playing", "paused"} and status.error:
         st.warning(words.plain(status.error), icon=":material/warning:")
     if status and status.state == "failed" and status.error:

@@ -48,7 +48,7 @@ def popover(run: Run, config: RunConfig, history: History, control: Control) -> 
         # Fresh widgets once a change was asked for, here or in another tab: they begin at what holds then.
         chosen = steering_form(f"steer-{run.id}-{sorted(control.changes.items())}", now)
         changes = differences(now, chosen)
-        said = f"Change: {words.changes(changes)}" if changes else "Nothing is changed yet"
+        said = f"Change: {words.plain(words.changes(changes))}" if changes else "Nothing is changed yet"
         st.button(said, key=f"steer-{run.id}", type="primary", disabled=not changes, on_click=_ask, args=(run, changes))
 
 
@@ -70,7 +70,7 @@ def notes(run: Run, history: History, ghosts: list[Run]) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="steered"):
         st.caption(
             f":material/tune: From task {last.task}{f', round {last.round}' if last.round else ''} on: "
-            f"{words.changes(last.changes)}.",
+            f"{words.plain(words.changes(last.changes))}.",
             width="content",
         )
         if (last.task, last.round) in haunted:

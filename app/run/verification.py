@@ -14,6 +14,7 @@ import streamlit as st
 from acl.config import METHOD
 from acl.runs.folder import Run
 from acl.runs.verdict import kept
+from app import words
 
 
 @dataclass
@@ -53,7 +54,7 @@ def panel(run: Run) -> None:
         if busy(run):
             st.caption("Working the run out again…", width="content")
         elif check is not None and check.process.returncode not in (0, 1):
-            st.caption(f":material/error: {check.last_words}", width="content")
+            st.caption(f":material/error: {words.plain(check.last_words)}", width="content")
         else:
             st.caption(_verdict(run), width="content")
 
@@ -71,4 +72,4 @@ def _verdict(run: Run) -> str:
     if verdict is None:
         return ""
     icon = "check_circle" if not verdict.difference else "info" if verdict.elsewhere else "error"
-    return f":material/{icon}: {verdict.sentence}"
+    return f":material/{icon}: {words.plain(verdict.sentence)}"

@@ -19,6 +19,7 @@ from acl.analysis import plane
 from acl.config import RunConfig, UserError
 from acl.events import Bought, Evaluated, History, Remembered, Scored, Started, Steered
 from acl.metrics import average_accuracy, backward_transfer, forgetting, learning_accuracy
+from acl.names import distinct
 from acl.plugins.registry import Kind, choices, prepare
 from acl.runs.control import Control, Status, read_control, read_status
 from acl.runs.damage import damage
@@ -101,7 +102,8 @@ SCORED = {"id", "predicted", "rank", "picked", "label", "magnitude", "distributi
 @st.cache_data(max_entries=32)
 def score_table(path: str, changed_ns: int) -> pd.DataFrame:
     """The scores of one query; `changed_ns` is the file's time, so that new labels are seen."""
-    return pd.read_parquet(path)
+    table = pd.read_parquet(path)
+    return table.set_axis(list(distinct(map(str, table.columns))), axis=1)
 
 
 def scores_of(run: Run, query: Scored) -> pd.DataFrame | None:
@@ -151,7 +153,7 @@ def map_of(run: Run, query: Scored) -> tuple[pd.DataFrame, str] | None:
 @st.cache_resource(max_entries=4)
 def stream_of(config_json: str) -> TaskStream:
     """The task stream of a config (given as its JSON, which can be hashed)."""
-    return prepare(RunConfig.model_validate_json(config_json))
+    return prepare(RunConfig.from_json(config_json))
 
 
 @dataclass(frozen=True)

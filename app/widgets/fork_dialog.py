@@ -13,7 +13,7 @@ from acl.runs.control import request
 from acl.runs.folder import Run
 from acl.runs.fork import Place, changes_at, fork, past_of, places, settings_after
 from acl.steering import differences
-from app import words
+from app import errors, words
 from app.store import runs as data
 from app.store.session import RUNS, ensure_backend, open_run
 from app.widgets.steering_form import steering_form, useful
@@ -59,9 +59,9 @@ def form(run: Run, at: Place | None, suggested: Mapping[str, Any]) -> None:
         changes = differences(now, useful(now, wanted))
     dropped = changes_at(place, [row.event for row in history.rows])
     if changes:
-        st.markdown(f"Changed from there on: **{words.changes(changes)}**")
+        st.markdown(f"Changed from there on: **{words.plain(words.changes(changes))}**")
     elif dropped:
-        st.markdown(f"As it would have gone without the change made there ({words.changes(dropped)}).")
+        st.markdown(f"As it would have gone without the change made there ({words.plain(words.changes(dropped))}).")
     else:
         st.markdown("Nothing changed: the same again.")
     if st.button("Fork and play", type="primary", icon=":material/fork_right:", key="fork-now"):
@@ -70,6 +70,6 @@ def form(run: Run, at: Place | None, suggested: Mapping[str, Any]) -> None:
             request(child.path, mode="play")
             ensure_backend()
         except UserError as error:
-            st.error(str(error), icon=":material/error:")
+            errors.show(error)
             return
         open_run(child)

@@ -20,6 +20,7 @@ from acl.plugins.registry import owned
 from acl.plugins.unused import unused
 from acl.presets import PRESETS, preset_config
 from acl.system.device import no_gpu_sentence
+from app import words
 from app.store.session import POLL_S, slots
 
 HOUR_S = 3600.0
@@ -54,7 +55,7 @@ def without_gpu(configs: Sequence[RunConfig]) -> None:
     """Says so where device=auto becomes the CPU."""
     asked = "auto" if any(config.device == "auto" for config in configs) else ""
     if said := no_gpu_sentence(asked, "this run is" if len(configs) == 1 else "these runs are"):
-        st.info(said, icon=":material/memory:")
+        st.info(words.plain(said), icon=":material/memory:")
 
 
 def show(config: RunConfig, stream: Any, n: int = 1) -> None:

@@ -15,12 +15,16 @@ from app import words
 
 def steering_form(key: str, now: RunConfig) -> dict[str, Any]:
     """The four settings a run can be steered by, as widgets; the values of those that have a use, by name."""
-    names = [name for name in choices("strategies") if name != FULL]
+    # The run's own may be a plug-in that is not installed here.
+    names = list(dict.fromkeys([*(name for name in choices("strategies") if name != FULL), now.strategy]))
     name = st.selectbox(
         "Query strategy", names, names.index(now.strategy), format_func=words.strategy, key=f"{key}-strategy"
     )
     budget = {"strategy": name, "n_end": st.session_state.get(f"{key}-end", now.n_end)}
-    why = {setting: f" {words.why(sentence)}" for setting, sentence in unused(now.model_copy(update=budget)).items()}
+    why = {
+        setting: f" {words.plain(words.why(sentence))}"
+        for setting, sentence in unused(now.model_copy(update=budget)).items()
+    }
     auto = st.toggle(
         "λ automatic", now.lambda_ is None, key=f"{key}-auto", disabled="lambda" in why,
         help=words.HELP["λ"] + why.get("lambda", ""),

@@ -10,6 +10,7 @@ from typing import Any
 from acl.config import RunConfig, UserError
 from acl.events import Bought, Epoch, Evaluated, History, Scored
 from acl.metrics import Matrix, average_accuracy, backward_transfer, forgetting, learning_accuracy
+from acl.names import legible
 from acl.results.frames import named_runs
 from acl.runs.folder import EventReader, Run
 
@@ -29,8 +30,8 @@ class Source:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Every setting by name, None as "auto"."""
-        values = self.config.model_dump(mode="json", by_alias=True)
+        """Every setting by name, None as "auto", as it can be read."""
+        values = legible(self.config.model_dump(mode="json", by_alias=True))
         return {name: "auto" if value is None else value for name, value in values.items()}
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from acl.config import UserError
+from acl.names import in_markdown
 from acl.results.sinks.base import AFTER_TASK, Source, points
 
 try:
@@ -30,7 +31,7 @@ def _write(source: Source, writer: SummaryWriter) -> None:
         writer.add_scalar(point.name, point.value, point.step, point.t)
     settings = source.settings
     plain = {name: v if isinstance(v, bool | int | float | str) else json.dumps(v) for name, v in settings.items()}
-    table = "".join(f"| {name} | {value} |\n" for name, value in plain.items())
+    table = "".join(f"| {name} | {in_markdown(str(value))} |\n" for name, value in plain.items())
     writer.add_text("settings", f"| setting | value |\n|---|---|\n{table}", 0, source.history.rows[0].t)
     for summary in hparams(plain, dict.fromkeys(AFTER_TASK, 0.0)):
         writer.file_writer.add_summary(summary)

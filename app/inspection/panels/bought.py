@@ -29,7 +29,7 @@ def panel(sight: Sight, history: History) -> None:
 
 
 def _bought(sight: Sight, event: Bought, colours: dict[int, str]) -> None:
-    by = "at random" if event.by == "start" else words.strategy(event.by)
+    by = "at random" if event.by == "start" else words.plain(words.strategy(event.by))
     st.caption(f"{f'round {event.round}' if event.round else 'first labels'} · {len(event.ids):,} {by}")
     ids = event.ids[:MOST_CARDS]
     made = [

@@ -27,14 +27,14 @@ def panel(sight: Sight, settings: Settings) -> None:
     asked = (sight.context, sight.config)
     slow = [name for name in choices("strategies") if name != FULL and comparison.is_slow(name, *asked)]
     if slow:
-        labels = ", ".join(words.strategy(name) for name in slow)
+        labels = ", ".join(words.plain(words.strategy(name)) for name in slow)
         took = words.duration(sum(comparison.seconds(name, *asked) for name in slow))
         st.toggle(f"Also {labels}: about {took} on a pool of this size, and the page waits", key="slow-strategies")
     with st.spinner("Asking every strategy…", show_time=True):
         found, band, greedy = judged_here(sight, settings)
     for name, value in found.items():
         if isinstance(value, str):
-            st.caption(f"{words.strategy(name)} could not be asked: {words.plain(value)}")
+            st.caption(f"{words.plain(words.strategy(name))} could not be asked: {words.plain(value)}")
     judged = fine(found)
     for sentence in verdicts(judged, band):
         st.markdown(sentence)
@@ -64,5 +64,5 @@ def _strips(sight: Sight, found: dict[str, comparison.Judged]) -> None:
         ]
         more = f"  \nthe first {len(picks)}" if len(picks) < len(here.picks) else ""
         left, right = st.columns([1, 7], vertical_alignment="center")
-        left.markdown(f"**{words.strategy(name)}**{more}")
+        left.markdown(f"**{words.plain(words.strategy(name))}**{more}")
         right.html(cards_html(sight.pictures(picks), made, size=30))

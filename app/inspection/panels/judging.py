@@ -18,7 +18,7 @@ from app.inspection.source import Sight, microscope
 def judged(
     path: str, changed_ns: int, settings: Settings, config_json: str, names: tuple[str, ...]
 ) -> dict[str, comparison.Judged | str]:
-    config = RunConfig.model_validate_json(config_json)
+    config = RunConfig.from_json(config_json)
     config = config.changed(dims_per_class=settings.dims_per_class, oversample=settings.oversample)
     context = settings.asked(microscope(path, changed_ns).context)
     return comparison.strategies_here(context, config, names)

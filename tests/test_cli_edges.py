@@ -33,7 +33,12 @@ FREE = {"--title", "--address"}
 # New places, which may have any name that a file or a folder can have.
 NEW = {"-1", "nan", "\\0"}
 MAKES = {("select", "--scores"), ("table", "--output"), ("export", "--output"), ("convert", "--output")}
-EXISTS = {"--data-dir": {"{folder}"}, "--runs": {"{folder}"}, "--output": {"{folder}"}, "--scores": {"{file}"}}
+EXISTS = {
+    "--data-dir": {"{folder}"},
+    "--runs": {"{folder}"},
+    "--output": {"{folder}", "{file}"},
+    "--scores": {"{file}"},
+}
 """What is right for an option."""
 
 
@@ -131,12 +136,15 @@ def test_every_option_at_its_edges_is_exit_code_2_and_one_sentence(
 @pytest.mark.parametrize("setting", ["memory", "lambda", "weights", "data", "class_order", "device", "lr"])
 @pytest.mark.parametrize("edge", EDGES)
 def test_every_kind_of_setting_at_its_edges(setting, edge, runs, capsys):
+    if edge == "empty" and setting in {"lambda", "class_order"}:
+        pytest.skip("that is the way to say auto")
     said = EDGES[edge].format(folder=".", file=__file__)
     extra = {"weights": ["--set=backbone=resnet18"], "data": ["--dataset=folder"]}.get(setting, [])
     code = commands.main(["run", f"--runs={runs}", "--quiet", *extra, f"--set={setting}={said}"])
     err = capsys.readouterr().err
     assert code == 2 and err.startswith("acl: ") and err.count("\n") == 1
-    assert not runs.exists() or not list_runs(runs)
+    # What stands in a file of weights is read by the run's worker.
+    assert not runs.exists() or not list_runs(runs) or (setting, edge) == ("weights", "a file")
 
 
 @pytest.mark.parametrize("variable", ["ACL_DATA", "ACL_RUNS"])

@@ -65,9 +65,12 @@ def _named(error: OSError) -> str:
     return name if len(name) <= MOST_NAMED else f"{name[:MOST_NAMED]}…"
 
 
-def _check_slots(arguments: argparse.Namespace) -> None:
+def _check_room(arguments: argparse.Namespace) -> None:
+    """UserError for an impossible number of runs at once, or part of a GPU for each."""
     if arguments.slots is not None and arguments.slots < 1:
         raise UserError(f"--slots must be at least 1, got {arguments.slots}.")
+    if not 0 < arguments.gpu_share <= 1:
+        raise UserError(f"--gpu-share must be above 0 and at most 1, got {arguments.gpu_share:g}.")
 
 
 def _parser() -> Parser:
@@ -261,7 +264,7 @@ def _sweep(arguments: argparse.Namespace) -> None:
     from acl.presets import preset_config
     from acl.results import sweep
 
-    _check_slots(arguments)
+    _check_room(arguments)
     axes = {
         "strategy": arguments.strategies,
         "learner": arguments.learners,
@@ -624,7 +627,7 @@ def _backend(arguments: argparse.Namespace) -> None:
 def _engine(arguments: argparse.Namespace) -> Any:
     from acl.service.engines.local import LocalEngine, default_slots
 
-    _check_slots(arguments)
+    _check_room(arguments)
     if arguments.engine == "local":
         return LocalEngine(arguments.slots or default_slots())
     from acl.service.engines.ray import RayEngine

@@ -33,8 +33,9 @@ def file(text: str) -> Path:
 def folder(text: str) -> Path:
     """A folder, there or not."""
     found = place(text, "folder")
-    if found.exists() and not found.is_dir():
-        raise ArgumentTypeError(f"{text} cannot be used: it is a file, name a folder")
+    there = next((each for each in (found, *found.parents) if each.exists()), None)
+    if there is not None and not there.is_dir():
+        raise ArgumentTypeError(f"{text} cannot be used: {there} is a file, name a folder")
     return found
 
 

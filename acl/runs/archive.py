@@ -58,21 +58,22 @@ def export(run: Run, target: Path | io.BytesIO) -> None:
     """Write the run as a zip: the same run gives the same bytes. Of a run under way what is finished is taken.
 
     Without pictures of its own, those of every sample it names are taken from its dataset, made small, if that is
-    on this machine.
+    on this machine. UserError for what cannot be read, OSError for a target that cannot be written.
     """
     run.config  # noqa: B018 - an unreadable run is said before anything is written
-    with disk_trouble("The archive", target if isinstance(target, Path) else run.path):
-        with zipfile.ZipFile(target, "w") as archive:
-            for path in sorted(p for p in run.path.rglob("*") if p.is_file()):
-                name = path.relative_to(run.path).as_posix()
-                if KNOWN.fullmatch(name):
-                    with disk_trouble("The file", path):
-                        content = path.read_bytes()
-                    # A worker may be writing: only whole lines are facts.
-                    whole = content.rfind(b"\n") + 1 if name == "events.jsonl" else len(content)
-                    _add(archive, f"{run.id}/{name}", content[:whole])
-            if not run.thumbs.exists() and (pictures := _pictures(run)):
-                _add(archive, f"{run.id}/{run.thumbs.name}", pictures)
+    with disk_trouble("The run", run.path):
+        paths = sorted(p for p in run.path.rglob("*") if p.is_file())
+    with zipfile.ZipFile(target, "w") as archive:
+        for path in paths:
+            name = path.relative_to(run.path).as_posix()
+            if KNOWN.fullmatch(name):
+                with disk_trouble("The file", path):
+                    content = path.read_bytes()
+                # A worker may be writing: only whole lines are facts.
+                whole = content.rfind(b"\n") + 1 if name == "events.jsonl" else len(content)
+                _add(archive, f"{run.id}/{name}", content[:whole])
+        if not run.thumbs.exists() and (pictures := _pictures(run)):
+            _add(archive, f"{run.id}/{run.thumbs.name}", pictures)
 
 
 def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:

@@ -267,7 +267,11 @@ class EventWriter:
         whole = whole[: whole.rfind(b"\n") + 1]
         self.seq = whole.count(b"\n")
         self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
-        os.ftruncate(self._fd, len(whole))
+        try:
+            os.ftruncate(self._fd, len(whole))
+        except OSError:
+            self.close()
+            raise
         self._end, self._torn = len(whole), False
 
     def append(self, event: Event) -> Row:

@@ -167,7 +167,7 @@ class Worker:
             raise UserError(
                 f"{self.run.events} is damaged in {reader.damaged} places: the run can be looked at, not taken up."
             )
-        self.writer = EventWriter(self.run.events)
+        self.writer = self._when_there_is_room(lambda: EventWriter(self.run.events))
         if not history.rows:
             return
         if history.finished is None:

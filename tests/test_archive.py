@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import resource
+import shutil
 import struct
 import subprocess
 import sys
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +28,7 @@ from acl.runs.verify import verify
 from acl.service.worker import Worker, execute
 from app.store import runs as data
 from tests.conftest import small_config
+from tests.damaged_zips import DAMAGES, damaged
 from tests.tools import facts, history_facts, run_config
 
 # An empty list, as protocol 4 writes it, and room for what a safetensors file would hold there.
@@ -220,7 +224,7 @@ HOSTILE: dict[str, tuple[Callable[[bytes, str], bytes], str]] = {
     "config is no JSON": (lambda p, i: changed(p, edit={"/config.json": b"\xff\xfe"}), "cannot be read"),
     "too many": (lambda p, i: changed(p, {f"{i}/{n}": b"" for n in range(20_001)}), "more than 20,000"),
     "bomb": (lambda p, i: bomb(p, i), "from almost nothing"),
-    "lying bomb": (lying_bomb, "larger than the archive says|not a zip"),
+    "lying bomb": (lying_bomb, "not as long as the archive says|not a zip"),
     "pickle by name": (lambda p, i: changed(p, {f"{i}/model.pt": b"x"}), "may be a pickle"),
     "packed pickle by name": (lambda p, i: changed(p, {f"{i}/model.pth.tar": b"x"}), "may be a pickle"),
     "folder of a pickle": (lambda p, i: changed(p, {f"{i}/model.PKL/data.json": b"x"}), "may be a pickle"),
@@ -273,6 +277,48 @@ def test_a_full_disk_is_a_sentence_and_leaves_nothing(packed, runs, monkeypatch)
     with pytest.raises(UserError, match="disk is full"):
         import_run(io.BytesIO(packed), runs)
     assert not list(runs.iterdir())
+
+
+# -- damaged -----------------------------------------------------------------------------------------
+
+SECONDS, MEGABYTES = 20.0, 400
+
+
+def take_in(packed: bytes, seed: int, runs: Path) -> tuple[str, str]:
+    """The kind of damage, and what was said of it; "" where the run came in all the same."""
+    kind, content = damaged(packed, seed)
+    before, began = sorted(runs.iterdir()) if runs.exists() else [], time.monotonic()
+    try:
+        came, said = import_run(io.BytesIO(content), runs), ""
+    except UserError as error:
+        said = str(error)
+        assert said.endswith(".") and "\n" not in said and str(runs) not in said and len(said) < 600, (seed, kind, said)
+    else:
+        shutil.rmtree(came.path)
+    assert sorted(runs.iterdir()) == before, (seed, kind, said)
+    assert time.monotonic() - began < SECONDS, (seed, kind)
+    return kind, said
+
+
+def peak_megabytes() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def fuzz(packed: bytes, seeds: range, runs: Path) -> None:
+    before = peak_megabytes()
+    refused = {kind for kind, said in (take_in(packed, seed, runs) for seed in seeds) if said}
+    assert refused == set(DAMAGES) and peak_megabytes() - before < MEGABYTES
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_fifty_damaged_zips_are_a_sentence_each_or_a_run(packed, runs):
+    fuzz(packed, range(50), runs)
+
+
+@pytest.mark.soak
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_two_thousand_damaged_zips_are_a_sentence_each_or_a_run(packed, runs):
+    fuzz(packed, range(50, 2050), runs)
 
 
 # -- the command line --------------------------------------------------------------------------------

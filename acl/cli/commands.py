@@ -7,7 +7,6 @@ where memory ran out. What is heavy is imported by the command that needs it, so
 from __future__ import annotations
 
 import argparse
-import errno
 import json
 import os
 import sys
@@ -17,10 +16,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from acl.cli import typed
 from acl.config import UserError, near
 from acl.names import printable
 from acl.plugins.blame import is_out_of_memory, with_line
 from acl.results import sinks
+from acl.system.files import REASONS
+from acl.system.processes import OUT_OF_MEMORY, out_of_memory
 
 if TYPE_CHECKING:
     from acl.events import Event
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from acl.selection.query import QueryContext
     from acl.service.engines import Engine
 
-OUT_OF_MEMORY = 3  # as acl.service.worker
+MOST_NAMED = 200
 Command = Callable[[argparse.Namespace], None]
 # The magnitude M and distribution score D that a table of scores holds for every strategy.
 SCORES_USE = frozenset({"lambda", "dims_per_class"})
@@ -45,41 +47,39 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         arguments = _parser().parse_args(argv)
         if getattr(arguments, "data_dir", None):
-            os.environ["ACL_DATA"] = arguments.data_dir
+            os.environ["ACL_DATA"] = str(arguments.data_dir)
         arguments.command(arguments)
     except UserError as error:
         print(f"acl: {printable(with_line(error))}", file=sys.stderr)
         return 2
-    except OSError as error:
-        # Paths are looked at in many places; only this of what a disk may say is no fault of ours in any of them.
-        if error.errno != errno.ENAMETOOLONG:
-            raise
-        print(f"acl: The name {str(error.filename)[:60]}… is too long: choose a shorter one.", file=sys.stderr)
-        return 2
-    except (MemoryError, RuntimeError) as error:
-        if not is_out_of_memory(error):
-            raise
-        from acl.service.worker import out_of_memory
-
-        print(f"acl: {out_of_memory(error)}", file=sys.stderr)
-        return OUT_OF_MEMORY
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (MemoryError, RuntimeError, ImportError, OSError) as error:
+        if is_out_of_memory(error):
+            print(f"acl: {out_of_memory(error)}", file=sys.stderr)
+            return OUT_OF_MEMORY
+        # Paths are looked at in many places: what a disk says of one is no fault of ours in any of them.
+        if not isinstance(error, OSError) or error.errno not in REASONS:
+            raise
+        print(f"acl: {_named(error)} cannot be used: {REASONS[error.errno]}.", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("acl: interrupted; every finished round is kept (acl resume RUN).", file=sys.stderr)
         return 130
     return 0
 
 
-def _check_slots(arguments: argparse.Namespace) -> None:
+def _named(error: OSError) -> str:
+    name = "A file" if error.filename is None else str(error.filename)
+    return name if len(name) <= MOST_NAMED else f"{name[:MOST_NAMED]}…"
+
+
+def _check_room(arguments: argparse.Namespace) -> None:
+    """UserError for an impossible number of runs at once, or part of a GPU for each."""
     if arguments.slots is not None and arguments.slots < 1:
         raise UserError(f"--slots must be at least 1, got {arguments.slots}.")
-
-
-def _folder(text: str) -> Path:
-    if not text:
-        raise argparse.ArgumentTypeError("the name is empty, name a folder")
-    return Path(text)
+    if arguments.gpu_share is not None and not 0 < arguments.gpu_share <= 1:
+        raise UserError(f"--gpu-share must be above 0 and at most 1, got {arguments.gpu_share:g}.")
 
 
 def _parser() -> Parser:
@@ -93,7 +93,7 @@ def _parser() -> Parser:
 
     def runs_option(sub: Parser) -> None:
         sub.add_argument(
-            "--runs", type=_folder, default=Path(os.environ.get("ACL_RUNS") or "runs"), metavar="DIR",
+            "--runs", type=typed.folder, default=os.environ.get("ACL_RUNS") or "runs", metavar="DIR",
             help="the runs folder (default: runs)",
         )  # fmt: skip
 
@@ -127,7 +127,9 @@ def _parser() -> Parser:
 
     sub = add("resume", _resume, "take up a run that did not end; prints what run prints")
     sub.add_argument("run", metavar="RUN", help="an id or a folder")
-    sub.add_argument("--data", metavar="PATH", help="where the run's own images lie now, if they or the run moved")
+    sub.add_argument(
+        "--data", type=typed.place, metavar="PATH", help="where the run's own images lie now, if they or the run moved"
+    )
     _data_dir_option(sub)
     sub.add_argument("--quiet", action="store_true", help="no progress bar")
     runs_option(sub)
@@ -148,36 +150,41 @@ def _parser() -> Parser:
 
     sub = add("export", _export, "write a run as one zip that travels")
     sub.add_argument("run", metavar="RUN", help="an id or a folder")
-    sub.add_argument("-o", "--output", type=Path, metavar="FILE.zip", help="default: the run's id, here")
+    sub.add_argument("-o", "--output", type=typed.file, metavar="FILE.zip", help="default: the run's id, here")
     runs_option(sub)
 
     sub = add("import", _import, "take a run out of a zip; prints JSON: run")
-    sub.add_argument("archive", type=Path, metavar="FILE.zip")
+    sub.add_argument("archive", type=typed.file, metavar="FILE.zip")
     runs_option(sub)
 
     sub = add("table", _table, "the paper's table out of finished runs: A_T and F_T, mean ± std over seeds")
     sub.add_argument("names", nargs="*", metavar="RUN", help="ids, runs or folders of runs (default: the runs folder)")
     sub.add_argument("--format", choices=("md", "csv", "latex"), default="md")
-    sub.add_argument("-o", "--output", type=Path, metavar="FILE", help="write it here instead of on stdout")
+    sub.add_argument("-o", "--output", type=typed.file, metavar="FILE", help="write it here instead of on stdout")
     runs_option(sub)
 
     sub = add("convert", _convert, "write runs for other tools; the last line of stdout is JSON: to, runs, folder")
     sub.add_argument("names", nargs="*", metavar="RUN", help="ids, runs or folders of runs (default: the runs folder)")
     sub.add_argument("--to", required=True, choices=sinks.names(), help="which tool")
-    sub.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="what it has of a run is replaced")
+    sub.add_argument(
+        "-o", "--output", type=typed.folder, required=True, metavar="DIR",
+        help="what it has of a run is replaced",
+    )  # fmt: skip
     runs_option(sub)
 
     sub = add("select", _select, "choose samples of a query snapshot; the last line of stdout is JSON: ids")
-    sub.add_argument("snapshot", type=Path, metavar="SNAPSHOT.safetensors")
+    sub.add_argument("snapshot", type=typed.file, metavar="SNAPSHOT.safetensors")
     sub.add_argument("--strategy", default="accuacl")
     sub.add_argument("--n", type=int, help="how many (default: what the snapshot says)")
     sub.add_argument("--lambda", dest="lambda_", type=float, metavar="λ", help="weight of the past, 0..1")
-    sub.add_argument("--scores", type=Path, metavar="OUT.parquet", help="write every sample's scores here")
+    sub.add_argument("--scores", type=typed.file, metavar="OUT.parquet", help="write every sample's scores here")
     _set_option(sub)
 
     sub = add("inspect", _inspect, "open a query snapshot of any size in the app's page Inspect")
-    sub.add_argument("file", type=Path, metavar="FILE.safetensors")
-    sub.add_argument("--port", type=int, default=8501, help="of the app, if it is not running yet (default: 8501)")
+    sub.add_argument("file", type=typed.file, metavar="FILE.safetensors")
+    sub.add_argument(
+        "--port", type=typed.whole(1, 65535), default=8501, help="of the app, if it is not running yet (default: 8501)"
+    )
     runs_option(sub)
 
     for kind in ("strategies", "learners", "datasets", "presets"):
@@ -214,7 +221,9 @@ def _settings_options(sub: Parser) -> None:
     for name in ("dataset", "learner", "strategy"):
         sub.add_argument(f"--{name}", help=f"see: acl {_plural(name)}")
     sub.add_argument("--seed", help="default 0")
-    sub.add_argument("--data", metavar="PATH", help="your own images, for the datasets folder and parquet")
+    sub.add_argument(
+        "--data", type=typed.place, metavar="PATH", help="your own images, for the datasets folder and parquet"
+    )
     _data_dir_option(sub)
     _set_option(sub)
 
@@ -235,7 +244,10 @@ def _set_option(sub: Parser) -> None:
 
 def _data_dir_option(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
-        "--data-dir", metavar="DIR", help="where fetched sets lie (default: $ACL_DATA, else ~/.cache/acl-explorer)"
+        "--data-dir",
+        type=typed.folder,
+        metavar="DIR",
+        help="where fetched sets lie (default: $ACL_DATA, else ~/.cache/acl-explorer)",
     )
 
 
@@ -264,7 +276,7 @@ def _asked(arguments: argparse.Namespace) -> tuple[Any, Any]:
     from acl.system.device import no_gpu_sentence
 
     named = {name: getattr(arguments, name) for name in ("dataset", "learner", "strategy", "seed", "data")}
-    values = {name: value for name, value in named.items() if value is not None} | _changes(arguments.changes)
+    values = {name: str(value) for name, value in named.items() if value is not None} | _changes(arguments.changes)
     config = preset_config(arguments.preset, **values)
     refuse([config], values, {} if arguments.data is None else {"data": "--data"})
     with _prints_aside():
@@ -302,7 +314,7 @@ def _sweep(arguments: argparse.Namespace) -> None:
     from acl.results import sweep
     from acl.system.device import no_gpu_sentence
 
-    _check_slots(arguments)
+    _check_room(arguments)
     axes = {
         "strategy": arguments.strategies,
         "learner": arguments.learners,
@@ -315,7 +327,7 @@ def _sweep(arguments: argparse.Namespace) -> None:
     # What a sweep keeps of each query would fill the disk before anyone looked at it.
     changes = _changes(arguments.changes)
     base = preset_config(arguments.preset, **{"snapshots": "off", **changes})
-    configs = sweep.grid(base, {name: sweep.values_of(name, text) for name, text in axes.items() if text})
+    configs = sweep.grid(base, {name: sweep.values_of(name, text) for name, text in axes.items() if text is not None})
     refuse(configs, changes)
     if said := no_gpu_sentence("auto" if any(config.device == "auto" for config in configs) else "", "these runs are"):
         print(f"acl: {said}", file=sys.stderr)
@@ -400,7 +412,7 @@ def _resume(arguments: argparse.Namespace) -> None:
         raise UserError(f"{run.id} is a recording: it can be looked at, not taken up.")
     if arguments.data:
         refuse([run.config], ["data"], {"data": "--data"})
-        run = moved_data(run, arguments.data)
+        run = moved_data(run, str(arguments.data))
     config = run.config  # an unreadable one is said before anything is touched
     if finished := run.history().finished:
         if run.summary is None:
@@ -431,9 +443,9 @@ def _verify(arguments: argparse.Namespace) -> None:
     run = find_run(arguments.run, arguments.runs)
     with _progress(run.id, arguments.quiet) as show, _prints_aside():
         verdict = verify(run, show)
-    keep(run, verdict)
     print(json.dumps({"run": run.id, **asdict(verdict)}))
     print(f"acl: {verdict.sentence}", file=sys.stderr)
+    keep(run, verdict)
     if verdict.difference:
         raise SystemExit(1)
 
@@ -485,10 +497,15 @@ def _prints_aside() -> Iterator[None]:
 
 
 def _work(run: Run, quiet: bool) -> None:
+    from tqdm import tqdm
+
     from acl.service.worker import execute
 
+    def say(sentence: str) -> None:
+        tqdm.write(f"acl: {sentence}", file=sys.stderr)
+
     with _progress(run.id, quiet) as show, _prints_aside():
-        status = execute(run, show)
+        status = execute(run, show, on_wait=say)
     if status.state != "finished":
         raise UserError(f"Run {run.id} was stopped before its end: acl resume {run.id} goes on.")
     _print_summary(run)
@@ -669,7 +686,7 @@ def _backend(arguments: argparse.Namespace) -> None:
 
 
 def _engine(arguments: argparse.Namespace) -> Engine:
-    _check_slots(arguments)
+    _check_room(arguments)
     share = {} if arguments.gpu_share is None else {"gpu_share": arguments.gpu_share}
     if arguments.engine == "local":
         from acl.service.engines.local import LocalEngine, default_slots

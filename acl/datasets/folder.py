@@ -18,6 +18,7 @@ from acl.names import count, in_order, printable, some
 from acl.stream.listing import Listing, listed
 from acl.stream.pictures import decoded, own_set
 from acl.stream.types import ImageSet
+from acl.system.files import expanded
 
 LABEL = "Own image folder"
 SETTINGS = ("data", "image_size")
@@ -80,7 +81,7 @@ class Folder(Base):
         return own_set(data, names, pictures)
 
     def _root(self) -> Path:
-        root = Path(self.data).expanduser()
+        root = expanded(self.data)
         if not self.data or not root.is_dir():
             raise UserError(f"dataset=folder needs data, the path of a folder of images, got '{self.data}'.")
         return root
@@ -101,7 +102,7 @@ class Folder(Base):
         return Layout(top, [top])
 
     def mark(self) -> object:
-        root = Path(self.data).expanduser()
+        root = expanded(self.data)
         return listed(root, follow=True).mark if self.data and root.is_dir() else None
 
 

@@ -23,6 +23,7 @@ from acl.stream.listing import DEPTH, Listing, listed
 from acl.stream.pictures import check_classes, decoded, own_set
 from acl.stream.shard import Shard, sentences
 from acl.stream.types import UNREADABLE, ImageSet
+from acl.system.files import expanded
 
 LABEL = "Own Parquet images"
 SETTINGS = ("data", "image_size", "label_column")
@@ -44,7 +45,7 @@ class Parquet(Base):
             labels, classes = _classes(shards)
         check_classes(printable(self.data), len(classes))
         names = [f"{shard.name} row {row}" for shard in shards for row in range(len(shard.labels))]
-        title = printable(f"own images ({Path(self.data).expanduser().name})")
+        title = printable(f"own images ({expanded(self.data).name})")
         identity = [shard.identity for shard in shards]
         pictures = decoded(
             identity, len(labels), self.image_size, lambda: chain.from_iterable(map(Shard.encoded, shards)), title
@@ -57,7 +58,7 @@ class Parquet(Base):
         return own_set(ImageSet(title, pictures.images, labels, classes, is_train, notes=notes), names, pictures)
 
     def _files(self) -> Files:
-        given = Path(self.data).expanduser()
+        given = expanded(self.data)
         if self.data and given.is_file():
             return Files(given.parent, (given.name,))
         root, prefix, depth = (given, "", DEPTH) if given.is_dir() else (given.parent, given.name, 0)

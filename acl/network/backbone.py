@@ -25,6 +25,7 @@ from acl.network.images import Images
 from acl.network.models import init_weights
 from acl.seeds import generator
 from acl.stream.downloads import data_dir, weights_file
+from acl.system.arrays import save_array
 from acl.system.files import disk_trouble, locked, replace_file
 
 CACHE_FORMAT = 1
@@ -85,14 +86,8 @@ def cached_features(config: RunConfig, images: UInt8[ndarray, "n height width ch
         with locked(path.with_suffix(".lock")):
             if not path.exists():
                 features = compute(network.to(config.device), images, config.device)
-                replace_file(path, lambda temporary: _save(temporary, features))
+                replace_file(path, lambda temporary: save_array(temporary, features))
         return np.asarray(np.load(path, allow_pickle=False))
-
-
-def _save(path: Path, features: Float32[ndarray, "n dim"]) -> None:
-    # np.save would add .npy to a path; a file it leaves alone.
-    with path.open("wb") as file:
-        np.save(file, features, allow_pickle=False)
 
 
 @torch.no_grad()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import inspect
 import sys
 import traceback
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from acl.plugins.registry import Plugin
 
 ALLOCATOR = ("not enough memory", "can't allocate memory", "out of memory")
+LOADER = ("failed to map segment", "annot allocate memory")
+"""What the system says where a library, such as torch, does not fit."""
 MOST_WORDS = 300
 BEGINNINGS = ("def ", "async def ", "class ")
 
@@ -36,8 +39,12 @@ def with_line(error: BaseException) -> str:
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether host or GPU memory ran out; torch's CPU allocator says so in a plain RuntimeError."""
-    named = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
-    return named or (isinstance(error, RuntimeError) and any(sign in str(error) for sign in ALLOCATOR))
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    if isinstance(error, OSError) and error.errno == errno.ENOMEM:
+        return True
+    signs = ALLOCATOR if isinstance(error, RuntimeError) else LOADER if isinstance(error, ImportError | OSError) else ()
+    return any(sign in str(error) for sign in signs)
 
 
 @contextmanager

@@ -29,7 +29,7 @@ SweepKind = Literal["sweep", "race"]
 ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{4}")
 PLUGINS: dict[str, Kind] = {"strategy": "strategies", "learner": "learners", "dataset": "datasets"}
 MOST_RUNS = 2000
-SEEDS = re.compile(r"(\d+)(?:-(\d+))?")
+SEEDS = re.compile(r"(\d{1,10})(?:-(\d{1,10}))?")
 
 
 @dataclass(frozen=True)

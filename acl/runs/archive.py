@@ -6,14 +6,19 @@ before the run is seen.
 
 from __future__ import annotations
 
+import errno
 import io
 import re
 import secrets
 import shutil
 import stat
+import struct
 import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from acl.config import UserError, read_config
 from acl.events import Bought, History, Remembered, Started
@@ -37,6 +42,12 @@ MOST_BYTES = 8 * 2**30
 MOST_RATIO, RATIO_FROM = 200, 2**20
 MOST_PIXELS = 64
 CHUNK = 2**20
+MOST_SAID = 200
+DAMAGED = (
+    zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, ValueError, OverflowError, RuntimeError,
+    LookupError, TypeError, AttributeError,
+)  # fmt: skip
+"""What zipfile raises over damaged bytes."""
 EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
@@ -47,20 +58,22 @@ def export(run: Run, target: Path | io.BytesIO) -> None:
     """Write the run as a zip: the same run gives the same bytes. Of a run under way what is finished is taken.
 
     Without pictures of its own, those of every sample it names are taken from its dataset, made small, if that is
-    on this machine.
+    on this machine. UserError for what cannot be read, OSError for a target that cannot be written.
     """
     run.config  # noqa: B018 - an unreadable run is said before anything is written
-    with disk_trouble("The archive", target if isinstance(target, Path) else run.path):
-        with zipfile.ZipFile(target, "w") as archive:
-            for path in sorted(p for p in run.path.rglob("*") if p.is_file()):
-                name = path.relative_to(run.path).as_posix()
-                if KNOWN.fullmatch(name):
+    with disk_trouble("The run", run.path):
+        paths = sorted(p for p in run.path.rglob("*") if p.is_file())
+    with zipfile.ZipFile(target, "w") as archive:
+        for path in paths:
+            name = path.relative_to(run.path).as_posix()
+            if KNOWN.fullmatch(name):
+                with disk_trouble("The file", path):
                     content = path.read_bytes()
-                    # A worker may be writing: only whole lines are facts.
-                    whole = content.rfind(b"\n") + 1 if name == "events.jsonl" else len(content)
-                    _add(archive, f"{run.id}/{name}", content[:whole])
-            if not run.thumbs.exists() and (pictures := _pictures(run)):
-                _add(archive, f"{run.id}/{run.thumbs.name}", pictures)
+                # A worker may be writing: only whole lines are facts.
+                whole = content.rfind(b"\n") + 1 if name == "events.jsonl" else len(content)
+                _add(archive, f"{run.id}/{name}", content[:whole])
+        if not run.thumbs.exists() and (pictures := _pictures(run)):
+            _add(archive, f"{run.id}/{run.thumbs.name}", pictures)
 
 
 def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
@@ -125,9 +138,11 @@ def import_run(source: Path | io.BytesIO, runs: Path) -> Run:
     """Unpack a run into `runs`: there at once and whole, or not at all. UserError for everything that is not what
     `export` writes, above all for what could harm."""
     check_folder(runs)
-    try:
-        with zipfile.ZipFile(source) as archive:
-            id_, entries = _checked(archive)
+    with _opened(source) as file:
+        with _damage():
+            archive = zipfile.ZipFile(file)
+        with archive:
+            id_, entries = _checked(archive, file.seek(0, io.SEEK_END))
             draft = runs / f".import-{secrets.token_hex(4)}"
             with disk_trouble("The runs folder", runs):
                 try:
@@ -140,18 +155,44 @@ def import_run(source: Path | io.BytesIO, runs: Path) -> Run:
                     draft.rename(target)
                 finally:
                     shutil.rmtree(draft, ignore_errors=True)
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, UnicodeDecodeError) as error:
-        raise UserError(f"This is not a zip that can be read ({error}): export the run again.") from None
     return Run(target)
 
 
-def _checked(archive: zipfile.ZipFile) -> tuple[str, dict[str, zipfile.ZipInfo]]:
-    """The run's id, and the entries to unpack by their path inside the run."""
+@contextmanager
+def _opened(source: Path | io.BytesIO) -> Iterator[BinaryIO]:
+    if isinstance(source, io.BytesIO):
+        yield source
+        return
+    with disk_trouble("The archive", source), source.open("rb") as file:
+        yield file
+
+
+@contextmanager
+def _damage() -> Iterator[None]:
+    """One sentence for all that zipfile raises where bytes are not what they should be: its own errors, and those of
+    the numbers it believes in."""
+    try:
+        yield
+    except DAMAGED as error:
+        if isinstance(error, OSError) and error.errno not in {None, errno.EINVAL}:
+            raise
+        why = " ".join(str(error).split())[:MOST_SAID] or type(error).__name__
+        raise UserError(f"This is not a zip that can be read ({why}): export the run again.") from None
+
+
+def _checked(archive: zipfile.ZipFile, size: int) -> tuple[str, dict[str, zipfile.ZipInfo]]:
+    """The run's id, and the entries to unpack by their path inside the run; size: of the archive, in bytes."""
     infos = archive.infolist()
     if len(infos) > MOST_ENTRIES:
         raise UserError(f"The archive holds {len(infos):,} entries, more than {MOST_ENTRIES:,}: this is no run.")
-    if sum(info.file_size for info in infos) > MOST_BYTES:
+    total = sum(info.file_size for info in infos)
+    if total > MOST_BYTES:
         raise UserError(f"The archive unpacks to more than {MOST_BYTES // 2**30} GiB: this is no run.")
+    # Of the bytes that are there, not of those that the entries claim: these may share them.
+    if total > RATIO_FROM and total > MOST_RATIO * size:
+        raise UserError(f"The archive unpacks to {total:,} bytes from {size:,}: this is no run.")
+    if sum(info.compress_size for info in infos) > size:
+        raise UserError("The archive's entries are longer than the archive: export the run again.")
     for info in infos:
         _check_entry(info)
     names = [info.filename.rstrip("/").casefold() for info in infos]
@@ -177,6 +218,8 @@ def _check_entry(info: zipfile.ZipInfo) -> None:
         raise UserError(f"The archive holds {shown}, which is a link or a device: it is refused.")
     if info.flag_bits & 0x1:
         raise UserError("The archive is encrypted: export the run without a password.")
+    if info.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
+        raise UserError(f"The archive holds {shown}, packed in a way that no export uses: export the run again.")
     if PICKLES.search(name):
         raise UserError(f"The archive holds {shown}, which may be a pickle, and a pickle can run code: it is refused.")
     if info.file_size > RATIO_FROM and info.file_size > MOST_RATIO * max(info.compress_size, 1):
@@ -186,14 +229,20 @@ def _check_entry(info: zipfile.ZipInfo) -> None:
 def _unpack(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     size = 0
-    with archive.open(entry) as packed, target.open("wb") as file:
-        while chunk := packed.read(CHUNK):
+    with target.open("wb") as file:
+        for chunk in _content(archive, entry):
             if size == 0 and _is_pickle(chunk):
                 raise UserError(f"{entry.filename} holds a pickle, which can run code: the archive is refused.")
             size += len(chunk)
-            if size > entry.file_size:
-                raise UserError(f"{entry.filename} is larger than the archive says: it is refused.")
             file.write(chunk)
+    if size != entry.file_size:
+        raise UserError(f"{entry.filename} is not as long as the archive says: it is refused.")
+
+
+def _content(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[bytes]:
+    with _damage(), archive.open(entry) as packed:
+        while chunk := packed.read(CHUNK):
+            yield chunk
 
 
 def _is_pickle(start: bytes) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 from acl.config import RunConfig, UserError
 from acl.events import History, Scored, Steered, TaskStarted
 from acl.runs.folder import Run
+from acl.system.files import open_at_all
 
 MOST_NAMED = 3
 
@@ -50,6 +51,7 @@ def unreadable(path: Path) -> str:
     from safetensors import SafetensorError, safe_open
 
     try:
+        open_at_all(path)
         if path.suffix == ".safetensors":
             with safe_open(path, framework="np"):
                 return ""

@@ -7,6 +7,7 @@ tasks/03/base.safetensors  queries/03-02.safetensors  queries/03-02.parquet  thu
 from __future__ import annotations
 
 import difflib
+import errno
 import os
 import re
 import secrets
@@ -27,7 +28,7 @@ from acl.runs.plausible import is_sound, is_summary
 from acl.runs.sameness import telling
 from acl.stream.types import TaskStream
 from acl.system.device import no_gpu
-from acl.system.files import disk_trouble, read_json, write_json
+from acl.system.files import disk_trouble, expanded, read_json, write_json
 
 ID = re.compile(r"[a-z0-9][a-z0-9_-]{3,95}")
 AUTO_SNAPSHOT_BYTES = 200_000_000
@@ -106,8 +107,10 @@ def check_folder(runs: Path) -> None:
     with disk_trouble("The runs folder", runs):
         runs.mkdir(parents=True, exist_ok=True)
         probe = runs / f".probe-{os.getpid()}"
-        probe.write_bytes(b"0" * 4096)
-        probe.unlink(missing_ok=True)  # another thread may have probed under the same name
+        try:
+            probe.write_bytes(b"0" * 4096)
+        finally:
+            probe.unlink(missing_ok=True)  # another thread may have probed under the same name
 
 
 def create(
@@ -130,7 +133,7 @@ def create(
             if fill:
                 fill(Run(draft))
             draft.rename(runs / name)
-        except (OSError, UserError):
+        except BaseException:
             shutil.rmtree(draft, ignore_errors=True)
             raise
     return Run(runs / name)
@@ -191,7 +194,7 @@ def snapshot_bytes(config: RunConfig, stream: TaskStream) -> dict[str, int]:
 
 def _in_full(path: str) -> str:
     """A place as it is found from any other, by any name."""
-    return str(Path(path).expanduser().resolve())
+    return str(expanded(path).resolve())
 
 
 def resolved(config: RunConfig, stream: TaskStream) -> RunConfig:
@@ -267,24 +270,40 @@ class EventWriter:
         whole = whole[: whole.rfind(b"\n") + 1]
         self.seq = whole.count(b"\n")
         self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
-        os.ftruncate(self._fd, len(whole))
-        self._end = len(whole)
+        try:
+            os.ftruncate(self._fd, len(whole))
+        except OSError:
+            self.close()
+            raise
+        self._end, self._torn = len(whole), False
 
     def append(self, event: Event) -> Row:
         """One line, whole or not at all. OSError (a full disk) leaves the file as it was."""
         t = time.time()
         line = to_line(event, self.seq, t).encode()
+        if self._torn:
+            self._mend()
+        self._torn, left = True, memoryview(line)
         try:
-            written = os.write(self._fd, line)
-            if written < len(line):
-                os.write(self._fd, line[written:])
+            # The system may take a part, as often as it likes.
+            while left:
+                written = os.write(self._fd, left)
+                if not written:
+                    raise OSError(errno.EIO, os.strerror(errno.EIO), str(self.path))
+                left = left[written:]
         except OSError:
-            os.ftruncate(self._fd, self._end)
+            self._mend()
             raise
+        self._torn = False
         self._end += len(line)
         row = Row(self.seq, t, event)
         self.seq += 1
         return row
+
+    def _mend(self) -> None:
+        """Take away what there is of a line. Where the disk refuses that too, it is done before the next line."""
+        os.ftruncate(self._fd, self._end)
+        self._torn = False
 
     def close(self) -> None:
         os.close(self._fd)

@@ -7,6 +7,7 @@ never written again, so that either run can be deleted).
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import time
 from collections.abc import Iterable, Mapping
@@ -21,14 +22,15 @@ from acl.runs.folder import EventReader, Parent, Run, create
 from acl.steering import differences, steered
 
 Place = tuple[int, int]
+PLACE = re.compile(r"(\d{1,9})\.(\d{1,9})")
 
 
 def parse_place(text: str) -> Place:
     """(task, round) out of "3.2"."""
-    task, dot, round_ = text.partition(".")
-    if not (dot and task.isdecimal() and round_.isdecimal()):
+    found = PLACE.fullmatch(text)
+    if found is None:
         raise UserError(f"A place is TASK.ROUND, for example 3.2, got '{text}'.")
-    return int(task), int(round_)
+    return int(found[1]), int(found[2])
 
 
 def places(history: History) -> list[Place]:

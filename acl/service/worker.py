@@ -14,12 +14,11 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import IO, TypeVar
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -44,19 +43,18 @@ from acl.runs.folder import EventReader, EventWriter, Run
 from acl.runs.recording import save_labels, save_query
 from acl.service import lease
 from acl.steering import differences
-from acl.system.files import disk_trouble, is_full, replace_file, try_lock, write_json
+from acl.system.files import HOLDS, disk_trouble, is_full, open_at_all, replace_file, try_lock, write_json
 from acl.system.gauge import Gauge
 from acl.system.machine import described
 from acl.system.numerics import settle
-from acl.system.processes import OUT_OF_MEMORY, born, memory_sentence
+from acl.system.processes import OUT_OF_MEMORY, born, out_of_memory
 
 POLL_S, BEAT_S, HELD_BEAT_S = 0.03, 0.25, 1.0
 # Room for the status on a disk that is full, so that it can be said.
 RESERVE_BYTES = 2**16
-DISK_FULL = "The disk is full: free some space, and the run goes on by itself."
 ENDS_PHASE = {Scored: "score", Bought: "buy", Trained: "train", Evaluated: "evaluate"}
-
-
+OnEvent = Callable[[Loop, Event], None]
+OnWait = Callable[[str], None]
 T = TypeVar("T")
 
 
@@ -66,15 +64,18 @@ class Stopped(Exception):
 
 class Worker:
     """Holds the run's lock from `__init__` to `close`, or where locks do not reach its lease alone (`epoch` not 0).
-    `on_event` is told of every fact (a progress bar)."""
+    `on_event` is told of every fact (a progress bar), `on_wait` what it waits for, in a sentence."""
 
-    def __init__(self, run: Run, on_event: Callable[[Loop, Event], None] | None = None, epoch: int = 0) -> None:
-        self.run, self.on_event, self.epoch = run, on_event, epoch
+    def __init__(
+        self, run: Run, on_event: OnEvent | None = None, epoch: int = 0, on_wait: OnWait | None = None
+    ) -> None:
+        self.run, self.on_event, self.epoch, self.on_wait = run, on_event, epoch, on_wait or _to_log
         self.pid, self.born = os.getpid(), born(os.getpid())
         self._lock: IO[str] | None = None
         if epoch == 0:
-            self._take_lock()
-            self.epoch = lease.take_over(run.path)
+            with disk_trouble("The run", run.path):
+                self._take_lock()
+                self.epoch = lease.take_over(run.path)
         self._check_lease()
         self.control = Control(mode="play")
         self._control_mark = (0, 0)
@@ -91,8 +92,7 @@ class Worker:
         self._keep_reserve()
 
     def _take_lock(self) -> None:
-        with disk_trouble("The run", self.run.path):
-            self._lock = try_lock(self.run.path / "worker.lock")
+        self._lock = try_lock(self.run.path / "worker.lock")
         if self._lock is None:
             raise UserError(f"Run {self.run.id} is being worked on by another process: pause or stop it there.")
         self._lock.seek(0)
@@ -104,7 +104,7 @@ class Worker:
         lease.check(self.run.path, self.epoch)
 
     def close(self) -> None:
-        self._reserve.unlink(missing_ok=True)
+        self._drop_reserve()
         if self._lock:
             self._lock.close()
 
@@ -121,26 +121,25 @@ class Worker:
             stream = prepare(config)
             self.loop = Loop(config, stream)
             self._gauge = Gauge(config.device, config.threads)
-        with disk_trouble("The run", self.run.path):
-            self._take_up()
-            try:
-                while not self.loop.done:
-                    self._obey()
-                    self._steer()
-                    event = self.loop.step()
-                    if event is not None:
-                        self._record(event)
-                    self._heartbeat()
-                    self._keep_pace(event)
-            except Stopped:
-                return self._say("stopped")
-            except UserError:
-                # Where it stands: the last heartbeat may be of a round before.
-                self._say("playing")
-                raise
-            finally:
-                self.writer.close()
-            return self._say("finished")
+        self._take_up()
+        try:
+            while not self.loop.done:
+                self._obey()
+                self._steer()
+                event = self.loop.step()
+                if event is not None:
+                    self._record(event)
+                self._heartbeat()
+                self._keep_pace(event)
+        except Stopped:
+            return self._say("stopped")
+        except UserError:
+            # Where it stands: the last heartbeat may be of a round before.
+            self._say("playing")
+            raise
+        finally:
+            self.writer.close()
+        return self._say("finished")
 
     @contextmanager
     def _heard(self) -> Iterator[None]:
@@ -149,7 +148,9 @@ class Worker:
 
         def beat() -> None:
             while not done.wait(HELD_BEAT_S):
-                self._write(Status("starting"))
+                # What hinders this hinders the next word of the worker too, which says so.
+                with suppress(OSError, lease.Superseded):
+                    self._write(Status("starting"))
 
         thread = threading.Thread(target=beat, daemon=True)
         thread.start()
@@ -168,7 +169,7 @@ class Worker:
             raise UserError(
                 f"{self.run.events} is damaged in {reader.damaged} places: the run can be looked at, not taken up."
             )
-        self.writer = EventWriter(self.run.events)
+        self.writer = self._when_there_is_room(lambda: EventWriter(self.run.events))
         if not history.rows:
             return
         if history.finished is None:
@@ -191,6 +192,7 @@ class Worker:
             return {}
         path = self.run.base(started[-1].task)
         try:
+            open_at_all(path)
             return load_file(path)
         except (OSError, SafetensorError) as error:
             raise UserError(
@@ -228,10 +230,13 @@ class Worker:
         while True:
             try:
                 done = write()
-            except (OSError, SafetensorError) as error:
+            except OSError as error:
                 if not is_full(error):
                     raise
-                self._trouble = DISK_FULL
+                trouble = f"{HOLDS[error.errno or 0]}: free some space, and the run goes on by itself."
+                if trouble != self._trouble:
+                    self.on_wait(f"Run {self.run.id} waits. {trouble}")
+                self._trouble = trouble
                 self._wait_for_room()
                 continue
             if self._trouble:
@@ -260,7 +265,13 @@ class Worker:
         try:
             self._reserve.write_bytes(os.urandom(RESERVE_BYTES))
         except OSError as error:
-            print(f"No room is kept for the status: {error}", file=sys.stderr)
+            self._drop_reserve()
+            _to_log(f"No room is kept for the status: {error}")
+
+    def _drop_reserve(self) -> None:
+        # Where the disk lets go of nothing, more than this file is amiss, and is said.
+        with suppress(OSError):
+            self._reserve.unlink()
 
     def _complete(self, event: Event) -> None:
         phase = ENDS_PHASE.get(type(event))
@@ -388,7 +399,7 @@ class Worker:
         except OSError as error:
             if not is_full(error):
                 raise
-            self._reserve.unlink(missing_ok=True)
+            self._drop_reserve()
             self._try_status(status)
         return status
 
@@ -397,7 +408,7 @@ class Worker:
             write_status(self.run.path, status)
         except OSError as error:
             # The run matters more than what is said of it.
-            print(f"The status could not be written: {error}", file=sys.stderr)
+            _to_log(f"The status could not be written: {error}")
 
     def _eta(self) -> float | None:
         gained = self.loop.progress - self._progress_then
@@ -411,14 +422,22 @@ class Worker:
         try:
             self._write(replace(status, state="failed", error=str(error), details=details))
         except OSError as trouble:
-            print(f"The status of {self.run.id} could not be written: {trouble}", file=sys.stderr)
+            _to_log(f"The status of {self.run.id} could not be written: {trouble}")
 
 
-def execute(run: Run, on_event: Callable[[Loop, Event], None] | None = None, epoch: int = 0) -> Status:
-    """Work on `run` in this process. A mistake the user can mend is left in the status and raised again."""
-    worker = Worker(run, on_event, epoch)
+def _to_log(text: str) -> None:
+    """On stderr, which is worker.log in a worker: on the disk that may be full."""
+    with suppress(OSError):
+        print(text, file=sys.stderr)
+
+
+def execute(run: Run, on_event: OnEvent | None = None, epoch: int = 0, on_wait: OnWait | None = None) -> Status:
+    """Work on `run` in this process. A mistake the user can mend, and what a disk refuses, is left in the status and
+    raised again."""
+    worker = Worker(run, on_event, epoch, on_wait)
     try:
-        return worker.work()
+        with disk_trouble("The run", run.path):
+            return worker.work()
     except lease.Superseded:
         raise
     except UserError as error:
@@ -447,22 +466,9 @@ def main(path: str, epoch: int = 0) -> int:
     return 0
 
 
-def out_of_memory(error: BaseException) -> str:
-    """The sentence for it, with what was asked for, as the error says it."""
-    asked = (str(error).strip().splitlines() or ["no number given"])[0][:200].rstrip(".")
-    return memory_sentence(asked, _gpu_memory())
-
-
 def _gpu() -> str:
     """The GPU this process works on, as CUDA_VISIBLE_DEVICES names it: of those it is shown torch takes the first."""
     return (os.environ.get("CUDA_VISIBLE_DEVICES") or "0").split(",")[0].strip()
-
-
-def _gpu_memory() -> str:
-    if not torch.cuda.is_available():
-        return ""
-    free, total = torch.cuda.mem_get_info()
-    return f", {free / 2**30:.1f} of {total / 2**30:.1f} GiB of the GPU's"
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from acl.config import UserError
+from acl.system.files import open_at_all
 
 IN_SNAPSHOT = "pictures."
 
@@ -63,6 +64,7 @@ def find_pictures(path: Path, prefix: str, ids: Set[int], n_classes: int) -> Sam
     UserError where they make no sense."""
     needs = "A snapshot with pictures needs" if prefix else "The pictures file needs"
     try:
+        open_at_all(path)
         with safe_open(path, framework="pt") as file:
             there = {name for name in ("ids", "images", "labels") if f"{prefix}{name}" in set(file.keys())}
             if prefix and not there:

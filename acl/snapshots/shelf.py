@@ -88,8 +88,11 @@ def link(runs: Path, file: Path) -> str:
         folder(runs).mkdir(parents=True, exist_ok=True)
         draft = path.with_name(f".{path.name}.{os.getpid()}")
         draft.unlink(missing_ok=True)
-        _link(file, draft)
-        draft.replace(path)
+        try:
+            _link(file, draft)
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
         write_json(path.with_suffix(".json"), {"file": _printable(file.name)})
     return name
 

@@ -26,6 +26,7 @@ from acl.config import FORMAT, UserError
 from acl.names import distinct, from_json
 from acl.selection.query import QueryContext, Samples, sums_to_one
 from acl.snapshots.sample_pictures import IN_SNAPSHOT, SamplePictures, find_pictures, whole_numbers
+from acl.system.files import open_at_all
 
 ROLES = ("pool", "labelled", "memory")
 PARTS = ("ids", "h", "p")
@@ -75,6 +76,7 @@ def load_snapshot(path: Path, called: str = "") -> Snapshot:
 def _read(path: Path, name: str) -> tuple[dict[str, str], dict[str, Tensor]]:
     """The metadata and the tensors of the roles."""
     try:
+        open_at_all(path)
         with safe_open(path, framework="pt") as file:
             wanted = {f"{role}.{part}" for role in ROLES for part in PARTS}
             return file.metadata() or {}, {key: file.get_tensor(key) for key in wanted & set(file.keys())}

@@ -18,7 +18,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from acl.config import UserError
-from acl.system.files import disk_trouble, try_lock
+from acl.system.files import disk_trouble, expanded, try_lock
 
 CHUNK = 1 << 18
 TIMEOUT_S = 30
@@ -57,7 +57,7 @@ WEIGHTS: dict[str, Files] = {
 
 def data_dir() -> Path:
     """The folder of all sets: ACL_DATA, else ~/.cache/acl-explorer. Looked up at every use, never recorded."""
-    return Path(os.environ.get("ACL_DATA") or "~/.cache/acl-explorer").expanduser()
+    return expanded(os.environ.get("ACL_DATA") or "~/.cache/acl-explorer")
 
 
 def missing(name: str, files: Files) -> list[Remote]:
@@ -83,9 +83,10 @@ def weights_file(backbone: str, weights: str) -> Path | None:
         return None
     if weights == "pretrained":
         return local_files(backbone, WEIGHTS[backbone])[0]
-    if not Path(weights).is_file():
+    file = expanded(weights)
+    if not file.is_file():
         raise UserError(f"weights: {weights} does not exist; give a file, 'pretrained' or 'random'.")
-    return Path(weights)
+    return file
 
 
 def fetch(name: str, files: Files) -> list[Path]:

@@ -24,6 +24,7 @@ from acl.names import distinct, some
 from acl.stream.depth import EIGHT_BITS, POINT, WHOLE, Depth, deep_planes, upright
 from acl.stream.downloads import data_dir
 from acl.stream.types import UNREADABLE, ImageSet
+from acl.system.arrays import new_array, save_array
 from acl.system.files import disk_trouble, locked
 
 CACHE_FORMAT = 2
@@ -102,15 +103,18 @@ def decoded(identity: Any, n: int, size: int, encoded: Callable[[], Iterable[byt
                 draft = cache / f".{name}"
                 shutil.rmtree(draft, ignore_errors=True)  # left by a process that was killed
                 draft.mkdir()
-                _decode_into(draft, n, size, encoded, label)
-                draft.rename(folder)
+                try:
+                    _decode_into(draft, n, size, encoded, label)
+                    draft.rename(folder)
+                finally:
+                    shutil.rmtree(draft, ignore_errors=True)
     readable, dull = (np.load(folder / f"{part}.npy") for part in ("readable", "dull"))
     notes = json.loads((folder / "notes.json").read_text("utf-8"))
     return Pictures(np.load(folder / "images.npy", mmap_mode="r"), readable, dull, tuple(notes))
 
 
 def _decode_into(folder: Path, n: int, size: int, encoded: Callable[[], Iterable[bytes | None]], label: str) -> None:
-    images = np.lib.format.open_memmap(folder / "images.npy", "w+", np.uint8, (n, size, size, 3))
+    images = new_array(folder / "images.npy", np.uint8, (n, size, size, 3))
     readable, dull = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
     depths = {kind: Depth(kind) for kind in (WHOLE, POINT)}
     for row, kind, values in _squares(encoded(), n, size, label):
@@ -126,8 +130,8 @@ def _decode_into(folder: Path, n: int, size: int, encoded: Callable[[], Iterable
             images[row] = depths[kind].shades(values) if kind in depths else values
             dull[row] = _is_dull(images[row])
     images.flush()
-    np.save(folder / "readable.npy", readable)
-    np.save(folder / "dull.npy", dull)
+    save_array(folder / "readable.npy", readable)
+    save_array(folder / "dull.npy", dull)
     notes = [depth.note for depth in depths.values() if depth.note]
     (folder / "notes.json").write_text(json.dumps(notes), "utf-8")
 

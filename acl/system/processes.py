@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from pathlib import Path
 
 import psutil
@@ -46,6 +47,21 @@ def killed_for_memory() -> int:
     except OSError:
         return 0
     return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), 0)
+
+
+def out_of_memory(error: BaseException) -> str:
+    """The sentence for it, with what was asked for, as the error says it."""
+    asked = (str(error).strip().splitlines() or ["no number given"])[0][:200].rstrip(".")
+    return memory_sentence(asked, _gpu_memory())
+
+
+def _gpu_memory() -> str:
+    """Not known before torch is imported, which may be what there was no memory for."""
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_available():
+        return ""
+    free, total = torch.cuda.mem_get_info()
+    return f", {free / 2**30:.1f} of {total / 2**30:.1f} GiB of the GPU's"
 
 
 def memory_sentence(why: str, others: str = "") -> str:

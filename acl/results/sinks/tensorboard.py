@@ -11,8 +11,9 @@ from acl.names import in_markdown
 from acl.results.sinks.base import AFTER_TASK, Source, points
 
 try:
-    from tensorboardX import SummaryWriter
-    from tensorboardX.summary import hparams
+    from tensorboardX.event_file_writer import EventsWriter
+    from tensorboardX.proto.event_pb2 import Event
+    from tensorboardX.summary import hparams, scalar, text
 except ImportError:
     raise UserError("tensorboardX is not installed: pip install -r requirements.txt.") from None
 
@@ -22,16 +23,22 @@ def write(sources: Sequence[Source], folder: Path) -> None:
         own = folder / source.run.id
         for old in own.glob("events.out.tfevents.*"):
             old.unlink()
-        with SummaryWriter(logdir=str(own)) as writer:
-            _write(source, writer)
+        own.mkdir(exist_ok=True)
+        # Not through SummaryWriter: its thread would wait for ever on a disk that takes no more.
+        events = EventsWriter(str(own / "events"))
+        try:
+            _write(source, events)
+        finally:
+            events.close()
 
 
-def _write(source: Source, writer: SummaryWriter) -> None:
+def _write(source: Source, events: EventsWriter) -> None:
     for point in points(source.history):
-        writer.add_scalar(point.name, point.value, point.step, point.t)
+        events.write_event(Event(wall_time=point.t, step=point.step, summary=scalar(point.name, point.value)))
     settings = source.settings
     plain = {name: v if isinstance(v, bool | int | float | str) else json.dumps(v) for name, v in settings.items()}
     table = "".join(f"| {name} | {in_markdown(str(value))} |\n" for name, value in plain.items())
-    writer.add_text("settings", f"| setting | value |\n|---|---|\n{table}", 0, source.history.rows[0].t)
-    for summary in hparams(plain, dict.fromkeys(AFTER_TASK, 0.0)):
-        writer.file_writer.add_summary(summary)
+    began = source.history.rows[0].t
+    said = text("settings", f"| setting | value |\n|---|---|\n{table}")
+    for summary in (said, *hparams(plain, dict.fromkeys(AFTER_TASK, 0.0))):
+        events.write_event(Event(wall_time=began, step=0, summary=summary))

@@ -10,6 +10,7 @@ import gc
 import json
 import os
 import sys
+import traceback
 
 
 def warm_up() -> None:
@@ -27,16 +28,16 @@ def warm_up() -> None:
 
 
 def main() -> int:
-    warm_up()
+    answer = os.dup(1)
+    try:
+        warm_up()
+    except (MemoryError, ImportError, OSError, RuntimeError) as error:
+        return _cannot(error)
     import torch
 
-    answer = os.dup(1)
     for line in sys.stdin:
         job = json.loads(line)
-        log = os.open(job["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
-        os.dup2(log, 1)
-        os.dup2(log, 2)
-        os.close(log)
+        _speak_into(job["log"])
         if job["gpu"]:
             # CUDA hears it when it begins, and importing torch has not begun it.
             os.environ["CUDA_VISIBLE_DEVICES"] = job["gpu"]
@@ -52,6 +53,29 @@ def main() -> int:
         except BrokenPipeError:
             return 0
     return 0
+
+
+def _speak_into(path: str) -> None:
+    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.close(log)
+
+
+def _cannot(error: Exception) -> int:
+    """Say to the first run why there is no worker for it: where memory ran out, with its sentence and exit code."""
+    line = sys.stdin.readline()
+    if not line:
+        return 0
+    _speak_into(json.loads(line)["log"])
+    from acl.plugins.blame import is_out_of_memory
+    from acl.system.processes import OUT_OF_MEMORY, out_of_memory
+
+    traceback.print_exception(error)
+    if not is_out_of_memory(error):
+        return 1
+    print(out_of_memory(error), file=sys.stderr)
+    return OUT_OF_MEMORY
 
 
 if __name__ == "__main__":

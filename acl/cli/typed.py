@@ -1,0 +1,52 @@
+"""What is typed for a place or a number on the command line, checked before anything is done with it."""
+
+from __future__ import annotations
+
+from argparse import ArgumentTypeError
+from collections.abc import Callable
+from pathlib import Path
+
+from acl.config import UserError
+from acl.system.files import expanded
+
+
+def place(text: str, what: str = "file or folder") -> Path:
+    """A file or a folder, there or not; ~ and ~user are their homes."""
+    if not text:
+        raise ArgumentTypeError(f"the name is empty, name a {what}")
+    if "\0" in text:
+        raise ArgumentTypeError("the name holds a zero byte, which no name can")
+    try:
+        return expanded(text)
+    except UserError as error:
+        raise ArgumentTypeError(str(error).rstrip(".")) from None
+
+
+def file(text: str) -> Path:
+    """A file, there or not."""
+    found = place(text, "file")
+    if found.is_dir():
+        raise ArgumentTypeError(f"{text} cannot be used: it is a folder, name a file")
+    return found
+
+
+def folder(text: str) -> Path:
+    """A folder, there or not."""
+    found = place(text, "folder")
+    there = next((each for each in (found, *found.parents) if each.exists()), None)
+    if there is not None and not there.is_dir():
+        raise ArgumentTypeError(f"{text} cannot be used: {there} is a file, name a folder")
+    return found
+
+
+def whole(least: int, most: int) -> Callable[[str], int]:
+    """A whole number from `least` to `most`."""
+
+    def read(text: str) -> int:
+        # Python reads no number of more than 4,300 digits.
+        number = int(text) if len(text) <= len(str(most)) + 1 and text.removeprefix("-").isdecimal() else None
+        if number is None or not least <= number <= most:
+            raise ArgumentTypeError(f"it must be a whole number from {least} to {most}, got '{text}'")
+        return number
+
+    return read

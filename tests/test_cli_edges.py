@@ -1,0 +1,204 @@
+"""The command line at its edges: every option that takes a place or a number meets what nobody should type there."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from acl.cli import commands
+from acl.runs.folder import Run, create, list_runs
+from acl.service import backend
+from acl.service.worker import execute
+from tests.conftest import small_config
+
+EDGES = {
+    "empty": "",
+    "nobody's home": "~nosuchuser/x",
+    "5,000 digits": "9" * 5000,
+    "below zero": "-1",
+    "no number": "nan",
+    "a zero byte": "a\0b",
+    "backslash zero": "\\0",
+    "a folder": "{folder}",
+    "a file": "{file}",
+    "below a file": "{file}/x",
+}
+# Free text, or what is looked at only where a cluster is asked for.
+FREE = {"--title", "--address"}
+# New places, which may have any name that a file or a folder can have.
+NEW = {"-1", "nan", "\\0"}
+MAKES = {("select", "--scores"), ("table", "--output"), ("export", "--output"), ("convert", "--output")}
+EXISTS = {
+    "--data-dir": {"{folder}"},
+    "--runs": {"{folder}"},
+    "--output": {"{folder}", "{file}"},
+    "--scores": {"{file}"},
+}
+"""What is right for an option."""
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory) -> Run:
+    made = create(small_config(), tmp_path_factory.mktemp("edges") / "runs")
+    execute(made)
+    return made
+
+
+def subparsers(parser: argparse.ArgumentParser, name: str = "") -> dict[str, argparse.ArgumentParser]:
+    """Each command by its name, and its deeds."""
+    found = {}
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for word, sub in action.choices.items():
+                found |= subparsers(sub, f"{name} {word}".strip())
+    return found or {name: parser}
+
+
+def taking() -> list[tuple[str, str]]:
+    """Every command with each of its options that takes a value."""
+    return [
+        (name, max(action.option_strings, key=len) if action.option_strings else action.dest)
+        for name, sub in subparsers(commands._parser()).items()
+        for action in sub._actions
+        if action.nargs != 0 and not {*action.option_strings} & FREE
+    ]
+
+
+def usual(name: str, run: Run) -> dict[str, list[str]]:
+    """What the command is called with when nothing is amiss."""
+    snapshot = str(run.snapshot(1, 1))
+    return {
+        "run": {"--quiet": []},
+        "sweep": {"--strategies": ["uniform"], "--no-wait": []},
+        "resume": {"run": [run.id]},
+        "fork": {"run": [run.id], "--at": ["1.2"], "--quiet": []},
+        "verify": {"run": [run.id], "--quiet": []},
+        "export": {"run": [run.id]},
+        "import": {"archive": ["none.zip"]},
+        "table": {"names": []},
+        "convert": {"names": [], "--to": ["tables"], "--output": ["tables"]},
+        "select": {"snapshot": [snapshot], "--strategy": ["entropy"]},
+        "inspect": {"file": [snapshot]},
+        "data get": {"name": ["mnist"]},
+    }.get(name, {})
+
+
+def line(name: str, option: str, value: str, run: Run, runs: Path) -> list[str]:
+    given = usual(name, run) | {option: [value]}
+    if option != "--runs" and not name.startswith("data") and name not in {
+        "select", "strategies", "learners", "datasets", "presets",
+    }:  # fmt: skip
+        given["--runs"] = [str(runs)]
+    words = name.split()
+    for key, values in given.items():
+        # With =, so that a value may begin with a dash.
+        words += [f"{key}={v}" for v in values] or [key] if key.startswith("-") else []
+    placed = [v for key, values in given.items() if not key.startswith("-") for v in values]
+    return [*words, "--", *placed] if placed else words
+
+
+def is_fine(name: str, option: str, raw: str) -> bool:
+    if raw in EXISTS.get(option, ()):
+        return True
+    return raw in NEW and (option in {"--data-dir", "--runs"} or (name, option) in MAKES)
+
+
+@pytest.mark.parametrize("edge", EDGES)
+@pytest.mark.parametrize(("name", "option"), taking())
+def test_every_option_at_its_edges_is_exit_code_2_and_one_sentence(
+    name, option, edge, run, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(backend, "ensure", lambda *_: pytest.fail("a backend was started"))
+    monkeypatch.setattr(backend, "main", lambda *_: pytest.fail("a backend was started"))
+    monkeypatch.setattr(os, "execve", lambda *_: pytest.fail("the app was started"))
+    monkeypatch.setenv("ACL_DATA", str(tmp_path / "sets"))
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_text("x")
+    raw = EDGES[edge]
+    if is_fine(name, option, raw):
+        pytest.skip("that is what the option is for")
+    value = raw.format(folder=tmp_path / "folder", file=tmp_path / "file")
+    before = len(list_runs(run.path.parent))
+    code = commands.main(line(name, option, value, run, run.path.parent))
+    said = capsys.readouterr().err
+    assert code == 2, (code, said)
+    assert said.startswith("acl: ") and said.count("\n") == 1 and said.rstrip().endswith((".", ")")), said
+    assert len(list_runs(run.path.parent)) == before
+    assert {path.name for path in tmp_path.iterdir()} <= {"folder", "file"}
+
+
+@pytest.mark.parametrize("setting", ["memory", "lambda", "weights", "data", "class_order", "device", "lr"])
+@pytest.mark.parametrize("edge", EDGES)
+def test_every_kind_of_setting_at_its_edges(setting, edge, runs, capsys):
+    if edge == "empty" and setting in {"lambda", "class_order"}:
+        pytest.skip("that is the way to say auto")
+    said = EDGES[edge].format(folder=".", file=__file__)
+    extra = {"weights": ["--set=backbone=resnet18"], "data": ["--dataset=folder"]}.get(setting, [])
+    code = commands.main(["run", f"--runs={runs}", "--quiet", *extra, f"--set={setting}={said}"])
+    err = capsys.readouterr().err
+    assert code == 2 and err.startswith("acl: ") and err.count("\n") == 1
+    # What stands in a file of weights is read by the run's worker.
+    assert not runs.exists() or not list_runs(runs) or (setting, edge) == ("weights", "a file")
+
+
+@pytest.mark.parametrize("variable", ["ACL_DATA", "ACL_RUNS"])
+def test_the_home_of_nobody_in_the_environment(variable, tmp_path):
+    home = {**os.environ, variable: "~nosuchuser/x"}
+    words = {"ACL_DATA": ["data", "list"], "ACL_RUNS": ["table"]}[variable]
+    done = subprocess.run([sys.executable, "-m", "acl", *words], env=home, capture_output=True, text=True)
+    assert done.returncode == 2 and "~nosuchuser" in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_a_home_is_found(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "runs").mkdir()
+    assert commands.main(["table", "--runs", "~/runs"]) == 2
+    assert str(tmp_path / "runs") in capsys.readouterr().err
+
+
+# -- no memory for torch -----------------------------------------------------------------------------
+
+NO_TORCH = """
+import builtins, sys
+real = builtins.__import__
+def without(name, *rest):
+    if name == 'torch':
+        raise {error}
+    return real(name, *rest)
+builtins.__import__ = without
+"""
+ERRORS = [
+    "MemoryError()",
+    "ImportError('libtorch_cpu.so: failed to map segment from shared object')",
+    "ImportError('libtorch_cpu.so: cannot allocate memory in static TLS block')",
+    "OSError(12, 'Cannot allocate memory')",
+]
+
+
+@pytest.mark.parametrize("error", ERRORS)
+def test_torch_that_does_not_fit_is_a_sentence_in_the_command_line(error, runs):
+    code = f"{NO_TORCH.format(error=error)}\nfrom acl.cli.commands import main\nsys.exit(main(sys.argv[1:]))"
+    words = ["run", "--runs", str(runs), "--quiet"]
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True)
+    assert done.returncode == 3 and done.stderr.startswith("acl: Out of memory (") and done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("error", ERRORS)
+def test_torch_that_does_not_fit_is_a_sentence_in_the_warm_worker(error, tmp_path):
+    code = f"{NO_TORCH.format(error=error)}\nfrom acl.service.engines import warm\nsys.exit(warm.main())"
+    log = tmp_path / "worker.log"
+    job = f'{{"run": "{tmp_path}", "log": "{log}"}}\n'
+    done = subprocess.run([sys.executable, "-c", code], input=job, capture_output=True, text=True)
+    assert done.returncode == 3 and log.read_text().splitlines()[-1].startswith("Out of memory (")
+
+
+def test_a_spare_worker_without_memory_that_is_not_needed_says_nothing():
+    code = f"{NO_TORCH.format(error=ERRORS[0])}\nfrom acl.service.engines import warm\nsys.exit(warm.main())"
+    done = subprocess.run([sys.executable, "-c", code], input="", capture_output=True, text=True)
+    assert done.returncode == 0 and done.stdout == done.stderr == ""

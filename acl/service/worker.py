@@ -64,6 +64,13 @@ class Stopped(Exception):
     """The user asked for the end of this worker; the run can be taken up again."""
 
 
+class Taken(UserError):
+    """Another process works on this run."""
+
+    def __init__(self, run: Run) -> None:
+        super().__init__(f"Run {run.id} is being worked on by another process: pause or stop it there.")
+
+
 class Worker:
     """Holds the run's lock from `__init__` to `close`, or where locks do not reach its lease alone (`epoch` not 0).
     `on_event` is told of every fact (a progress bar)."""
@@ -93,7 +100,7 @@ class Worker:
         with disk_trouble("The run", self.run.path):
             self._lock = try_lock(self.run.path / "worker.lock")
         if self._lock is None:
-            raise UserError(f"Run {self.run.id} is being worked on by another process: pause or stop it there.")
+            raise Taken(self.run)
         self._lock.seek(0)
         self._lock.truncate()
         self._lock.write(f"{self.pid} {self.born}\n")
@@ -427,7 +434,8 @@ def execute(run: Run, on_event: Callable[[Loop, Event], None] | None = None, epo
 def main(path: str, epoch: int = 0) -> int:
     try:
         execute(Run(Path(path)), epoch=epoch)
-    except lease.Superseded as error:
+    except (lease.Superseded, Taken) as error:
+        # Nothing failed: two backends one after the other may each have given the run a worker.
         print(error, file=sys.stderr)
     except UserError as error:
         if error.__cause__:

@@ -1,7 +1,7 @@
 """One run in one process: steps the loop, obeys control.json, writes what happened into the run folder.
 
-`python -m acl.service.worker RUN` works until the run is finished, stopped or fails. Exit code 0: finished or
-stopped; 2: a mistake the user can mend; 3: out of memory (the backend tries once more, alone); 1: anything
+`python -m acl.service.worker RUN` works until the run is finished, stopped or fails. Exit code 0: finished,
+stopped or in the hands of another worker; 2: a mistake the user can mend; 3: out of memory (the backend tries once more, alone); 1: anything
 else (the backend tries again).
 """
 

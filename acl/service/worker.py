@@ -1,8 +1,8 @@
 """One run in one process: steps the loop, obeys control.json, writes what happened into the run folder.
 
 `python -m acl.service.worker RUN` works until the run is finished, stopped or fails. Exit code 0: finished,
-stopped or in the hands of another worker; 2: a mistake the user can mend; 3: out of memory (the backend tries once more, alone); 1: anything
-else (the backend tries again).
+stopped or in the hands of another worker; 2: a mistake the user can mend; 3: out of memory (the backend tries
+once more, alone); 1: anything else (the backend tries again).
 """
 
 from __future__ import annotations

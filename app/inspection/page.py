@@ -27,7 +27,7 @@ from app.inspection.linked_scatters import Look, View, lens, payload
 from app.inspection.samples import HERO, Choice
 from app.inspection.source import Sight
 from app.store.session import new_run
-from app.widgets import fork_dialog as forking
+from app.widgets import dialogs
 from app.widgets.gallery import shared_sheet
 
 
@@ -50,8 +50,7 @@ def page() -> None:
         st.error(f"This query cannot be shown: {error}", icon=":material/error:")
         return
     try:
-        with forking.dialog():
-            _page(sight, history)
+        _page(sight, history)
     except UserError as error:
         errors.show(str(error), errors.details_of(error))
     except OSError as error:
@@ -80,8 +79,7 @@ def _page(sight: Sight, history: History | None) -> None:
     drawn, views = _linked(sight, frame, choice, view, meanings, lasso, opened)
     _remember(sight, frame, settings, strategy, view, opened)
     _below(sight, frame, choice, settings, lasso, opened)
-    if st.session_state.pop("inspect-dialog", None) == "export":
-        export.dialog(sight, frame, choice, settings, drawn, views, opened)
+    dialogs.fill(export.TITLE, export.offer, sight, frame, choice, settings, drawn, views, opened)
     panels.tabs(sight, choice, settings, history)
 
 

@@ -22,6 +22,7 @@ from jaxtyping import Int64
 from numpy import ndarray
 from torch import Tensor
 
+from acl import plan
 from acl.config import FULL, RunConfig, UserError, check_method
 from acl.events import (
     PHASES,
@@ -190,8 +191,7 @@ class Loop:
         return self._bought[-1].n_labelled if self._bought else 0
 
     def _budget(self, task: Task) -> int:
-        pool = len(task.train_ids)
-        return pool if self.config.strategy == FULL else min(self.config.n_end, pool)
+        return plan.budget(self.config, task)
 
     @property
     def images_per_s(self) -> float | None:
@@ -213,18 +213,13 @@ class Loop:
 
     def _steps(self, counts: list[int]) -> int:
         """Training steps of rounds that hold so many labels."""
-        return sum(self.config.epochs * -(-n // self.config.batch_size) for n in counts)
+        return sum(plan.training_steps(self.config, n) for n in counts)
 
     def _planned(self, task: Task) -> list[int]:
         """Labels of this task after each round from 0 on: as bought so far, then as the budget will buy."""
-        budget = self._budget(task)
-        counts = list(self._counts.get(task.index, []))
-        if not counts:
-            counts = [budget if self.config.strategy == FULL else min(self.config.n_start, budget)]
+        bought = self._counts.get(task.index, [])
         # What is past is past, also if the budget has changed since.
-        while counts[-1] < budget and (task.index >= self.task):
-            counts.append(min(counts[-1] + self.config.n_query, budget))
-        return counts
+        return list(bought) if bought and task.index < self.task else plan.labels(self.config, task, bought)
 
     def steer(self, changes: Mapping[str, Any]) -> Steered:
         """Change settings from here on; only `before_query`. UserError for what cannot be changed here."""

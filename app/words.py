@@ -25,7 +25,8 @@ from acl.events import (
 )
 from acl.plugins.registry import choices
 from acl.plugins.unused import KINDS
-from acl.runs.control import Control, Status
+from acl.runs.control import ACTIVE, Control, Status
+from app.charts.score_plane import axis
 from app.store.runs import label_of
 
 InRound = Steered | Scored | Bought | Trained | Evaluated
@@ -103,8 +104,29 @@ def pace_of_work(status: Status) -> str:
     if status.images_per_s:
         parts.append(f"{status.images_per_s:,.0f} img/s")
     if status.device:
-        parts.append(status.device)
+        parts.append(device(status))
     return " · ".join(parts)
+
+
+def device(status: Status) -> str:
+    """Where the run works, what it takes of the memory there, and how busy that is as long as it works, e.g.
+    "GPU H100 · 3.1 of 79 GiB · 92 % busy"."""
+    parts = [_short_device(status.device_name) or option(status.device)]
+    if status.memory_used and status.state in ACTIVE:
+        used = f"{status.memory_used / 2**30:.1f}"
+        # Of a machine's memory other programs hold the larger part, of a card's the runs do.
+        parts.append(f"{used} of {status.memory_total / 2**30:.0f} GiB" if status.device == "cuda" else f"{used} GiB")
+    if status.busy is not None and status.state == "playing":
+        parts.append(f"{status.busy:.0f} % busy")
+    return " · ".join(parts)
+
+
+def _short_device(name: str) -> str:
+    """ "NVIDIA H100 80GB HBM3" is "GPU H100": without maker, memory and socket."""
+    if not name or name.startswith("CPU"):
+        return name
+    model = re.sub(r"^((NVIDIA|Tesla|GeForce) )+", "", name)
+    return "GPU " + re.sub(r"[ -](\d+ ?GB|SXM|PCI|HBM).*", "", model)
 
 
 def duration(seconds: float) -> str:
@@ -231,24 +253,14 @@ def why(sentence: str) -> str:
     return f"{said[0].upper()}{said[1:]}."
 
 
-def _said_of(score: str) -> Mapping[str, Any]:
-    """What the strategy that a score is of says of it (acl.plugins.registry); nothing where none does."""
-    return next((plugin.scores[score] for plugin in choices("strategies").values() if score in plugin.scores), {})
-
-
 def score(name: str) -> str:
     """What a score is called on an axis or in a menu."""
-    return str(_said_of(name).get("name", name.replace("_", " ")))
+    return axis(name).title
 
 
 def short_score(name: str) -> str:
     """What it is called in small places, if that is another name."""
-    return str(_said_of(name).get("short", ""))
-
-
-def is_logarithmic(name: str) -> bool:
-    """Whether a score spans orders of magnitude."""
-    return bool(_said_of(name).get("log"))
+    return axis(name).short
 
 
 def axes(strategy: str) -> tuple[str, str] | None:

@@ -11,8 +11,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 ENGINE = (
     "names", "seeds", "config", "presets", "events", "metrics", "steering", "memory", "system", "stream", "datasets",
-    "network", "selection", "strategies", "learners", "plugins", "batches", "steps", "training", "loop", "snapshots",
-    "runs", "analysis", "results", "service", "cli",
+    "network", "selection", "strategies", "learners", "plugins", "plan", "batches", "steps", "training", "loop",
+    "snapshots", "runs", "analysis", "results", "service", "cli",
 )  # fmt: skip
 """Rooms of acl/, files and folders: each knows itself and those before it."""
 SCREEN = ("charts", "store", "words", "errors", "widgets", "PAGES", "launch", "access", "contents", "main")
@@ -21,6 +21,7 @@ PAGES = ("new_run", "run", "inspection", "compare", "library")
 DOORS = {"acl/__init__.py", "acl/__main__.py", "acl/earlier_names.py"}
 """What stands for the whole engine outside of it."""
 MOST_FILES = 15
+SHOWN = {".py", ".js", ".mjs", ".css", ".html", ".sh"}
 BEGIN, END = "```\nacl/", "```\n"
 LINE = 118
 
@@ -85,7 +86,7 @@ def tree() -> str:
         for name in order:
             if (ROOT / top / name).is_dir():
                 lines += _folder(f"{top}/{name}", 1)
-    for folder in ("pages", "tests", "benchmarks", "benchmarks/figures", "benchmarks/gpu"):
+    for folder in ("pages", "tests", "tests/js", "benchmarks", "benchmarks/figures", "benchmarks/gpu"):
         if (ROOT / folder).is_dir():
             lines += _room(folder, f"{folder}/", 0)
     return "\n".join(lines)
@@ -100,7 +101,9 @@ def _folder(path: str, depth: int) -> list[str]:
 
 def _room(path: str, name: str, depth: int) -> list[str]:
     lines = [f"{'  ' * depth}{name:<{24 - 2 * depth}}{_sentence(path)}".rstrip()]
-    files = sorted(p.name for p in (ROOT / path).glob("*") if p.suffix in {".py", ".js", ".css", ".sh"})
+    files = sorted(
+        p.name for p in (ROOT / path).glob("*") if p.suffix in {".py", ".js", ".mjs", ".css", ".html", ".sh"}
+    )
     shown, line = [name for name in files if name != "__init__.py"], " " * (2 * depth + 4)
     for file in shown:
         if len(line) + len(file) > LINE:
@@ -112,6 +115,7 @@ def _room(path: str, name: str, depth: int) -> list[str]:
 
 SENTENCES = {
     "pages": "One question a file, a few lines each.",
+    "tests/js": "Tests of what runs in the browser: node --test, by test_js.py.",
     "benchmarks": "Scripts that measure, and in results/ what came out.",
 }
 

@@ -20,6 +20,7 @@ from acl.service.worker import execute
 from app import launch, words
 from app.charts import palette
 from app.charts import run as charts
+from app.charts.score_plane import axis
 from app.run import details
 from app.run import newest_query as close_up
 from app.run.transport import target
@@ -127,7 +128,7 @@ def test_a_run_in_its_first_training_with_a_half_last_line(runs):
         run.path, Status("playing", task=1, phase="train", epoch=1, epochs=3, device="cpu", images_per_s=5400.0)
     )
     test = page("run", run=run.id)
-    assert "task 1 of 5 · first labels · training, epoch 1 of 3" in text(test) and "5,400 img/s · cpu" in text(test)
+    assert "task 1 of 5 · first labels · training, epoch 1 of 3" in text(test) and "5,400 img/s · CPU" in text(test)
     assert "No query yet" in text(test)
 
 
@@ -373,9 +374,9 @@ def test_the_cuts_are_the_last_ones_let_through(runs):
     history = data.LiveRun(run).history()
     query = [q for q in history.of(data.Scored) if q.task == 2][0]
     scores = data.scores_of(run, query)
-    least_d, least_m = close_up.cuts(scores, query, run.config)
-    assert (scores["distribution"] >= least_d).sum() == 2 * len(query.ids)
-    inside = scores[(scores["distribution"] >= least_d) & (scores["magnitude"] >= least_m)]
+    cuts = close_up.cuts(scores, query, run.config)
+    assert (scores["distribution"] >= cuts.distribution).sum() == cuts.candidates == 2 * len(query.ids)
+    inside = scores[(scores["distribution"] >= cuts.distribution) & (scores["magnitude"] >= cuts.magnitude)]
     assert sorted(inside["id"]) == sorted(query.ids)
     points, flat = data.map_of(run, query)
     assert not flat and points["role"].value_counts()["pool"] == query.pool
@@ -466,9 +467,9 @@ def test_what_is_known_of_a_strategy_stands_in_its_file(site):
     )  # fmt: skip
     assert in_order("strategies").index("mine") == in_order("strategies").index("kcenter") + 1
     assert words.score("surprise") == "surprise (bits)" and words.short_score("surprise") == "bits"
-    assert words.is_logarithmic("surprise") and words.axes("mine") == ("surprise", "magnitude")
+    assert axis("surprise").log and words.axes("mine") == ("surprise", "magnitude")
     assert words.picks("mine") == "the largest" and words.score("of_nobody") == "of nobody"
-    assert not words.is_logarithmic("of_nobody") and words.axes("gone") is None and words.picks("gone") == ""
+    assert not axis("of_nobody").log and words.axes("gone") is None and words.picks("gone") == ""
 
 
 @pytest.mark.parametrize(

@@ -20,9 +20,9 @@ from acl.results import sweep
 from acl.runs.folder import create, list_runs
 from acl.service.worker import execute
 from app import words
-from app.inspection import panels
 from app.inspection import samples as pool
 from app.inspection import source as sight
+from app.inspection.panels import tabs, target
 from app.run.details import TABS
 from tests.sets import noise, png, write_folder, write_table
 from tests.tools import every_page_looks_into
@@ -167,7 +167,7 @@ def test_the_page_of_a_run(tab, here):
         assert any(name in str(frame.value.to_csv()) for frame in test.dataframe for name in SHOWN)
 
 
-@pytest.mark.parametrize("panel", panels.TABS)
+@pytest.mark.parametrize("panel", tabs.TABS)
 def test_the_inspect_page_and_the_card_of_a_sample(panel, here):
     run = strategy_run(here, "accuacl")
     query = sight.queries_of(run, run.history())[-1]
@@ -195,7 +195,7 @@ def test_figures_escape_what_plotly_reads_as_markup(here):
     # Of the last queries the class may be gone with the memory's last label of it.
     found = next(look for look in looks if name in map(look.class_name, look.context.classes))
     choice = pool.choose(found, "accuacl", found.recorded)
-    figure = panels.target_figure(found, choice, found.recorded)
+    figure = target.figure(found, choice, found.recorded)
     bold = html.escape(name, quote=False)
     assert bold in figure.data[0].y
     text = figure.to_json()

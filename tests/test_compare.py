@@ -25,7 +25,7 @@ from acl.runs.tags import keep_tags
 from acl.service.worker import execute
 from app.charts import comparison as arena_charts
 from app.charts.palette import looks
-from app.compare import cohorts, curves, legend, new_sweep, published, race, significance
+from app.compare import cohorts, curves, legend, new_sweep, published, race, report, significance
 from app.compare import details as arena_details
 from app.compare import export as export_comparison
 from app.compare import paper_table as table
@@ -640,11 +640,21 @@ def test_the_report_is_one_file_without_a_network(full):
 
 
 def test_the_report_escapes_what_it_is_told(full):
+    """Names of cohorts are foreign text, wherever they stand: in a list, a heading, a sentence, a table or a figure."""
+    evil, told = "<script>alert(1)</script><b>", "&lt;script&gt;alert(1)&lt;/script&gt;&lt;b&gt;"
     found = everything(full)
-    rows_ = found.runs.assign(cohort=found.runs["cohort"].replace("Uniform", "<img src=x>"))
-    evil = cohorts.Chosen(found.frames, rows_, ["<script>alert(1)</script>"], found.folders)
-    body = export_comparison.report_of(evil, "AccuACL").split("</head>")[1]
-    assert "<img" not in body.split("<script")[0] and "<script>alert" not in body
+    rows_ = found.runs.assign(cohort=found.runs["cohort"].replace("Uniform", evil))
+    named = cohorts.Chosen(found.frames, rows_, [evil], found.folders)
+    for baseline in ("AccuACL", evil):
+        body = export_comparison.report_of(named, baseline).split("</head>")[1]
+        assert "<script>alert" not in body and "<b>" not in body
+        assert f"<li>{told}: 3 seeds</li>" in body and f"<td>{told}</td>" in body and f"<li>{told}</li>" in body
+        assert f"<h2>Against {told if baseline == evil else 'AccuACL'}, paired by seed</h2>" in body
+        assert (f"than {told}" if baseline == evil else f"<li>{told} ") in body
+    # Plotly takes some HTML in names: there it is escaped for Plotly, which is given it as JSON.
+    drawn = [report.curve(named.rows("tasks"), named.looks, "A"), report.plane(named.rows("tasks"), named.looks)]
+    assert all(told in {trace.name for trace in figure.data} for figure in drawn)
+    assert told in {report.heat_map(named.rows("matrix"), look).layout.title.text for look in named.looks}
 
 
 def test_nan_never_reaches_a_chart(full):

@@ -284,7 +284,7 @@ def test_a_worker_that_the_system_ended_for_want_of_memory_is_one_out_of_memory(
     monkeypatch.setattr("acl.service.engines.local.killed_for_memory", lambda: kills)
     for rises, code in ((False, -signal.SIGKILL), (True, backend.OUT_OF_MEMORY)):
         process = subprocess.Popen(["sleep", "600"], stdout=subprocess.PIPE, start_new_session=True)
-        job = LocalJob(Process(process), [], tmp_path / "worker.log", kills)
+        job = LocalJob(Process(process), [], Run(tmp_path), kills=kills)
         process.kill()
         process.wait()
         kills += rises
@@ -305,7 +305,7 @@ def test_a_run_out_of_memory_is_tried_once_more_alone_and_then_failed_with_the_n
         code = "import sys; sys.exit(3)" if run.id == greedy.id else "import time; time.sleep(600)"
         process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, start_new_session=True)
         os.set_blocking(process.stdout.fileno(), False)
-        return LocalJob(Process(process), self.done, run.path / "worker.log")
+        return LocalJob(Process(process), self.done, run)
 
     monkeypatch.setattr(LocalEngine, "start", start)
     monkeypatch.setattr(LocalEngine, "tick", lambda self, waiting: None)

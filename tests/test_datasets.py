@@ -202,6 +202,6 @@ def test_device_auto_is_decided_when_a_run_is_made(stream, monkeypatch):
     from acl.runs import folder as runs
 
     config: RunConfig = make_config({"device": "auto"})
-    for devices, expected in ((0, "cpu"), (2, "cuda")):
-        monkeypatch.setattr(runs, "cuda_devices", lambda devices=devices: devices)
+    for why, expected in (("no NVIDIA driver", "cpu"), ("", "cuda")):
+        monkeypatch.setattr(runs, "no_gpu", lambda why=why: why)
         assert runs.resolved(config, stream).device == expected

@@ -29,12 +29,15 @@ from acl.snapshots import shelf as snapshot_shelf
 from acl.strategies.accuacl import AccuACL
 from app import words
 from app.charts import inspection as figures
-from app.inspection import choose_query, export, panels, sample_card
+from app.charts.score_plane import View
+from app.inspection import choose_query, export, sample_card
 from app.inspection import feature_map as maps
-from app.inspection import linked_scatters as lens
 from app.inspection import page as microscope
 from app.inspection import samples as pool
 from app.inspection import source as sight
+from app.inspection.linked_scatters import component as lens
+from app.inspection.panels import judged_figures, judging, ribbon
+from app.inspection.panels.tabs import TABS
 from app.store import runs as data
 from app.store import session as state
 from app.store.runs import live_run
@@ -198,7 +201,7 @@ def test_a_sample_in_the_link_that_is_none_is_not_opened(wanted):
     assert "sample" not in page(run=RECORDED, task="5", round="3", sample=wanted).query_params
 
 
-@pytest.mark.parametrize("panel", panels.TABS)
+@pytest.mark.parametrize("panel", TABS)
 def test_every_panel_draws(panel):
     test = page(run=RECORDED)
     test.segmented_control(key="panel").set_value(panel).run()
@@ -220,7 +223,7 @@ def test_a_strategy_that_takes_long_is_asked_only_after_a_yes(monkeypatch):
     assert "the page waits for it" in text(test) and "strategy" not in test.query_params
     test.button(key="ask-slow").click().run()
     assert test.query_params["strategy"] == "bait" and not test.exception
-    test.segmented_control(key="panel").set_value(panels.TABS[1]).run()
+    test.segmented_control(key="panel").set_value(TABS[1]).run()
     assert not test.exception and "Also BAIT: about" in test.toggle(key="slow-strategies").label
 
 
@@ -304,11 +307,19 @@ def test_the_map_is_the_principal_plane():
     assert [np.linalg.norm(x), np.linalg.norm(y)] == pytest.approx(values.tolist(), rel=1e-6)
 
 
+def test_the_run_page_and_inspect_draw_the_same_map():
+    here = recorded_sight()
+    points, flat = data.map_of(here.run, here.query)
+    xy, why_flat, _ = maps.pca(*here.mark, "features")
+    assert points["id"].tolist() == layout.ids(here.context).tolist() and flat == why_flat
+    np.testing.assert_array_equal(points[["x", "y"]].to_numpy(), xy)
+
+
 def test_ids_travel_to_the_browser_whole():
     here = recorded_sight()
     frame = pool.table(here, pool.choose(here, "accuacl", here.recorded))
     frame.loc[0, "id"] = 2**62 + 1
-    view = lens.View("v", np.zeros(len(frame)), np.zeros(len(frame)), "x", "y")
+    view = View("v", np.zeros(len(frame)), np.zeros(len(frame)), "x", "y")
     blank = [""] * len(frame)
     ranks = pool.ranks(frame, ["magnitude"])
     data = lens.payload((view, view), frame, {"magnitude": "M"}, ranks, lens.Look(blank), str, [], None, "s")
@@ -325,7 +336,7 @@ def test_ranks_are_those_in_the_whole_pool_and_ties_go_to_the_lower_id(monkeypat
     ranks = pool.ranks(frame, ["magnitude"])
     monkeypatch.setattr(layout, "MOST_POINTS", 60)
     shown, _ = maps.thinned(frame, here)
-    view = lens.View("v", np.zeros(len(shown)), np.zeros(len(shown)), "x", "y")
+    view = View("v", np.zeros(len(shown)), np.zeros(len(shown)), "x", "y")
     look = lens.Look([""] * len(shown))
     data = lens.payload((view, view), shown, {"magnitude": "M"}, ranks, look, str, [], None, "s")
     found = np.frombuffer(base64.b64decode(data["ranks"]["M"]), "<f8")
@@ -351,7 +362,9 @@ def test_the_exported_plane_has_every_sample_and_both_cuts():
     figure = export._picture(frame, microscope.plane(frame, choice, "distribution", "magnitude"))
     assert sum(len(trace.x) for trace in figure.data) == len(here.context.pool)
     lines = [(shape.x0, shape.y0) for shape in figure.layout.shapes]
-    assert lines[0][0] == choice.ranking.cut_on_distribution and lines[1][1] == choice.ranking.cut_on_magnitude
+    ranking = choice.ranking
+    assert lines[0][0] == ranking.distribution[ranking.candidates[-1]]
+    assert lines[1][1] == ranking.magnitude[ranking.picked[-1]]
 
 
 def test_exported_scores_name_every_pick():
@@ -402,7 +415,7 @@ def test_a_dropped_file_says_who_enters_and_leaves_against_its_own_settings(tmp_
         {"n_classes": 100, "scale": 16.0},
     ],
 )
-@pytest.mark.parametrize("panel", panels.TABS[:3])
+@pytest.mark.parametrize("panel", TABS[:3])
 def test_a_file_at_the_edge_of_what_is_allowed_can_be_looked_at(tmp_path, values, panel):
     test = page(snapshot=kept(snapshot_bytes(tmp_path, **values)))
     test.segmented_control(key="panel").set_value(panel).run()
@@ -507,7 +520,7 @@ def test_class_names_and_pictures_of_a_file_are_shown(tmp_path):
     assert (here.pictures([3, 44]) == 77).all() and here.truth([1, 44]).tolist() == [1, -1] and len(here.labels) == 40
     opened = page(snapshot=test.query_params["snapshot"], sample="1")
     assert "\\<b\\>dog\\</b\\>, predicted" in text(opened)
-    for panel in panels.TABS:
+    for panel in TABS:
         opened.segmented_control(key="panel").set_value(panel).run()
         assert not opened.exception and not opened.error
 
@@ -621,7 +634,7 @@ def test_a_map_that_can_be_no_umap_says_so_at_once(tmp_path, runs, values, chang
 
 
 @pytest.mark.parametrize("scale", [1e-45, 1e-30, 1e30, 1e38])
-@pytest.mark.parametrize("panel", panels.TABS[:3])
+@pytest.mark.parametrize("panel", TABS[:3])
 def test_a_file_of_tiny_or_huge_features_can_be_looked_at(tmp_path, scale, panel):
     context = make_context(3, pool=40)
     h = {role: (s.h / s.h.max() * scale, s.p) for role, s in context.roles().items()}
@@ -700,11 +713,11 @@ def test_the_target_map_marks_the_kept_entries_and_stays_light():
 def test_the_objective_bars_keep_past_and_new_apart():
     here = recorded_sight()
     settings: Settings = here.recorded
-    found = panels.judged(
+    found = judging.judged(
         *here.mark, settings.lambda_, settings.n, settings.dims_per_class, here.config.to_json(), ("accuacl", "entropy")
     )
-    band, greedy = panels.yardsticks(*here.mark, settings.lambda_, settings.n, settings.dims_per_class)
-    figure = panels.objective_figure(found, band, greedy)
+    band, greedy = judging.yardsticks(*here.mark, settings.lambda_, settings.n, settings.dims_per_class)
+    figure = judged_figures.objective(found, band, greedy)
     bars, (sums,) = figure.data[:2], figure.data[2:]
     total = {name: sum(float(t.x[list(t.y).index(name)]) for t in bars) for name in ("AccuACL", "Entropy")}
     assert dict(zip(sums.y, sums.x, strict=True)) == pytest.approx(total)
@@ -715,12 +728,12 @@ def test_the_objective_bars_keep_past_and_new_apart():
 def test_the_page_says_where_accuacl_is_worse_than_random():
     here = recorded_sight()
     settings = here.recorded
-    found = panels.judged(
+    found = judging.judged(
         *here.mark, settings.lambda_, settings.n, settings.dims_per_class, here.config.to_json(), ("accuacl",)
     )
     total = found["accuacl"].objective.total
-    assert "worse than random" in panels.verdicts(found, np.full(200, total / 2))[0]
-    assert panels.verdicts(found, np.full(200, total * 2))[0].startswith("0 of 200")
+    assert "worse than random" in judging.verdicts(found, np.full(200, total / 2))[0]
+    assert judging.verdicts(found, np.full(200, total * 2))[0].startswith("0 of 200")
 
 
 def test_the_ribbon_figure_has_a_row_for_everyone_ever_picked():
@@ -755,7 +768,7 @@ def test_nearest_query():
 
 def test_torch_stays_out_of_the_ribbon_cache():
     here = recorded_sight()
-    lambdas, picked = panels.ribbon_here(here, here.recorded)
+    lambdas, picked = ribbon.tried_here(here, here.recorded)
     assert isinstance(picked, np.ndarray) and not isinstance(picked, torch.Tensor) and len(lambdas) == 101
 
 
@@ -784,7 +797,7 @@ def test_a_strategy_that_answers_nonsense_is_a_sentence_and_its_line(site):
 def test_among_every_strategy_only_the_bad_one_is_missing(site):
     path = site.add("strategies", "bad", BAD)
     test = page(run=RECORDED)
-    test.session_state["panel"] = panels.TABS[1]
+    test.session_state["panel"] = TABS[1]
     test.run()
     assert not test.exception
     missing = [c.value for c in test.caption if "could not be asked" in c.value]

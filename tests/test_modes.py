@@ -61,7 +61,7 @@ def test_every_file_of_a_run_has_the_mode_of_the_umask(runs, tmp_path, mask, mon
 @pytest.mark.parametrize("mask", [0o002], indirect=True)
 def test_the_log_of_a_worker_has_it_too(runs, mask):
     run = create(small_config(), runs)
-    job = json.dumps({"run": str(run.path), "log": str(run.path / "worker.log")}) + "\n"
+    job = json.dumps({"run": str(run.path), "log": str(run.path / "worker.log"), "gpu": ""}) + "\n"
     subprocess.run(
         [sys.executable, "-m", "acl.service.engines.warm"], input=job, text=True, capture_output=True, check=True
     )

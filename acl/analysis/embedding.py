@@ -90,6 +90,7 @@ def umap(x: Tensor, ids: ndarray, seed: int, previous: Mapping[int, tuple[float,
     flat = pca(points)
     known = shared(ids, previous)
     fixed = np.array([previous[int(i)] for i in ids[known]], dtype=np.float64).reshape(-1, 2)
+    # UMAP's own start, with noise of its own: from `flat` all layouts would be others than those people have seen.
     options: dict[str, Any] = {"init": "pca"}
     if 2 * len(known) >= len(x):
         options = {"init": _begun(x, flat, known, fixed).astype(np.float32), "n_epochs": EPOCHS_FROM_PREVIOUS}

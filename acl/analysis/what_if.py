@@ -39,16 +39,6 @@ class Ranking:
     candidates: Int64[Tensor, " candidates"]
     picked: Int64[Tensor, " n"]
 
-    @property
-    def cut_on_distribution(self) -> float:
-        """D of the last candidate."""
-        return float(self.distribution[self.candidates[-1]])
-
-    @property
-    def cut_on_magnitude(self) -> float:
-        """M of the last pick."""
-        return float(self.magnitude[self.picked[-1]])
-
 
 @dataclass(frozen=True)
 class Reason:

@@ -89,15 +89,13 @@ def _parser() -> Parser:
         )  # fmt: skip
 
     sub = add("run", _run, "run to the end; the last line of stdout is JSON: run, A, F, F_diag, R, ...")
-    sub.add_argument("--preset", default="digits-demo", help="where the settings start from (see: acl presets)")
-    for name in ("dataset", "learner", "strategy"):
-        sub.add_argument(f"--{name}", help=f"see: acl {_plural(name)}")
-    sub.add_argument("--seed", help="default 0")
-    sub.add_argument("--data", metavar="PATH", help="your own images, for the datasets folder and parquet")
-    _data_dir_option(sub)
-    _set_option(sub)
+    _settings_options(sub)
     sub.add_argument("--quiet", action="store_true", help="no progress bar")
     runs_option(sub)
+
+    sub = add("estimate", _estimate, "measure in a few seconds how long a run of these settings takes on this machine")
+    _settings_options(sub)
+    sub.add_argument("--json", action="store_true", help="for machines: steps, seconds_per_step, seconds, device")
 
     sub = add("sweep", _sweep, "run a grid of settings and seeds; what has been run already is not run again")
     sub.add_argument("--preset", default="digits-demo", help="where the settings start from (see: acl presets)")
@@ -110,7 +108,7 @@ def _parser() -> Parser:
     sub.add_argument("--title", default="", help="what it is called in the app")
     sub.add_argument("--engine", choices=("local", "ray"), help="where the runs are worked on (default: local)")
     sub.add_argument("--address", help="of the Ray cluster (with --engine ray)")
-    sub.add_argument("--gpu-share", type=float, default=1.0, metavar="0.25", help="of a GPU for each run (Ray)")
+    _gpu_share_option(sub)
     sub.add_argument("--slots", type=int, help="runs at once, if no backend serves the folder yet")
     sub.add_argument("--no-wait", action="store_true", help="leave it to the backend, and end")
     _data_dir_option(sub)
@@ -191,7 +189,7 @@ def _parser() -> Parser:
     sub.add_argument("--slots", type=int, help="runs that may play at once (default: one per core, at least 4)")
     sub.add_argument("--engine", choices=("local", "ray"), default="local", help="where the runs are worked on")
     sub.add_argument("--address", help="of the Ray cluster (with --engine ray)")
-    sub.add_argument("--gpu-share", type=float, default=1.0, metavar="0.25", help="of a GPU for each run (Ray)")
+    _gpu_share_option(sub)
     sub.add_argument("--stop", action="store_true", help="end the backend of this folder")
     runs_option(sub)
     return parser
@@ -199,6 +197,24 @@ def _parser() -> Parser:
 
 def _plural(name: str) -> str:
     return {"strategy": "strategies"}.get(name, name + "s")
+
+
+def _settings_options(sub: Parser) -> None:
+    """What names the settings of one run."""
+    sub.add_argument("--preset", default="digits-demo", help="where the settings start from (see: acl presets)")
+    for name in ("dataset", "learner", "strategy"):
+        sub.add_argument(f"--{name}", help=f"see: acl {_plural(name)}")
+    sub.add_argument("--seed", help="default 0")
+    sub.add_argument("--data", metavar="PATH", help="your own images, for the datasets folder and parquet")
+    _data_dir_option(sub)
+    _set_option(sub)
+
+
+def _gpu_share_option(sub: Parser) -> None:
+    sub.add_argument(
+        "--gpu-share", type=float, metavar="0.5",
+        help="the part of a GPU each run on CUDA takes (default: 0.25, four runs on each GPU; with Ray 1)",
+    )  # fmt: skip
 
 
 def _set_option(sub: Parser) -> None:
@@ -229,11 +245,14 @@ def _changes(pairs: Sequence[str], option: str = "--set") -> dict[str, Any]:
 # -- run and resume ------------------------------------------------------------------------------------
 
 
-def _run(arguments: argparse.Namespace) -> None:
+def _asked(arguments: argparse.Namespace) -> tuple[Any, Any]:
+    """The config of `_settings_options`, as it will be recorded, and its stream; what there is to remark goes to
+    stderr."""
     from acl.plugins.registry import prepare
     from acl.plugins.unused import refuse
     from acl.presets import preset_config
-    from acl.runs.folder import create, resolved
+    from acl.runs.folder import resolved
+    from acl.system.device import no_gpu_sentence
 
     named = {name: getattr(arguments, name) for name in ("dataset", "learner", "strategy", "seed", "data")}
     values = {name: value for name, value in named.items() if value is not None} | _changes(arguments.changes)
@@ -241,16 +260,38 @@ def _run(arguments: argparse.Namespace) -> None:
     refuse([config], values, {} if arguments.data is None else {"data": "--data"})
     with _prints_aside():
         stream = prepare(config)
-    for note in stream.notes:
+    for note in filter(None, [*stream.notes, no_gpu_sentence(config.device)]):
         print(f"acl: {note}", file=sys.stderr)
-    config = resolved(config, stream)
+    return resolved(config, stream), stream
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    from acl.plan import is_long
+    from acl.runs.folder import create
+
+    config, stream = _asked(arguments)
+    if is_long(config, stream):
+        print(f"acl: {_measured(config, stream).sentence}", file=sys.stderr)
     _work(create(config, arguments.runs), arguments.quiet)
+
+
+def _estimate(arguments: argparse.Namespace) -> None:
+    made = _measured(*_asked(arguments))
+    print(json.dumps(asdict(made)) if arguments.json else made.sentence)
+
+
+def _measured(config: Any, stream: Any) -> Any:
+    from acl.service.estimate import estimate
+
+    with _prints_aside():
+        return estimate(config, stream)
 
 
 def _sweep(arguments: argparse.Namespace) -> None:
     from acl.plugins.unused import refuse
     from acl.presets import preset_config
     from acl.results import sweep
+    from acl.system.device import no_gpu_sentence
 
     _check_slots(arguments)
     axes = {
@@ -267,6 +308,8 @@ def _sweep(arguments: argparse.Namespace) -> None:
     base = preset_config(arguments.preset, **{"snapshots": "off", **changes})
     configs = sweep.grid(base, {name: sweep.values_of(name, text) for name, text in axes.items() if text})
     refuse(configs, changes)
+    if said := no_gpu_sentence("auto" if any(config.device == "auto" for config in configs) else "", "these runs are"):
+        print(f"acl: {said}", file=sys.stderr)
     with _prints_aside():
         started = sweep.start(configs, arguments.runs, arguments.title or f"{arguments.preset}, {len(configs)} runs")
     _ensure_backend(arguments)
@@ -289,10 +332,19 @@ def _check_engine(arguments: argparse.Namespace) -> None:
             f"A backend with the engine {there} serves {arguments.runs} already: end it first "
             f"(acl backend --stop --runs {arguments.runs}), then ask again."
         )
-    if arguments.engine == "ray" and there is None:
+    if there is None:
+        _check_share(arguments)
+
+
+def _check_share(arguments: argparse.Namespace) -> None:
+    if arguments.engine == "ray":
         from acl.service.engines import ray
 
-        ray.check(arguments.address, arguments.gpu_share)
+        ray.check(arguments.address, ray.GPU_SHARE if arguments.gpu_share is None else arguments.gpu_share)
+    elif arguments.gpu_share is not None:
+        from acl.service.engines import places
+
+        places(arguments.gpu_share)
 
 
 def _ensure_backend(arguments: argparse.Namespace) -> None:
@@ -302,7 +354,7 @@ def _ensure_backend(arguments: argparse.Namespace) -> None:
     options = ["--engine", arguments.engine or "local"]
     options += ["--address", arguments.address] if arguments.address else []
     options += ["--slots", str(arguments.slots)] if arguments.slots else []
-    options += ["--gpu-share", str(arguments.gpu_share)]
+    options += [] if arguments.gpu_share is None else ["--gpu-share", str(arguments.gpu_share)]
     if said := backend.refused(arguments.runs):
         raise UserError(said)
     backend.ensure(arguments.runs, options)
@@ -608,11 +660,12 @@ def _backend(arguments: argparse.Namespace) -> None:
 
 
 def _engine(arguments: argparse.Namespace) -> Any:
-    from acl.service.engines.local import LocalEngine, default_slots
-
     _check_slots(arguments)
+    share = {} if arguments.gpu_share is None else {"gpu_share": arguments.gpu_share}
     if arguments.engine == "local":
-        return LocalEngine(arguments.slots or default_slots())
+        from acl.service.engines.local import LocalEngine, default_slots
+
+        return LocalEngine(arguments.slots or default_slots(), **share)
     from acl.service.engines.ray import RayEngine
 
-    return RayEngine(arguments.address, arguments.gpu_share, arguments.slots)
+    return RayEngine(arguments.address, slots=arguments.slots, **share)

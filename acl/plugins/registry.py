@@ -38,7 +38,7 @@ from acl.plugins.contradictions import refuse_contradictions
 from acl.plugins.reading import read
 from acl.stream.downloads import WEIGHTS, Files, data_dir, weights_file
 from acl.stream.tasks import cut
-from acl.system.device import cuda_devices
+from acl.system.device import no_gpu
 
 Kind = Literal["strategies", "learners", "datasets"]
 SINGULAR = {"strategies": "strategy", "learners": "learner", "datasets": "dataset"}
@@ -310,8 +310,8 @@ def prepare(config: RunConfig) -> Any:
     """
     if config.strategy != FULL:
         plugin("strategies", config.strategy)
-    if config.device == "cuda" and not cuda_devices():
-        raise UserError("device is cuda, but this machine shows no CUDA GPU: set device=cpu.")
+    if config.device == "cuda" and (why := no_gpu()):
+        raise UserError(f"device is cuda, but no CUDA GPU is usable here ({why}): set device=cpu.")
     if config.backbone != "none":
         weights_file(config.backbone, config.weights)
     learner = plugin("learners", config.learner)

@@ -52,13 +52,19 @@ class Status:
     """A heartbeat. completed: the last phase done; seq: the control request the worker has seen; error: why
     it failed, or what it could not do, in a sentence; details: the line of a plug-in that raised; rounds: query
     rounds the task will have; worked_s: seconds of work so far, pauses left out; born: when the process began
-    (acl.system.processes)."""
+    (acl.system.processes); gpu: which one it works on, as CUDA_VISIBLE_DEVICES names it; device_name, memory_used
+    (bytes), memory_total and busy (percent): acl.system.gauge, empty while nothing is known."""
 
     state: State
     seq: int = 0
     pid: int = 0
     born: float = 0.0
     device: str = ""
+    gpu: str = ""
+    device_name: str = ""
+    memory_used: int = 0
+    memory_total: int = 0
+    busy: float | None = None
     task: int = 0
     round: int = 0
     phase: str = ""

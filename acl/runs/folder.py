@@ -25,7 +25,7 @@ from acl.events import Event, History, Row, Started, from_line, to_line
 from acl.plugins.unused import without_unused
 from acl.runs.plausible import is_sound, is_summary
 from acl.runs.sameness import telling
-from acl.system.device import cuda_devices
+from acl.system.device import no_gpu
 from acl.system.files import disk_trouble, read_json, write_json
 
 ID = re.compile(r"[a-z0-9][a-z0-9_-]{3,95}")
@@ -195,7 +195,7 @@ def resolved(config: RunConfig, stream: Any) -> RunConfig:
     """`config` as it will be recorded: each 'auto' about the machine is decided, what the run does not use is at
     its default, and what can be written in several ways is written in one."""
     if config.device == "auto":
-        config = config.changed(device="cuda" if cuda_devices() else "cpu")
+        config = config.changed(device="cpu" if no_gpu() else "cuda")
     config = without_unused(config)
     if config.data:
         config = config.changed(data=_in_full(config.data))

@@ -15,7 +15,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import IO, TypeVar
 
@@ -46,6 +46,7 @@ from acl.service import lease
 from acl.steering import differences
 from acl.stream.types import TaskStream
 from acl.system.files import disk_trouble, is_full, replace_file, try_lock, write_json
+from acl.system.gauge import Gauge
 from acl.system.machine import described
 from acl.system.numerics import settle
 from acl.system.processes import OUT_OF_MEMORY, born, memory_sentence
@@ -91,6 +92,7 @@ class Worker:
         self._said, self._said_at = "", time.monotonic()
         self.completed: Target | None = None
         self._device = ""
+        self._gauge: Gauge | None = None
         self._phase_began = self._playing_since = time.monotonic()
         self._progress_then = 0.0
         self._refused, self._note, self._trouble = -1, "", ""
@@ -126,6 +128,7 @@ class Worker:
         with self._heard():
             stream: TaskStream = prepare(config)
             self.loop = Loop(config, stream)
+            self._gauge = Gauge(config.device, config.threads)
         with disk_trouble("The run", self.run.path):
             self._take_up()
             try:
@@ -383,6 +386,8 @@ class Worker:
             pid=self.pid,
             born=self.born,
             device=self._device,
+            gpu=_gpu() if self._device == "cuda" else "",
+            **(asdict(self._gauge.read()) if self._gauge else {}),
             completed=self.completed,
             beat=self._beat,
         )
@@ -455,6 +460,11 @@ def out_of_memory(error: BaseException) -> str:
     """The sentence for it, with what was asked for, as the error says it."""
     asked = (str(error).strip().splitlines() or ["no number given"])[0][:200].rstrip(".")
     return memory_sentence(asked, _gpu_memory())
+
+
+def _gpu() -> str:
+    """The GPU this process works on, as CUDA_VISIBLE_DEVICES names it: of those it is shown torch takes the first."""
+    return (os.environ.get("CUDA_VISIBLE_DEVICES") or "0").split(",")[0].strip()
 
 
 def _gpu_memory() -> str:

@@ -11,6 +11,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from app.charts.palette import OTHER, strategy_colour
+from app.charts.score_plane import ROLES, Mark, View
 
 MOST_DIMS = 60
 DIVERGING = [[0, "#2166AC"], [0.5, "rgba(140,150,160,0.12)"], [1, "#E08214"]]
@@ -291,35 +292,34 @@ def ribbon(
     return figure
 
 
-def scatter(
-    frame: pd.DataFrame, x: str, y: str, names: tuple[str, str], colours: Sequence[str],
-    cuts: tuple[float | None, float | None], log_y: bool, title: str, ticks: bool = True,
-) -> go.Figure:  # fmt: skip
-    """One of the two linked pictures, to take away: a trace for each role, with its count."""
-    looks = {
-        "pool": {"size": 5, "opacity": 0.8},
-        "labelled": {"size": 8},
-        "memory": {"size": 11, "symbol": "diamond-open", "line": {"width": 2}},
-        "picks": {"size": 12, "line": {"color": "#FFFFFF", "width": 1.5}},
-    }
-    figure = _figure(520, title={"text": title}, legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0})
+def scatter(frame: pd.DataFrame, view: View, colours: Sequence[str]) -> go.Figure:
+    """One of the two linked pictures, to take away: a trace for each role, with its count (columns id, role)."""
+    figure = _figure(
+        520, title={"text": view.title}, legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
+    )
     figure.update_layout(margin={"t": 80})
-    colour = np.array([c or FAINT for c in colours], dtype=object)
-    for role, look in looks.items():
-        here = ((frame["role"] == role) & frame[x].notna() & frame[y].notna()).to_numpy()
+    for role, mark in ROLES.items():
+        here = (frame["role"] == role).to_numpy() & view.shown
         if here.any():
+            colour = [c or mark.colour for c, wanted in zip(colours, here, strict=True) if wanted]
             figure.add_trace(
                 go.Scatter(
-                    x=frame[x][here], y=frame[y][here], mode="markers", name=f"{role} {here.sum():,}",
-                    marker={**look, "color": list(colour[here])}, text=[f"sample {i}" for i in frame["id"][here]],
-                    hovertemplate=f"%{{text}}<br>{names[0]} %{{x:.4g}}<br>{names[1]} %{{y:.4g}}<extra></extra>",
+                    x=view.x[here], y=view.y[here], mode="markers", name=f"{role} {here.sum():,}",
+                    marker=_marker(mark) | {"color": colour}, text=[f"sample {i}" for i in frame["id"][here]],
+                    hovertemplate=f"%{{text}}<br>{view.x_name} %{{x:.4g}}<br>{view.y_name} %{{y:.4g}}<extra></extra>",
                 )
             )  # fmt: skip
-    line = {"dash": "dash", "color": strategy_colour("accuacl"), "width": 1.5}
-    if cuts[0] is not None:
-        figure.add_vline(x=cuts[0], line=line)
-    if cuts[1] is not None:
-        figure.add_hline(y=cuts[1], line=line)
-    figure.update_xaxes(title={"text": names[0]}, showticklabels=ticks)
-    figure.update_yaxes(title={"text": names[1]}, type="log" if log_y else "linear", showticklabels=ticks)
+    line = {"dash": "dash", "color": view.cut_colour, "width": 1.5}
+    if view.x_cut is not None:
+        figure.add_vline(x=view.x_cut, line=line)
+    if view.y_cut is not None:
+        figure.add_hline(y=view.y_cut, line=line)
+    figure.update_xaxes(title={"text": view.x_name}, showticklabels=view.ticks)
+    figure.update_yaxes(title={"text": view.y_name}, type="log" if view.log_y else "linear", showticklabels=view.ticks)
     return figure
+
+
+def _marker(mark: Mark) -> dict[str, Any]:
+    if mark.shape == "hollow diamond":
+        return {"size": mark.size, "symbol": "diamond-open", "line": {"width": 2}}
+    return {"size": mark.size, **({"line": {"color": "#FFFFFF", "width": mark.edge}} if mark.edge else {})}

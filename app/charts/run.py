@@ -10,7 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-from app.charts.palette import FORGOTTEN, KEPT, LEARNED, OTHER, strategy_colour, task_colours
+from app.charts.palette import FORGOTTEN, KEPT, LEARNED, task_colours
+from app.charts.score_plane import FAINT, PLANE, ROLES, View, role_colours
 
 Spec = dict[str, Any]
 # outerBoundsMode none: the grid stays where it is, whatever the labels are.
@@ -20,7 +21,6 @@ SLIM_GRID = {"left": 46, "right": 10, "top": 8, "bottom": 24, **FIXED}
 PERCENT = {"min": 0, "max": 100, "axisLabel": {"formatter": "{value} %"}, "interval": 25}
 # The inner square runs the other way round, which leaves a hole.
 HOLLOW_DIAMOND = "path://M0 -10 L10 0 L0 10 L-10 0 Z M0 -6 L-6 0 L0 6 L6 0 Z"
-FAINT = "rgba(128,138,150,0.55)"
 MARK = "#D5572B"
 
 
@@ -154,36 +154,34 @@ def loss_chart(table: pd.DataFrame, boundaries: list[float]) -> Spec:
     }  # fmt: skip
 
 
-def plane_chart(scores: pd.DataFrame, strategy: str, cuts: tuple[float, float] | None) -> Spec:
-    """Magnitude × distribution of a pool, picks on top; `cuts` = (least D, least M) that were let through."""
-    table = scores[["id", "distribution", "magnitude"]]
-    picks = table[scores["picked"]].reset_index(drop=True)
-    rest = table[~scores["picked"]].reset_index(drop=True)
-    least = scores["magnitude"].min()
-    room = 26 if least < 1e-4 else 0  # for ticks such as 0.000001
-    lines = [{"xAxis": cuts[0]}, {"yAxis": cuts[1]}] if cuts else []
+def plane_chart(scores: pd.DataFrame, view: View, strategy: str) -> Spec:
+    """A pool, picks on top: `view` is the plane of its scores (columns id, picked, magnitude, distribution)."""
+    table = scores[["id", *PLANE]]
+    picks, rest = (table[view.shown & mask].reset_index(drop=True) for mask in (scores["picked"], ~scores["picked"]))
+    room = 26 if view.y.min() < 1e-4 else 0  # for ticks such as 0.000001
+    lines = [] if view.x_cut is None else [{"xAxis": view.x_cut}, {"yAxis": view.y_cut}]
     return {
         "animation": False,
         "grid": {"left": 68 + room, "right": 12, "top": 30, "bottom": 44, **FIXED},
         "legend": _legend(),
         "dataset": [{"source": rest}, {"source": picks}],
         "tooltip": {"trigger": "item"},
-        "xAxis": {**_scaled("distribution score D"), "nameGap": 26},
+        "xAxis": {**_scaled(view.x_name), "nameGap": 26},
         "yAxis": {
-            **_scaled("magnitude M"), "type": "log" if least > 0 else "value", "nameGap": 50 + room,
+            **_scaled(view.y_name), "type": "log" if view.log_y else "value", "nameGap": 50 + room,
             "axisLabel": {"hideOverlap": True},
         },
         "series": [
             {
-                "type": "scatter", "name": f"pool {len(rest):,}", "datasetIndex": 0, "symbolSize": 5,
-                "itemStyle": {"color": FAINT}, "large": False, **_xy("distribution", "magnitude"),
+                "type": "scatter", "name": f"pool {len(rest):,}", "datasetIndex": 0, "large": False,
+                **_mark("pool", strategy), **_xy(*PLANE),
             },
             {
-                "type": "scatter", "name": f"picks {len(picks):,}", "datasetIndex": 1, "symbolSize": 12, "z": 5,
-                "itemStyle": _pick_style(strategy), **_xy("distribution", "magnitude"),
+                "type": "scatter", "name": f"picks {len(picks):,}", "datasetIndex": 1,
+                **_mark("picks", strategy), **_xy(*PLANE),
                 "markLine": {
                     "silent": True, "symbol": "none", "data": lines, "label": {"show": False},
-                    "lineStyle": {"type": "dashed", "color": strategy_colour(strategy), "opacity": 0.7},
+                    "lineStyle": {"type": "dashed", "color": view.cut_colour, "opacity": 0.7},
                 },
             },
         ],
@@ -197,13 +195,7 @@ def map_chart(points: pd.DataFrame, picked: set[int], strategy: str, age: dict[i
     """
     table = points.assign(task=points["id"].map(age).fillna(0).astype(int))
     role = points["role"].where(~points["id"].isin(picked), "picks")
-    looks: dict[str, Spec] = {
-        "pool": {"symbolSize": 5, "itemStyle": {"color": FAINT}},
-        "labelled": {"symbolSize": 7, "itemStyle": {"color": OTHER}},
-        "memory": {"symbolSize": 12, "symbol": HOLLOW_DIAMOND, "z": 4, "itemStyle": {"color": OTHER}},
-        "picks": {"symbolSize": 12, "z": 5, "itemStyle": _pick_style(strategy)},
-    }
-    groups = {name: table[role == name][["id", "x", "y", "task"]].reset_index(drop=True) for name in looks}
+    groups = {name: table[role == name][["id", "x", "y", "task"]].reset_index(drop=True) for name in ROLES}
     shown = {name: group for name, group in groups.items() if len(group)}
     colours = [{"value": t, "color": colour} for t, colour in enumerate(task_colours(n_tasks), start=1)]
     by_task = {"type": "piecewise", "show": False, "dimension": "task", "pieces": colours}
@@ -217,10 +209,13 @@ def map_chart(points: pd.DataFrame, picked: set[int], strategy: str, age: dict[i
         "xAxis": {**_scaled("1st principal component"), "axisLabel": {"show": False}, "nameGap": 10},
         "yAxis": {**_scaled("2nd principal component"), "axisLabel": {"show": False}, "nameGap": 6},
         "series": [
-            {"type": "scatter", "name": f"{name} {len(group):,}", "datasetIndex": i, **looks[name], **_xy("x", "y")}
+            {
+                "type": "scatter", "name": f"{name} {len(group):,}", "datasetIndex": i,
+                **_mark(name, strategy), **_xy("x", "y"),
+            }
             for i, (name, group) in enumerate(shown.items())
         ],
-    }
+    }  # fmt: skip
 
 
 def matrix_chart(r: list[list[float]], n_tasks: int, dark: bool) -> Spec:
@@ -263,5 +258,10 @@ def _xy(x: str, y: str) -> Spec:
     return {"encode": {"x": x, "y": y, "tooltip": ["id", x, y]}}
 
 
-def _pick_style(strategy: str) -> Spec:
-    return {"color": strategy_colour(strategy), "borderColor": "#FFFFFF", "borderWidth": 1.5, "opacity": 0.95}
+def _mark(role: str, strategy: str) -> Spec:
+    mark = ROLES[role]
+    style: Spec = {"color": role_colours(strategy).get(role, mark.colour)}
+    if mark.edge:
+        style |= {"borderColor": "#FFFFFF", "borderWidth": mark.edge, "opacity": 0.95}
+    diamond = {"symbol": HOLLOW_DIAMOND} if mark.shape == "hollow diamond" else {}
+    return {"symbolSize": mark.size, "z": 2 + list(ROLES).index(role), "itemStyle": style, **diamond}

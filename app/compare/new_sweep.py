@@ -9,15 +9,17 @@ from typing import Any
 import streamlit as st
 
 from acl.config import FULL, RunConfig, UserError
-from acl.plugins.registry import choices
+from acl.plugins.registry import choices, prepare
 from acl.plugins.unused import unused_by_all
 from acl.presets import PRESETS, preset_config
 from acl.results import sweep
+from acl.runs.folder import resolved
 from acl.runs.sameness import key
 from app import errors, words
 from app.store import runs as data
 from app.store.session import RUNS, ensure_backend
 from app.widgets import dialogs
+from app.widgets import how_long as howlong
 from app.widgets import url as address
 from app.widgets.wishes import PACES
 
@@ -60,7 +62,7 @@ def race_form() -> None:
     except UserError as error:
         st.error(words.plain(words.in_titles(str(error))), icon=":material/error:")
         return
-    _already(configs)
+    _outlook(configs)
     names = ", ".join(words.strategy(name) for name in strategies)
     if st.button(
         "Start the race", type="primary", icon=":material/sprint:", key="race-start", disabled=len(strategies) < 2
@@ -102,7 +104,7 @@ def sweep_form() -> None:
     except UserError as error:
         st.error(words.plain(words.in_titles(str(error))), icon=":material/error:")
         return
-    _already(configs)
+    _outlook(configs)
     if st.button(f"Start {len(configs):,} runs", type="primary", icon=":material/play_arrow:", key="sweep-start"):
         _start(configs, title.strip() or f"{PRESETS[preset].label}: {len(configs):,} runs", "sweep")
 
@@ -144,10 +146,18 @@ def _grid(
     return sweep.grid(preset_config(preset, snapshots="off"), axes)
 
 
-def _already(configs: Sequence[RunConfig]) -> None:
+def _outlook(configs: Sequence[RunConfig]) -> None:
+    """What to know before these runs begin: how many, on what, and how long that takes where it may be long."""
     there = sweep.already_run(RUNS, {key(config) for config in configs})
     done = sum(run.summary is not None for run in there.values())
     st.caption(f"{len(configs):,} runs" + (f", {done:,} of them finished already." if done else "."))
+    howlong.without_gpu(configs)
+    try:
+        stream = prepare(configs[0])
+    except UserError:
+        return  # said when they are started
+    if done < len(configs):
+        howlong.show(resolved(configs[0], stream), stream, len(configs) - done)
 
 
 def _start(configs: Sequence[RunConfig], title: str, kind: sweep.SweepKind, pace: float = 0.0) -> None:

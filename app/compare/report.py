@@ -1,20 +1,22 @@
 """A comparison as one HTML file that works without a network: figures that can be hovered and zoomed, sentences, table.
 
-Functions from tables to text; no streamlit in here.
+Functions from tables to figures, and a template (report.html) that they stand in; no streamlit in here.
 """
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from plotly.offline import get_plotlyjs
 
 from acl.results.significance import Paired, sentence
 from acl.results.spread import over_seeds
+from app.charts.inspection import as_text
 from app.charts.palette import Look
 
 DASH = {"solid": "solid", "dashed": "dash", "dotted": "dot"}
@@ -23,13 +25,6 @@ CURVES = {"A": "Kept: accuracy on all tasks so far (A ↑)", "LA": "Learned: acc
 HEADS = {"learner": "CL method", "strategy": "Strategy", "dataset": "Data", "memory": "Memory", "A_mean": "A ↑",
          "A_std": "± (A)", "F_mean": "F ↓", "F_std": "± (F)"}  # fmt: skip
 BAND = 0.14
-STYLE = """
-:root { color-scheme: light; } body { font: 15px/1.5 system-ui, sans-serif; color: #1B1F24; max-width: 1120px;
-margin: 2rem auto; padding: 0 1rem; } h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2.2rem; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; } th, td { padding: 3px 12px; text-align: left; }
-tr { border-bottom: 1px solid #E2E5E9; } .faint { color: #6B7280; } .wide { overflow-x: auto; }
-.row { display: flex; flex-wrap: wrap; } figure { margin: 0.5rem 0; }
-""".strip()
 
 
 def report(
@@ -38,43 +33,32 @@ def report(
 ) -> str:  # fmt: skip
     """The whole file. runs, tasks, matrix: as in acl.results.frames, with cohort; differs, paper: tables to print;
     results: against `baseline`."""
-    seeds = runs["cohort"].value_counts()
-    names = "".join(f"<li>{html.escape(look.name)}: {seeds[look.name]} seeds</li>" for look in looks)
-    parts = [
-        "<h1>Strategies compared</h1>",
-        f"<ul>{names}</ul>",
-        "<h2>What differs</h2>" + (_table(differs) if len(differs) else "<p>Nothing but the seed.</p>"),
-        "<h2>After each task</h2><p class='faint'>Mean over seeds; bands: 95 % interval of the mean (Student's t), "
-        "cut at 0 and 100 %.</p>",
-        *(_figure(curve(tasks, looks, metric)) for metric in CURVES),
-        "<h2>Learned against forgotten</h2>",
-        _figure(plane(tasks, looks)),
-        f"<h2>Against {html.escape(baseline)}, paired by seed</h2>",
-        "<ul>" + "".join(f"<li>{html.escape(sentence(result))}</li>" for result in results) + "</ul>",
-        "<h2>Table</h2><p class='faint'>Percent, mean and sample standard deviation over n seeds.</p>"
-        + _table(paper.rename(columns=HEADS)),
-        "<h2>Accuracy matrices R</h2><p class='faint'>Percent, mean over seeds; row: after task, column: on task.</p>",
-        "<div class='row'>" + "".join(_figure(heat_map(matrix, look)) for look in looks) + "</div>",
-        "<h2>Runs</h2><p class='faint'>A, F and LA after the last task, in percent.</p>" + _table(_percent(runs)),
-        *([f"<h2>Left out</h2><ul>{''.join(f'<li>{html.escape(line)}</li>' for line in left_out)}</ul>"]
-          if left_out else []),
-    ]  # fmt: skip
-    head = f"<meta charset='utf-8'><title>ACL Explorer: strategies compared</title><style>{STYLE}</style>"
-    head += f"<script>{get_plotlyjs()}</script>"
-    return f"<!doctype html><html lang='en'><head>{head}</head><body>{''.join(parts)}</body></html>"
+    return _pages.get_template("report.html").render(
+        plotly=get_plotlyjs(), looks=looks, seeds=runs["cohort"].value_counts(), differs=differs,
+        curves=[curve(tasks, looks, metric) for metric in CURVES], plane=plane(tasks, looks), baseline=baseline,
+        results=results, paper=paper.rename(columns=HEADS), heat_maps=[heat_map(matrix, look) for look in looks],
+        runs=_percent(runs), left_out=left_out,
+    )  # fmt: skip
 
 
 def _table(frame: pd.DataFrame) -> str:
-    return f"<div class='wide'>{frame.to_html(index=False, border=0, na_rep='–', escape=True)}</div>"
+    return str(frame.to_html(index=False, border=0, na_rep="–", escape=True))
+
+
+def _drawing(figure: go.Figure) -> str:
+    return str(figure.to_html(full_html=False, include_plotlyjs=False))
+
+
+# Whatever is no table and no figure of ours is text, and escaped.
+_pages = Environment(
+    loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+)
+_pages.filters.update(table=_table, drawn=_drawing, sentence=sentence)
 
 
 def _percent(runs: pd.DataFrame) -> pd.DataFrame:
     shown = runs[["run", "cohort", "seed"]].rename(columns={"run": "Run", "cohort": "Strategy", "seed": "Seed"})
     return shown.assign(**{name: (100 * runs[name].astype(float)).round(2) for name in ("A", "F", "LA")})
-
-
-def _figure(figure: go.Figure) -> str:
-    return f"<figure>{figure.to_html(full_html=False, include_plotlyjs=False)}</figure>"
 
 
 def _drawn(data: list[dict[str, Any]], title: str, x: str, y: str, height: int = 360, **more: Any) -> go.Figure:
@@ -99,7 +83,7 @@ def curve(tasks: pd.DataFrame, looks: Sequence[Look], metric: str) -> go.Figure:
         traces += [
             {"type": "scatter", "x": [*x, *x[::-1]], "y": edge, "fill": "toself", "mode": "none", "hoverinfo": "skip",
              "fillcolor": _faint(look.colour), "showlegend": False, "legendgroup": look.name},
-            {"type": "scatter", "x": x, "y": y.tolist(), "mode": "lines+markers", "name": look.name,
+            {"type": "scatter", "x": x, "y": y.tolist(), "mode": "lines+markers", "name": as_text(look.name),
              "legendgroup": look.name, "line": {"color": look.colour, "dash": DASH[look.dash], "width": 2.5},
              "hovertemplate": "%{y:.1f} %"},
         ]  # fmt: skip
@@ -128,7 +112,7 @@ def plane(tasks: pd.DataFrame, looks: Sequence[Look]) -> go.Figure:
             continue
         x, y = (100 * found[name].loc[look.name] for name in ("F_diag", "LA"))
         traces.append({
-            "type": "scatter", "x": [x["mean"]], "y": [y["mean"]], "mode": "markers", "name": look.name,
+            "type": "scatter", "x": [x["mean"]], "y": [y["mean"]], "mode": "markers", "name": as_text(look.name),
             "marker": {"color": look.colour, "size": 12}, "error_x": {"array": [x["half"]], "thickness": 1.2},
             "error_y": {"array": [y["half"]], "thickness": 1.2},
             "hovertemplate": "forgotten %{x:.1f} %, learned %{y:.1f} %",
@@ -153,7 +137,7 @@ def heat_map(matrix: pd.DataFrame, look: Look) -> go.Figure:
         "texttemplate": "%{z:.0f}" if small else "",
         "hovertemplate": "after task %{y}, on task %{x}: %{z:.1f} %<extra></extra>",
     }  # fmt: skip
-    figure = _drawn([trace], look.name, "on task", "after task", 90 + min(30 * len(table), 420), width=420)
+    figure = _drawn([trace], as_text(look.name), "on task", "after task", 90 + min(30 * len(table), 420), width=420)
     figure.update_yaxes(autorange="reversed", type="category")
     figure.update_xaxes(type="category")
     return figure

@@ -13,12 +13,10 @@ from acl.results import sweep
 from acl.runs.control import ACTIVE
 from acl.runs.folder import find_run
 from acl.runs.sameness import telling
-from acl.service import backend
-from acl.system.files import read_json
 from app import words
 from app.compare import cohorts, new_sweep
 from app.store import runs as data
-from app.store.session import POLL_S, RUNS, ensure_backend, open_run
+from app.store.session import POLL_S, RUNS, ensure_backend, open_run, slots
 from app.widgets import dialogs
 from app.widgets import url as address
 
@@ -90,12 +88,6 @@ def page(top: st.delta_generator.DeltaGenerator) -> None:
 
 def _open(each: sweep.Progress) -> bool:
     return each.state in ACTIVE - {"paused"} or each.state == "new"
-
-
-def slots() -> int:
-    """Runs the backend of this folder lets play at once."""
-    record = read_json(backend.home(RUNS) / "backend.json")
-    return int(record["slots"]) if record and isinstance(record.get("slots"), int) else 1
 
 
 def _progress(chosen: sweep.Sweep, busy: bool) -> None:

@@ -12,8 +12,9 @@ import streamlit as st
 
 from acl.analysis.what_if import Settings
 from app.charts import inspection as figures
-from app.inspection import panels, sample_card
-from app.inspection.linked_scatters import View
+from app.charts.score_plane import View
+from app.inspection import sample_card
+from app.inspection.panels import judged_figures, ribbon, target
 from app.inspection.samples import Choice
 from app.inspection.source import Sight
 from app.widgets import dialogs
@@ -42,12 +43,12 @@ def offer(
         )
     st.markdown("**Figures**, each a page that works without a network")
     drawn = {view.title.split(",")[0]: partial(_picture, shown, view) for view in views}
-    drawn["Target"] = lambda: panels.target_figure(sight, choice, settings)
+    drawn["Target"] = lambda: target.figure(sight, choice, settings)
     if len(sight.context.memory):
-        drawn["λ ribbon"] = lambda: panels.ribbon_figure(sight, settings)
+        drawn["λ ribbon"] = lambda: ribbon.figure(sight, settings)
     if opened in set(sight.context.pool.ids.tolist()):
         drawn[f"Sample {opened}"] = partial(sample_card.against_target, sight, choice.ranking, opened)
-    every = panels.strategies_figures(sight, settings)
+    every = judged_figures.by_name(sight, settings)
     with st.container(horizontal=True):
         for name, draw in (drawn | every).items():
             st.download_button(
@@ -66,12 +67,7 @@ def _html(draw: Callable[[], figures.go.Figure]) -> Callable[[], str]:
 
 def _picture(shown: pd.DataFrame, view: View) -> figures.go.Figure:
     """One of the two linked pictures."""
-    frame = shown.assign(across=view.x, up=view.y)
-    names = (view.x_name, view.y_name)
-    cuts = (view.x_cut, view.y_cut)
-    return figures.scatter(
-        frame, "across", "up", names, shown["colour"].tolist(), cuts, view.log_y, view.title, view.ticks
-    )
+    return figures.scatter(shown, view, shown["colour"].tolist())
 
 
 def scores(frame: pd.DataFrame, choice: Choice) -> pd.DataFrame:

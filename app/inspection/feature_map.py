@@ -13,7 +13,7 @@ from acl.analysis import embedding as layout
 from acl.analysis import plane
 from acl.service import projector
 from acl.service.projector import Space, Wish
-from app.inspection.linked_scatters import View
+from app.charts.score_plane import View
 from app.inspection.source import Sight, microscope
 from app.store.session import POLL_S, RUNS
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import replace
 from functools import partial
 
-import numpy as np
 import pandas as pd
 import streamlit as st
 
@@ -17,13 +15,16 @@ from acl.config import UserError
 from acl.events import History
 from acl.selection.ties import remarks
 from app import errors, words
-from app.charts import palette
-from app.inspection import export, panels, sample_card
+from app.charts import score_plane
+from app.charts.score_plane import PLANE, Cuts, View
+from app.inspection import export, sample_card
 from app.inspection import feature_map as maps
 from app.inspection import samples as pool
 from app.inspection.choose_query import back_to_runs, choose_sight, drop
 from app.inspection.controls import row_of_changes, url_is_here, waits_for_a_yes, what_if
-from app.inspection.linked_scatters import Look, View, lens, payload
+from app.inspection.linked_scatters.component import Look, lens, payload
+from app.inspection.panels import ribbon
+from app.inspection.panels.tabs import tabs
 from app.inspection.samples import HERO, Choice
 from app.inspection.source import Sight
 from app.store.session import new_run
@@ -80,7 +81,7 @@ def _page(sight: Sight, history: History | None) -> None:
     _remember(sight, frame, settings, strategy, view, opened)
     _below(sight, frame, choice, settings, lasso, opened)
     dialogs.fill(export.TITLE, export.offer, sight, frame, choice, settings, drawn, views, opened)
-    panels.tabs(sight, choice, settings, history)
+    tabs(sight, choice, settings, history)
 
 
 def _opened(sight: Sight, frame: pd.DataFrame) -> int | None:
@@ -105,17 +106,15 @@ def _linked(
         st.html(sheet)
     left = plane(frame, choice, view["x"], view["y"])
     right = maps.draw(sight, frame, view["map"])
-    shades = {"picks": palette.strategy_colour(choice.strategy), "labelled": palette.OTHER, "memory": palette.OTHER}
     scores = {
-        name: words.short_score(name) or words.score(name)
-        for name in dict.fromkeys([view["x"], view["y"], *pool.PLANE])
+        name: words.short_score(name) or words.score(name) for name in dict.fromkeys([view["x"], view["y"], *PLANE])
     }
     data_ = payload(
         (left, right.view),
         frame,
         scores,
         pool.ranks(whole, list(scores)),
-        Look(frame["colour"].tolist(), shades, meanings),
+        Look(frame["colour"].tolist(), score_plane.role_colours(choice.strategy), meanings),
         sight.class_name,
         lasso,
         opened,
@@ -142,21 +141,10 @@ def _linked(
 
 def plane(frame: pd.DataFrame, choice: Choice, x: str, y: str) -> View:
     """The left picture: two scores of the pool, for AccuACL with its two cuts."""
-    values = frame[y].to_numpy(float)
-    inside = values[~np.isnan(values)]
-    log = words.is_logarithmic(y) and len(inside) > 0 and inside.min() > 0
-    short = {"magnitude": "Magnitude", "distribution": "distribution"}
-    title = f"{short.get(y, words.score(y).capitalize())} × {short.get(x, words.score(x))}"
-    view = View(title, frame[x].to_numpy(float), values, words.score(x), words.score(y), log_y=bool(log),
-                cut_colour=palette.strategy_colour(choice.strategy))  # fmt: skip
-    if choice.strategy != HERO or (x, y) != pool.PLANE:
-        return view
     ranking = choice.ranking
-    return replace(
-        view, x_cut=ranking.cut_on_distribution, y_cut=ranking.cut_on_magnitude,
-        x_cut_name=f"cut on D: the {len(ranking.candidates)} best",
-        y_cut_name=f"cut on M: {len(ranking.picked)} of them",
-    )  # fmt: skip
+    scores = (ranking.distribution.numpy(), ranking.magnitude.numpy())
+    cuts = Cuts.of(*scores, ranking.picked.numpy(), len(ranking.candidates)) if choice.strategy == HERO else None
+    return score_plane.view(frame, choice.strategy, cuts, x, y)
 
 
 def _sheet_name(sight: Sight, frame: pd.DataFrame) -> str:
@@ -206,8 +194,8 @@ def _why(sight: Sight, frame: pd.DataFrame, choice: Choice, settings: Settings, 
         rank = f"{pool.ranks(frame, [name]).at[opened, name]:,.0f}" if name in choice.scores else ""
         return f"Rank {rank} of {len(ids):,} by {words.score(name)}; {settings.n} are picked." if rank else ""
     position = int(found[0, 0])
-    reason = why(position, choice.ranking, panels.picked_between_here(sight, settings, position))
-    return sentence(reason, panels.steps(sight, settings) if len(sight.context.memory) else 0)
+    reason = why(position, choice.ranking, ribbon.picked_between_here(sight, settings, position))
+    return sentence(reason, ribbon.steps(sight, settings) if len(sight.context.memory) else 0)
 
 
 def _remember(

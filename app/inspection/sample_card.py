@@ -15,9 +15,10 @@ from acl.selection.fisher import factors
 from app import words
 from app.charts import inspection as figures
 from app.charts import palette
-from app.inspection import panels
+from app.charts.score_plane import PLANE
 from app.inspection import samples as pool
-from app.inspection.samples import HERO, PLANE, Choice
+from app.inspection.panels.draw import draw
+from app.inspection.samples import HERO, Choice
 from app.inspection.source import Sight
 from app.widgets import cards
 from app.widgets.gallery import Card, cards_html
@@ -114,7 +115,7 @@ def sample_card(sight: Sight, frame: pd.DataFrame, choice: Choice, why: str, ope
     st.html(_probabilities(sight, str(row["role"]), opened))
     if row["role"] in {"pool", "picks"}:
         st.markdown("**Its Fisher information against the target**", help=words.HELP["D"])
-        panels.draw(against_target(sight, choice.ranking, opened), f"sample-{opened}")
+        draw(against_target(sight, choice.ranking, opened), f"sample-{opened}")
     _nearest(sight, opened)
 
 

@@ -19,12 +19,12 @@ from acl.strategies.badge import embed
 from acl.strategies.kcenter import nearest
 from app import words
 from app.charts import palette
-from app.inspection.linked_scatters import CHANGES, ROLES
+from app.charts.score_plane import PLANE, ROLES, role_colours
+from app.inspection.linked_scatters.component import CHANGES
 from app.inspection.source import Sight, microscope
 from app.store.runs import scores_of
 
 HERO = "accuacl"
-PLANE = ("distribution", "magnitude")
 MOST_NAMED, FEW_NAMED = 20, 6
 MOST_DIFFERENCES = 10**10
 
@@ -113,7 +113,7 @@ def table(sight: Sight, choice: Choice) -> pd.DataFrame:
     frame = pd.DataFrame(
         {
             "id": ids,
-            "role": pd.Categorical(role, categories=ROLES),
+            "role": pd.Categorical(role, categories=list(ROLES)),
             "predicted": np.asarray(context.classes)[p.argmax(1).numpy()],
             "p": p.amax(1).numpy(),
             "label": pd.Series([sight.labels.get(i, math.nan) for i in ids.tolist()], dtype=float),
@@ -157,7 +157,7 @@ COLOURS = {"role": "role", "class": "class, once labelled", "predicted": "predic
 def colours(frame: pd.DataFrame, by: str, sight: Sight, strategy: str) -> tuple[list[str], list[tuple[str, str]]]:
     """A colour for each sample ("" is the faint default) and what the colours mean."""
     if by == "role":
-        shade = {"picks": palette.strategy_colour(strategy), "labelled": palette.OTHER, "memory": palette.OTHER}
+        shade = role_colours(strategy)
         return [shade.get(role, "") for role in frame["role"].tolist()], []
     if by in {"class", "predicted"}:
         colour = palette.class_colours(sight.tasks)

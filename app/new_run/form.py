@@ -15,6 +15,7 @@ from acl.plugins.unused import KINDS, unused
 from acl.presets import PRESETS, preset_config
 from acl.runs.folder import resolved, snapshot_bytes
 from app import errors, words
+from app.widgets import how_long as howlong
 
 MAIN = ("learner", "strategy", "n_end", "memory", "seed")
 SHOWN_TASKS = 10
@@ -31,7 +32,7 @@ GROUPS = {
 def new_run_form(trouble: Any) -> RunConfig | None:
     """The preset picker, the choices that matter, and the rest; the checked config, or None.
 
-    trouble: the container that takes the reason why it is None.
+    trouble: the container that takes the reason why it is None, and what to know before it starts.
     """
     preset = st.selectbox(
         "Start from", list(PRESETS), format_func=lambda name: PRESETS[name].label, key="preset", bind="query-params"
@@ -55,8 +56,11 @@ def new_run_form(trouble: Any) -> RunConfig | None:
         return None
     for note in stream.notes:
         st.warning(words.plain(note), icon=":material/image_not_supported:")
-    config = resolved(config, stream)
+    asked, config = config, resolved(config, stream)
     _outlook(config, stream)
+    with trouble:
+        howlong.without_gpu([asked])
+        howlong.show(config, stream)
     return config
 
 

@@ -12,7 +12,9 @@ from acl.runs.folder import Run
 from acl.selection.ties import remarks
 from app import words
 from app.charts import run as charts
+from app.charts import score_plane
 from app.charts.palette import OTHER, strategy_colour
+from app.charts.score_plane import Cuts
 from app.store import runs as data
 from app.store.session import PAGES
 from app.widgets.gallery import Card, cards_html
@@ -75,7 +77,8 @@ def _plane(query: Scored | None, scores: pd.DataFrame | None, config: RunConfig)
     if query is None or scores is None:
         _nothing_yet(query)
         return
-    spec = charts.plane_chart(scores, query.strategy, cuts(scores, query, config))
+    view = score_plane.view(scores, query.strategy, cuts(scores, query, config))
+    spec = charts.plane_chart(scores, view, query.strategy)
     st.echarts_chart(spec, key="plane", height=HEIGHT, alt="Magnitude and distribution score of the pool")
 
 
@@ -83,13 +86,13 @@ def _lambda_help(query: Scored) -> str:
     return f"{words.HELP['λ']} Here λ = {query.lambda_:.2f}." if words.uses_lambda(query.strategy) else ""
 
 
-def cuts(scores: pd.DataFrame, query: Scored, config: RunConfig) -> tuple[float, float] | None:
-    """AccuACL's two thresholds: the last D among the oversampled, the last M among the picks."""
+def cuts(scores: pd.DataFrame, query: Scored, config: RunConfig) -> Cuts | None:
+    """AccuACL's two thresholds, from the table that it left."""
     if query.strategy != "accuacl":
         return None
     candidates = min(round(config.oversample * len(query.ids)), len(scores))
-    least_d = scores["distribution"].nlargest(candidates).iloc[-1]
-    return float(least_d), float(scores.loc[scores["picked"], "magnitude"].min())
+    distribution, magnitude, picked = (scores[name].to_numpy() for name in ("distribution", "magnitude", "picked"))
+    return Cuts.of(distribution, magnitude, picked, candidates)
 
 
 def _map(run: Run, query: Scored | None, history: History) -> None:

@@ -11,6 +11,7 @@ import streamlit as st
 from acl.config import UserError
 from acl.runs.folder import ID, Run, find_run
 from acl.service import backend
+from acl.system.files import read_json
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 RUNS = Path(os.environ.get("ACL_RUNS") or ROOT / "runs").resolve()
@@ -29,6 +30,12 @@ def ensure_backend() -> None:
     """A backend is running for RUNS, and knows this app. UserError where the folder cannot be used."""
     backend.ensure(RUNS)
     _attachment(RUNS)
+
+
+def slots() -> int:
+    """Runs the backend of RUNS lets play at once."""
+    record = read_json(backend.home(RUNS) / "backend.json")
+    return int(record["slots"]) if record and isinstance(record.get("slots"), int) else 1
 
 
 def shown_run() -> Run | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
+from acl.config import UserError
 from acl.runs.control import Status
 from acl.runs.folder import Run
 
@@ -44,3 +45,10 @@ class Engine(Protocol):
 
     def end(self) -> None:
         """The backend ends. Workers that play go on where they can."""
+
+
+def places(gpu_share: float) -> int:
+    """Runs on one GPU where each takes this part of it: a run's part lies on one GPU. UserError for no such part."""
+    if not 0 < gpu_share <= 1:
+        raise UserError(f"--gpu-share must be above 0 and at most 1, got {gpu_share:g}.")
+    return int(1 / gpu_share + 1e-9)

@@ -15,14 +15,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from acl.runs.control import Status
+from acl.config import UserError
+from acl.runs.control import Status, read_status
 from acl.runs.folder import Run
-from acl.service.engines import Job
+from acl.service.engines import Job, places
+from acl.system.device import visible_gpus
 from acl.system.files import try_lock
 from acl.system.processes import OUT_OF_MEMORY, kill_group, killed_for_memory, memory_sentence
 
 HERE = Path(__file__).resolve().parent
 LEAST_SLOTS = 4
+# Four runs on each GPU: small batches leave most of one idle, and its memory holds several networks.
+GPU_SHARE = 0.25
 
 
 def default_slots() -> int:
@@ -37,9 +41,9 @@ class Process:
     popen: subprocess.Popen[bytes]
     code: int | None = None
 
-    def give(self, run: Run, code: int) -> None:
+    def give(self, run: Run, code: int, gpu: str) -> None:
         assert self.popen.stdin
-        line = json.dumps({"run": str(run.path), "log": str(_log(run))})
+        line = json.dumps({"run": str(run.path), "log": str(_log(run)), "gpu": gpu})
         self.popen.stdin.write(line.encode() + b"\n")
         self.popen.stdin.flush()
         self.code = code
@@ -56,14 +60,26 @@ class Process:
 
 @dataclass
 class LocalJob:
-    """kills: what the kernel had ended for want of memory when the job began."""
+    """gpu: the one it works on, "" for none; kills: what the kernel had ended for want of memory when the job began."""
 
     process: Process
     done: list[Process]
-    log: Path
+    run: Run
+    gpu: str = ""
+    over: bool = False
     kills: int = field(default_factory=killed_for_memory)
 
     def poll(self) -> int | None:
+        code = self._ended()
+        self.over = code is not None
+        return code
+
+    @property
+    def pauses(self) -> bool:
+        status = read_status(self.run.path)
+        return status is not None and status.state == "paused"
+
+    def _ended(self) -> int | None:
         code = self.process.popen.poll()
         if code is not None:
             end(self.process.popen)
@@ -76,11 +92,12 @@ class LocalJob:
 
     def _out_of_memory(self) -> int:
         """The kernel lets a worker say no last word: it is said here."""
-        with self.log.open("a", encoding="utf-8") as log:
+        with _log(self.run).open("a", encoding="utf-8") as log:
             log.write(f"{memory_sentence('the system ended the worker')}\n")
         return OUT_OF_MEMORY
 
     def kill(self) -> None:
+        self.over = True
         if self.process.popen.poll() is None:
             os.killpg(self.process.popen.pid, signal.SIGKILL)
         end(self.process.popen)
@@ -88,20 +105,60 @@ class LocalJob:
 
 @dataclass
 class LocalEngine:
+    """gpu_share: the part of a GPU a run on CUDA takes while it works; one that pauses leaves its place to others, as
+    it leaves its slot. left: runs that an earlier backend, or `acl run`, left a worker at. taken: the GPU of each run
+    that works on one, None until it is asked for in a tick. UserError for a share that is none."""
+
     name = "local"
     slots: int = field(default_factory=default_slots)
+    gpu_share: float = GPU_SHARE
     paused_takes_slot: bool = False
     spare: Process | None = None
     done: list[Process] = field(default_factory=list)
+    jobs: list[LocalJob] = field(default_factory=list)
+    left: set[Path] = field(default_factory=set)
+    taken: list[str] | None = None
+
+    def __post_init__(self) -> None:
+        self.places = places(self.gpu_share)
 
     def start(self, run: Run) -> LocalJob:
         code = _state_of_code()
+        gpu = self._gpu_for(run)
         process = self._used(code) or self._warm() or _new()
-        process.give(run, code)
-        return LocalJob(process, self.done, _log(run))
+        process.give(run, code, gpu)
+        job = LocalJob(process, self.done, run, gpu)
+        if gpu:
+            self.jobs.append(job)
+            self._taken().append(gpu)
+        return job
 
     def lacks(self, run: Run) -> str:
-        return ""
+        gpu = self._gpu_for(run)
+        if not gpu or self._taken().count(gpu) < self.places:
+            return ""
+        n = self.places * len(visible_gpus())
+        taken = f"All {n} places for runs on a GPU are" if n > 1 else "The place for a run on a GPU is"
+        return (
+            f"{taken} taken: this one waits until a run there ends or pauses "
+            f"(acl backend --gpu-share {self.gpu_share / 2:g} makes twice as many)."
+        )
+
+    def _gpu_for(self, run: Run) -> str:
+        """The GPU with the fewest runs; "" for a run that takes none, and where there is none: its worker says so."""
+        try:
+            wanted = run.config.device == "cuda"
+        except UserError:
+            return ""  # the worker will say what is wrong with it
+        return min(visible_gpus(), key=self._taken().count, default="") if wanted else ""
+
+    def _taken(self) -> list[str]:
+        if self.taken is None:
+            self.jobs = [job for job in self.jobs if not job.over]
+            ours = [job.gpu for job in self.jobs if not job.pauses]
+            left = [said for path in self.left if (said := read_status(path)) and said.state in {"starting", "playing"}]
+            self.taken = ours + [said.gpu for said in left if said.gpu]
+        return self.taken
 
     def _used(self, code: int) -> Process | None:
         """One that has worked before, on this code."""
@@ -120,6 +177,11 @@ class LocalEngine:
         return process
 
     def alive(self, run: Run) -> bool:
+        there = self._is_locked(run)
+        (self.left.add if there else self.left.discard)(run.path)
+        return there
+
+    def _is_locked(self, run: Run) -> bool:
         # Only here is a worker's lock ever tried: trying it from the worker's own process would free it.
         if not (run.path / "worker.lock").exists():
             return False
@@ -137,6 +199,7 @@ class LocalEngine:
             kill_group(status.pid, status.born)
 
     def tick(self, waiting: bool) -> None:
+        self.taken = None
         if not waiting:
             self._dismiss()
         self.spare = self._warm() or _new()

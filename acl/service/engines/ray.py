@@ -17,6 +17,7 @@ from typing import Any
 from acl.config import UserError
 from acl.runs.control import Status
 from acl.runs.folder import Run
+from acl.service.engines import places
 from acl.service.lease import renew
 from acl.system.processes import OUT_OF_MEMORY
 
@@ -25,6 +26,8 @@ try:
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 except ImportError:
     raise UserError("Ray is not installed: pip install -r requirements-ray.txt.") from None
+
+GPU_SHARE = 1.0
 
 
 def work(path: str, epoch: int, data: str | None) -> int:
@@ -43,8 +46,7 @@ def check(address: str | None, gpu_share: float) -> str:
     """The address of a cluster that answers, or a UserError; Ray itself would wait for it for many minutes."""
     if not address:
         raise UserError("Ray needs the address of its head node: --address HOST:6379.")
-    if not 0 < gpu_share <= 1:
-        raise UserError(f"--gpu-share must be above 0 and at most 1, got {gpu_share:g}.")
+    places(gpu_share)
     host, _, port = address.rpartition(":")
     try:
         socket.create_connection((host, int(port)), timeout=5).close()
@@ -108,7 +110,7 @@ class RayEngine:
     # A paused worker keeps the CPU that Ray gave it.
     paused_takes_slot = True
 
-    def __init__(self, address: str | None, gpu_share: float = 1.0, slots: int | None = None) -> None:
+    def __init__(self, address: str | None, gpu_share: float = GPU_SHARE, slots: int | None = None) -> None:
         address = check(address, gpu_share)
         try:
             ray.init(address=address, log_to_driver=False, configure_logging=False)
@@ -154,8 +156,8 @@ class RayEngine:
     def _free(self, id_: str, node: Needs) -> Needs:
         here = [job.needs for job in self.jobs if job.code is None and job.node == id_]
         # A run's part of a GPU lies on one GPU: three runs of 0.6 need three.
-        places = int(node.gpus) * int(1 / self.gpu_share + 1e-9) - sum(job.gpus > 0 for job in here)
-        return Needs(node.cpus - sum(job.cpus for job in here), places * self.gpu_share)
+        free = int(node.gpus) * places(self.gpu_share) - sum(job.gpus > 0 for job in here)
+        return Needs(node.cpus - sum(job.cpus for job in here), free * self.gpu_share)
 
     def start(self, run: Run) -> RayJob:
         needs = self._needs(run)

@@ -1,4 +1,5 @@
-"""A worker process that has imported torch and waits: each line on stdin is a run, each is answered by a dot.
+"""A worker process that has imported torch and waits: each line on stdin is a run and perhaps its GPU, each is
+answered by a dot.
 
 It ends when stdin does, or with the exit code of a run that failed. What a run prints goes into its worker.log.
 """
@@ -36,6 +37,9 @@ def main() -> int:
         os.dup2(log, 1)
         os.dup2(log, 2)
         os.close(log)
+        if job["gpu"]:
+            # CUDA hears it when it begins, and importing torch has not begun it.
+            os.environ["CUDA_VISIBLE_DEVICES"] = job["gpu"]
         from acl.service import worker
 
         code = worker.main(job["run"])

@@ -1,12 +1,13 @@
 """Two linked scatters of the same samples: what is lassoed, hovered or hidden in one is so in the other.
 
-A component of our own (lens.js, canvas): linking happens in the browser at once, and only sample ids come
-back. Ids travel as text, so that every int64 arrives whole.
+A component of our own on canvas: linking happens in the browser at once, and only sample ids come back. Ids travel as
+text, so that every int64 arrives whole.
 """
 
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -16,33 +17,14 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from app.charts.score_plane import ROLES, View
 from app.widgets.gallery import COLUMNS, TILE
 
 HERE = Path(__file__).parent
-ROLES = ("pool", "labelled", "memory", "picks")
+MODULES = ("basics", "geometry", "ticks", "pen", "marks", "picture", "card", "plot", "component")
+"""Each after those it imports."""
 CHANGES = ("", "enters", "leaves")
 NO_LABEL = -1
-
-
-@dataclass(frozen=True)
-class View:
-    """One scatter: a place for each sample (NaN: not drawn here), names of the axes, and cuts drawn as lines."""
-
-    title: str
-    x: np.ndarray
-    y: np.ndarray
-    x_name: str
-    y_name: str
-    log_y: bool = False
-    ticks: bool = True
-    x_cut: float | None = None
-    y_cut: float | None = None
-    x_cut_name: str = ""
-    y_cut_name: str = ""
-    cut_colour: str = "#0072B2"
-
-    def payload(self) -> dict[str, Any]:
-        return asdict(self) | {"x": _packed(self.x), "y": _packed(self.y)}
 
 
 @dataclass(frozen=True)
@@ -54,11 +36,14 @@ class Look:
     meanings: Sequence[tuple[str, str]] = ()
 
 
+def script() -> str:
+    """The modules as one: Streamlit gives the browser a single text, from which it could import no others."""
+    texts = [(HERE / f"{name}.mjs").read_text("utf-8") for name in MODULES]
+    return "\n".join(re.sub(r"^import .*;\n|^export (?!default)", "", text, flags=re.MULTILINE) for text in texts)
+
+
 _component = st.components.v2.component(
-    "acl_lens",
-    html='<div class="lens"></div>',
-    css=(HERE / "linked_scatters.css").read_text("utf-8"),
-    js=(HERE / "linked_scatters.js").read_text("utf-8"),
+    "acl_lens", html='<div class="lens"></div>', css=(HERE / "component.css").read_text("utf-8"), js=script()
 )
 
 
@@ -81,9 +66,10 @@ def payload(
     shades, colour = np.unique(np.array(look.colours, dtype=str), return_inverse=True)
     return {
         "ids": [str(i) for i in frame["id"].tolist()],
-        "role": pd.Index(ROLES).get_indexer(frame["role"]).tolist(),
-        "change": pd.Index(CHANGES).get_indexer(frame["change"]).tolist(),
-        "views": [view.payload() for view in views],
+        "roles": [{"name": name, **asdict(mark)} for name, mark in ROLES.items()],
+        "role": pd.Index(list(ROLES)).get_indexer(pd.Index(frame["role"])).tolist(),
+        "change": pd.Index(CHANGES).get_indexer(pd.Index(frame["change"])).tolist(),
+        "views": [asdict(view) | {"x": _packed(view.x), "y": _packed(view.y)} for view in views],
         "scores": {short: _packed(frame[name].to_numpy(float)) for name, short in scores.items()},
         "ranks": {short: _packed(ranks[name].reindex(frame["id"]).to_numpy(float)) for name, short in scores.items()},
         "n_pool": len(ranks),

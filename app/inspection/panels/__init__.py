@@ -1,0 +1,1 @@
+"""Below the gallery of the Inspect page: one panel a file, each worked out when it is chosen."""

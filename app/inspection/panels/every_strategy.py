@@ -1,0 +1,68 @@
+"""Every strategy on this pool: what each would pick, and how its picks cover the target."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from acl.analysis import comparison
+from acl.analysis.what_if import Settings
+from acl.config import FULL
+from acl.plugins.registry import choices
+from app import words
+from app.charts import palette
+from app.inspection.panels.draw import draw
+from app.inspection.panels.judged_figures import balance, columns, objective, overlap, table
+from app.inspection.panels.judging import classes, fine, judged_here, verdicts
+from app.inspection.source import Sight
+from app.widgets.gallery import Card, cards_html
+
+STRIP_CARDS = 20
+
+
+def panel(sight: Sight, settings: Settings) -> None:
+    st.caption(
+        f"What each strategy would pick here: the same {len(sight.context.pool):,} samples, {settings.n} picks. "
+        + words.HELP["J"]
+    )
+    asked = (sight.context, sight.config)
+    slow = [name for name in choices("strategies") if name != FULL and comparison.is_slow(name, *asked)]
+    if slow:
+        labels = ", ".join(words.strategy(name) for name in slow)
+        took = words.duration(sum(comparison.seconds(name, *asked) for name in slow))
+        st.toggle(f"Also {labels}: about {took} on a pool of this size, and the page waits", key="slow-strategies")
+    with st.spinner("Asking every strategy…", show_time=True):
+        found, band, greedy = judged_here(sight, settings)
+    for name, value in found.items():
+        if isinstance(value, str):
+            st.caption(f"{words.strategy(name)} could not be asked: {words.plain(value)}")
+    judged = fine(found)
+    for sentence in verdicts(judged, band):
+        st.markdown(sentence)
+    _strips(sight, judged)
+    draw(objective(judged, band, greedy), "objective")
+    left, right = st.columns(2, gap="medium")
+    with left:
+        st.markdown("**Picks in common**", help=words.HELP["overlap"])
+        draw(overlap(judged), "overlap")
+    with right:
+        figure, known = balance(sight, judged)
+        note = "True classes, which no strategy sees." if known else "Predicted classes: the true ones are not known."
+        st.markdown("**Classes of the picks**", help=note)
+        draw(figure, "balance-here")
+    st.dataframe(table(judged, band), hide_index=True, column_config=columns())
+
+
+def _strips(sight: Sight, found: dict[str, comparison.Judged]) -> None:
+    """A row for each strategy: what it would pick, best first, framed in the colour of its class."""
+    colours, ids, (known, _) = palette.class_colours(sight.tasks), sight.context.pool.ids, classes(sight)
+    for name, here in found.items():
+        places = here.picks[:STRIP_CARDS]
+        picks, labels = ids[places].tolist(), known[places.numpy()].tolist()
+        made = [
+            Card("", (), colours.get(label, palette.OTHER), f"sample {i}: {sight.class_name(label)}")
+            for i, label in zip(picks, labels, strict=True)
+        ]
+        more = f"  \nthe first {len(picks)}" if len(picks) < len(here.picks) else ""
+        left, right = st.columns([1, 7], vertical_alignment="center")
+        left.markdown(f"**{words.strategy(name)}**{more}")
+        right.html(cards_html(sight.pictures(picks), made, size=30))

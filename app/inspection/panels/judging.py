@@ -1,0 +1,67 @@
+"""Every strategy asked about this pool, and its picks judged: worked out once for each query and its settings."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import streamlit as st
+
+from acl.analysis import comparison
+from acl.analysis.what_if import Settings
+from acl.config import FULL, RunConfig
+from acl.plugins.registry import choices
+from app.inspection.source import Sight, microscope
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def judged(
+    path: str, changed_ns: int, lambda_: float, n: int, dims_per_class: int, config_json: str, names: tuple[str, ...]
+) -> dict[str, comparison.Judged | str]:
+    context = replace(microscope(path, changed_ns).context, n=n, lambda_=lambda_)
+    config = RunConfig.model_validate_json(config_json).changed(dims_per_class=dims_per_class)
+    return comparison.strategies_here(context, config, names)
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def yardsticks(path: str, changed_ns: int, lambda_: float, n: int, dims_per_class: int) -> tuple[np.ndarray, float]:
+    """J of 200 random subsets, and J of the greedy one."""
+    context = replace(microscope(path, changed_ns).context, n=n, lambda_=lambda_)
+    return comparison.yardsticks(context, dims_per_class)
+
+
+def judged_here(sight: Sight, settings: Settings) -> tuple[dict[str, comparison.Judged | str], np.ndarray, float]:
+    """Every strategy's picks, judged (those that take minutes only if asked for), J of random subsets, greedy J."""
+    names = [name for name in choices("strategies") if name != FULL]
+    if not st.session_state.get("slow-strategies"):
+        names = [name for name in names if not comparison.is_slow(name, sight.context, sight.config)]
+    config = sight.config.changed(oversample=settings.oversample).to_json()
+    asked = (*sight.mark, settings.lambda_, settings.n, settings.dims_per_class)
+    return judged(*asked, config, tuple(names)), *yardsticks(*asked)
+
+
+def fine(found: dict[str, comparison.Judged | str]) -> dict[str, comparison.Judged]:
+    """Without those that could not be asked."""
+    return {name: value for name, value in found.items() if isinstance(value, comparison.Judged)}
+
+
+def verdicts(found: dict[str, comparison.Judged], band: np.ndarray) -> list[str]:
+    """What the objective says in words, above all where the method's own picks do badly by it."""
+    hero = found.get("accuacl")
+    if hero is None:
+        return []
+    worse = int((band < hero.objective.total).sum())
+    share = f"{worse} of {len(band)} random subsets"
+    if 2 * worse > len(band):
+        return [
+            f":material/warning: Here AccuACL is worse than random by its own measure: {share} of the same size cover "
+            f"the target better (J = {hero.objective.total:,.0f}, their median {np.median(band):,.0f})."
+        ]
+    return [f"{share} cover the target better than AccuACL's picks (J = {hero.objective.total:,.0f})."]
+
+
+def classes(sight: Sight) -> tuple[np.ndarray, bool]:
+    """The class of each pool sample, and whether it is the true one (else the predicted one)."""
+    context = sight.context
+    truth = sight.truth(context.pool.ids.tolist())
+    return (np.asarray(context.classes)[context.pool.p.argmax(1).numpy()], False) if truth is None else (truth, True)

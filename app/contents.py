@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from app.store.session import PAGES, ROOT
+from app.widgets import dialogs
 
 st.set_page_config("ACL Explorer", ROOT / "assets" / "icon.svg", layout="wide")
 st.logo(str(ROOT / "assets" / "logo.svg"), size="large")
@@ -19,4 +20,5 @@ page = st.navigation(
     ],
     position="top",
 )
+dialogs.draw(page.title)
 page.run()

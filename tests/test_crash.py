@@ -69,7 +69,7 @@ def small_reference():
 
 
 def kill_worker(run: Run) -> None:
-    """SIGKILL to whoever works on `run` now; waits until somebody else does."""
+    """SIGKILL to whoever works on `run` now, or holds it; what the run does next needs another."""
 
     def somebody() -> int | None:
         status = read_status(run.path)
@@ -77,16 +77,7 @@ def kill_worker(run: Run) -> None:
             return None
         return status.pid if psutil.pid_exists(status.pid) else None
 
-    old = wait_for(somebody, PATIENCE_S)
-    os.kill(old, signal.SIGKILL)
-
-    def taken_up() -> bool:
-        status = read_status(run.path)
-        if status and status.state == "failed":  # the fourth death at one place
-            request(run.path, mode="play")
-        return bool(status and status.state in {"playing", "paused", "finished"} and status.pid not in {0, old})
-
-    wait_for(taken_up, PATIENCE_S)
+    os.kill(wait_for(somebody, PATIENCE_S), signal.SIGKILL)
 
 
 def kill_backend(runs: Path) -> None:

@@ -1,8 +1,8 @@
 """One run in one process: steps the loop, obeys control.json, writes what happened into the run folder.
 
-`python -m acl.service.worker RUN` works until the run is finished, stopped or fails. Exit code 0: finished or
-stopped; 2: a mistake the user can mend; 3: out of memory (the backend tries once more, alone); 1: anything
-else (the backend tries again).
+`python -m acl.service.worker RUN` works until the run is finished, stopped or fails. Exit code 0: finished,
+stopped or in the hands of another worker; 2: a mistake the user can mend; 3: out of memory (the backend tries
+once more, alone); 1: anything else (the backend tries again).
 """
 
 from __future__ import annotations
@@ -62,6 +62,13 @@ class Stopped(Exception):
     """The user asked for the end of this worker; the run can be taken up again."""
 
 
+class Taken(UserError):
+    """Another process works on this run."""
+
+    def __init__(self, run: Run) -> None:
+        super().__init__(f"Run {run.id} is being worked on by another process: pause or stop it there.")
+
+
 class Worker:
     """Holds the run's lock from `__init__` to `close`, or where locks do not reach its lease alone (`epoch` not 0).
     `on_event` is told of every fact (a progress bar), `on_wait` what it waits for, in a sentence."""
@@ -94,7 +101,7 @@ class Worker:
     def _take_lock(self) -> None:
         self._lock = try_lock(self.run.path / "worker.lock")
         if self._lock is None:
-            raise UserError(f"Run {self.run.id} is being worked on by another process: pause or stop it there.")
+            raise Taken(self.run)
         self._lock.seek(0)
         self._lock.truncate()
         self._lock.write(f"{self.pid} {self.born}\n")
@@ -450,7 +457,8 @@ def execute(run: Run, on_event: OnEvent | None = None, epoch: int = 0, on_wait: 
 def main(path: str, epoch: int = 0) -> int:
     try:
         execute(Run(Path(path)), epoch=epoch)
-    except lease.Superseded as error:
+    except (lease.Superseded, Taken) as error:
+        # Nothing failed: two backends one after the other may each have given the run a worker.
         print(error, file=sys.stderr)
     except UserError as error:
         if error.__cause__:

@@ -18,6 +18,7 @@ from acl.runs.sameness import key
 from app import errors, words
 from app.store import runs as data
 from app.store.session import RUNS, ensure_backend
+from app.widgets import dialogs
 from app.widgets import how_long as howlong
 from app.widgets import url as address
 from app.widgets.wishes import PACES
@@ -25,11 +26,6 @@ from app.widgets.wishes import PACES
 RACERS = ("accuacl", "uniform", "entropy", "badge")
 MOST_RACERS = 4
 RACE_SEEDS = (1, 3, 5)
-
-
-@st.dialog("New race", width="medium")
-def race() -> None:
-    race_form()
 
 
 def race_form() -> None:
@@ -72,11 +68,6 @@ def race_form() -> None:
         "Start the race", type="primary", icon=":material/sprint:", key="race-start", disabled=len(strategies) < 2
     ):
         _start(configs, f"{names} × {n} seed{'s' if n > 1 else ''}", "race", pace)
-
-
-@st.dialog("New sweep", width="large")
-def sweep_of_settings() -> None:
-    sweep_form()
 
 
 def sweep_form() -> None:
@@ -183,4 +174,5 @@ def _start(configs: Sequence[RunConfig], title: str, kind: sweep.SweepKind, pace
     except UserError as error:
         errors.show(str(error), errors.details_of(error))
         return
+    dialogs.close()
     address.go(view="race" if kind == "race" else "sweeps", **{"from": f"sweep:{started.id}"})

@@ -32,7 +32,6 @@ LIVE_S = 2.0
 
 def page() -> None:
     arrive()
-    wanted = sweeps.asked()
     with st.container(horizontal=True, vertical_alignment="bottom", key="compare-head"):
         view = segments("View", "view", list(VIEWS), _first_view(), VIEWS.__getitem__, "")
         chosen_from = st.container(horizontal=True, vertical_alignment="bottom", width="content")
@@ -44,7 +43,6 @@ def page() -> None:
         sweeps.page(chosen_from)
     else:
         _compare(view, chosen_from)
-    sweeps.dialogs(*wanted)
 
 
 def _first_view() -> str:

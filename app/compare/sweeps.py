@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from app import errors, words
 from app.compare import cohorts, new_sweep
 from app.store import runs as data
 from app.store.session import POLL_S, RUNS, ensure_backend, open_run, slots
+from app.widgets import dialogs
 from app.widgets import url as address
 
 if TYPE_CHECKING:
@@ -42,27 +44,10 @@ COLUMNS: dict[str, ColumnConfig | str] = {
 
 def new_buttons() -> None:
     with st.container(horizontal=True, width="content"):
-        for kind, icon in (("race", "sprint"), ("sweep", "grid_on")):
-            st.button(f"New {kind}", icon=f":material/{icon}:", key=f"new-{kind}", on_click=_ask, args=(kind,))
-
-
-def _ask(kind: str) -> None:
-    st.session_state["compare-dialog"] = kind
-
-
-def asked() -> tuple[str | None, sweep.Sweep | None]:
-    """At the top of the page: which form, and which sweep to forget, was asked for."""
-    return st.session_state.pop("compare-dialog", None), st.session_state.pop("compare-forget", None)
-
-
-def dialogs(form: str | None, forgotten: sweep.Sweep | None) -> None:
-    """At the end of the page, outside of what polls: a dialog opened in there could be lost to the next tick."""
-    if form == "race":
-        new_sweep.race()
-    elif form == "sweep":
-        new_sweep.sweep_of_settings()
-    elif forgotten:
-        _confirm(forgotten)
+        st.button("New race", icon=":material/sprint:", key="new-race",
+                  on_click=partial(dialogs.ask, "New race", new_sweep.race_form, width="medium"))  # fmt: skip
+        st.button("New sweep", icon=":material/grid_on:", key="new-sweep",
+                  on_click=partial(dialogs.ask, "New sweep", new_sweep.sweep_form, width="large"))  # fmt: skip
 
 
 def choose(top: st.delta_generator.DeltaGenerator, kinds: set[str]) -> sweep.Sweep | None:
@@ -171,10 +156,10 @@ def _actions(chosen: sweep.Sweep, here: list[sweep.Progress]) -> None:
         st.button("Play the rest", icon=":material/replay:", key="sweep-retry", disabled=not again,
                   on_click=_do, args=(sweep.retry, chosen),
                   help="What failed, was stopped or paused goes on; what was deleted is run again.")  # fmt: skip
-        st.button("Forget", icon=":material/delete:", key="sweep-forget", on_click=_forget, args=(chosen,),
+        st.button("Forget", icon=":material/delete:", key="sweep-forget",
+                  on_click=dialogs.ask, args=("Forget this sweep?", _confirm, chosen),
                   help="The list alone; its runs stay in the Library.")  # fmt: skip
-        if "compare-forget" in st.session_state:
-            st.rerun()
+    dialogs.follow()
 
 
 def _do(what: Callable[[sweep.Sweep, Path], object], chosen: sweep.Sweep) -> None:
@@ -185,11 +170,6 @@ def _do(what: Callable[[sweep.Sweep, Path], object], chosen: sweep.Sweep) -> Non
         errors.pass_by(error)
 
 
-def _forget(chosen: sweep.Sweep) -> None:
-    st.session_state["compare-forget"] = chosen
-
-
-@st.dialog("Forget this sweep?")
 def _confirm(chosen: sweep.Sweep) -> None:
     st.write(f"**{words.plain(chosen.title)}** of {time.strftime('%d %B, %H:%M', time.localtime(chosen.created))}: the "
              "list goes, its runs stay in the Library.")  # fmt: skip
@@ -198,6 +178,6 @@ def _confirm(chosen: sweep.Sweep) -> None:
             sweep.delete(chosen, RUNS)
             # What is gone is not asked for any longer.
             address.keep("from", "")
-            st.rerun()
+            dialogs.done()
         if st.button("Keep it", key="forget-not"):
-            st.rerun()
+            dialogs.done()

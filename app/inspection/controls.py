@@ -13,6 +13,7 @@ from acl.analysis.what_if import Settings
 from acl.config import FULL, METHOD
 from acl.plugins.registry import choices
 from app import words
+from app.inspection import export
 from app.inspection import feature_map as maps
 from app.inspection import samples as pool
 from app.inspection.choose_query import drop
@@ -136,7 +137,7 @@ def row_of_changes(sight: Sight, frame: pd.DataFrame, settings: Settings, strate
                 args=(sight.run, at, wanted), help="A new run that goes on from this query with these settings.",
                 disabled=sight.run.config.method != METHOD,
             )  # fmt: skip
-        st.button("Export", icon=":material/download:", key="export", on_click=_want, args=("inspect-dialog", "export"))
+        st.button("Export", icon=":material/download:", key="export", on_click=export.ask)
         # Of each query one of its own: it closes when another file is shown.
         with st.popover("Snapshot file", icon=":material/upload_file:", key=f"snapshot-popover-{sight.name}"):
             drop()

@@ -19,10 +19,17 @@ from app.inspection import sample_card
 from app.inspection.panels import judged_figures, ribbon, target
 from app.inspection.samples import Choice
 from app.inspection.source import Sight
+from app.widgets import dialogs
+
+TITLE = "Take it with you"
 
 
-@st.dialog("Take it with you", width="large")
-def dialog(
+def ask() -> None:
+    """A button's callback: opens the dialog."""
+    dialogs.ask(TITLE, None, width="large")
+
+
+def offer(
     sight: Sight, frame: pd.DataFrame, choice: Choice, settings: Settings, shown: pd.DataFrame,
     views: Sequence[View], opened: int | None,
 ) -> None:  # fmt: skip

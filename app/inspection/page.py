@@ -28,7 +28,7 @@ from app.inspection.panels.tabs import tabs
 from app.inspection.samples import HERO, Choice
 from app.inspection.source import Sight
 from app.store.session import new_run
-from app.widgets import fork_dialog as forking
+from app.widgets import dialogs
 from app.widgets.gallery import shared_sheet
 
 
@@ -51,8 +51,7 @@ def page() -> None:
         errors.show(f"This query cannot be shown: {error}")
         return
     try:
-        with forking.dialog():
-            _page(sight, history)
+        _page(sight, history)
     except UserError as error:
         errors.show(str(error), errors.details_of(error))
     except OSError as error:
@@ -81,8 +80,7 @@ def _page(sight: Sight, history: History | None) -> None:
     drawn, views = _linked(sight, frame, choice, view, meanings, lasso, opened)
     _remember(sight, frame, settings, strategy, view, opened)
     _below(sight, frame, choice, settings, lasso, opened)
-    if st.session_state.pop("inspect-dialog", None) == "export":
-        export.dialog(sight, frame, choice, settings, drawn, views, opened)
+    dialogs.fill(export.TITLE, export.offer, sight, frame, choice, settings, drawn, views, opened)
     tabs(sight, choice, settings, history)
 
 

@@ -20,6 +20,7 @@ from acl.runs.tags import keep_tags, tags_of
 from app import errors, words
 from app.store import runs as data
 from app.store.session import PAGES, POLL_S, RECORDED, RUNS, ensure_backend, forget_run, new_run, open_run
+from app.widgets import dialogs
 from app.widgets import fork_dialog as forking
 
 if TYPE_CHECKING:
@@ -59,12 +60,7 @@ def page() -> None:
             _import()
         if st.button("New run", icon=":material/add:"):
             new_run()
-    # A dialog opened inside the polling fragment could be lost to its next tick.
-    asked = st.session_state.pop("delete", None)
-    with forking.dialog():
-        st.fragment(_table, run_every=2 * POLL_S)(search)
-    if asked is not None:
-        _confirm(asked)
+    st.fragment(_table, run_every=2 * POLL_S)(search)
 
 
 def _import() -> None:
@@ -105,8 +101,7 @@ def _table(search: str) -> None:
         _actions(marked[0], rows[chosen[0]])
     else:
         several(marked)
-    if "delete" in st.session_state or "fork" in st.session_state:
-        st.rerun()
+    dialogs.follow()
 
 
 def as_tree(runs: list[Run]) -> list[Run]:
@@ -263,10 +258,9 @@ def _tags(runs: list[Run]) -> None:
 
 
 def _ask_to_delete(runs: list[Run]) -> None:
-    st.session_state["delete"] = runs
+    dialogs.ask("Delete for good?", _confirm, runs)
 
 
-@st.dialog("Delete for good?")
 def _confirm(runs: list[Run]) -> None:
     if len(runs) == 1:
         st.write(
@@ -278,9 +272,9 @@ def _confirm(runs: list[Run]) -> None:
         if st.button("Delete for good", type="primary", icon=":material/delete_forever:"):
             for run in runs:
                 _delete(run)
-            st.rerun()
+            dialogs.done()
         if st.button("Keep it" if len(runs) == 1 else "Keep them"):
-            st.rerun()
+            dialogs.done()
 
 
 def _delete(run: Run) -> None:

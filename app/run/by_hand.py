@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from acl.steering import Choice
 from app import errors, words
 from app.store import runs as data
 from app.store.session import ensure_backend
+from app.widgets import dialogs
 from app.widgets.gallery import COLUMNS, sprite
 
 HERE = Path(__file__).parent
@@ -41,10 +42,11 @@ def waiting(history: History, status: Status | None) -> Scored | None:
 
 
 def offer(run: Run, query: Scored, control: Control) -> None:
-    """A button that opens the dialog at the next drawing of the page, and what was chosen there by now."""
+    """A button that opens the dialog, and what was chosen there by now."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        pressed = st.button(
+        st.button(
             "Choose or label by hand", icon=":material/touch_app:", key=f"hands-{run.id}", type="primary",
+            on_click=partial(dialogs.ask, "You choose", _choose, run, query, width="large"),
             help="The run waits: swap its picks for others, or give labels yourself, also wrong ones.",
         )  # fmt: skip
         mine = control.choice
@@ -56,23 +58,13 @@ def offer(run: Run, query: Scored, control: Control) -> None:
                 " Bought at the next step: press Play or Step.",
                 width="content",
             )
-    if pressed:
-        st.session_state["hands"] = (run, query)
-        st.rerun()
 
 
-@contextmanager
-def dialog() -> Iterator[None]:
-    """Around what a page draws: opens the dialog below it, if it was asked for."""
-    asked = st.session_state.pop("hands", None)
-    yield
-    if asked:
-        _dialog(*asked)
-
-
-@st.dialog("You choose", width="large")
-def _dialog(run: Run, query: Scored) -> None:
+def _choose(run: Run, query: Scored) -> None:
     history = data.live_run(run.path).history()
+    if waiting(history, data.status_of(run)) != query:
+        st.info("The run does not wait with this query any longer.", icon=":material/info:")
+        return
     st.caption(
         f"Task {query.task}, round {query.round}. Click cards, or draw a frame over them; the keys shown label the "
         "card under the pointer. What you do not label is asked of the data."
@@ -89,7 +81,7 @@ def _dialog(run: Run, query: Scored) -> None:
     except UserError as error:
         errors.show(error)
         return
-    st.rerun()
+    dialogs.done()
 
 
 def cards(run: Run, query: Scored, history: History, choice: Choice | None = None) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from app.run import verification as checking
 from app.run.transport import transport
 from app.store import runs as data
 from app.store.session import PAGES, POLL_S, RECORDED, RUNS, ensure_backend, new_run
+from app.widgets import dialogs
 from app.widgets import fork_dialog as forking
 
 STILL_POLL_S = 5 * POLL_S
@@ -30,8 +31,7 @@ CURVE_WIDTH, CURVE_HEIGHT = 440, 220
 def page(run: Run, config: RunConfig) -> None:
     """Polls as often as something may change; another rhythm redraws the page once."""
     rhythm = _rhythm(run, data.status_of(run))
-    with forking.dialog(), hands.dialog():
-        st.fragment(_live, run_every=rhythm)(run, config, rhythm)
+    st.fragment(_live, run_every=rhythm)(run, config, rhythm)
 
 
 def _rhythm(run: Run, status: Status | None) -> float | None:
@@ -76,8 +76,9 @@ def _live(run: Run, config: RunConfig, rhythm: float | None) -> None:
             st.caption("The worker is starting; the curves appear with the first labels.")
         else:
             st.caption("There is nothing to show yet.")
-    if _rhythm(run, status) != rhythm or "fork" in st.session_state:
+    if _rhythm(run, status) != rhythm:
         st.rerun()
+    dialogs.follow()
 
 
 def _header(run: Run, config: RunConfig, history: History, status: Status | None) -> None:

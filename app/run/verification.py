@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
-from pathlib import Path
+from typing import IO
 
 import streamlit as st
 
@@ -20,7 +19,7 @@ from app import words
 @dataclass
 class Check:
     process: subprocess.Popen[bytes]
-    said: Path
+    said: IO[bytes]
 
     @property
     def busy(self) -> bool:
@@ -28,7 +27,8 @@ class Check:
 
     @property
     def last_words(self) -> str:
-        lines = self.said.read_text("utf-8", "replace").strip().splitlines()
+        self.said.seek(0)
+        lines = self.said.read().decode("utf-8", "replace").strip().splitlines()
         return lines[-1].removeprefix("acl: ") if lines else "The check ended without a word."
 
 
@@ -60,11 +60,10 @@ def panel(run: Run) -> None:
 
 
 def _start(run: Run) -> None:
-    # Not in the run folder: that may be read-only.
-    said = Path(tempfile.gettempdir()) / f"acl-verify-{os.getpid()}-{run.id}.log"
+    # Not in the run folder: that may be read-only. A file without a name is nobody else's.
+    said = tempfile.TemporaryFile()
     command = [sys.executable, "-m", "acl", "verify", str(run.path), "--quiet"]
-    with said.open("wb") as file:
-        _checks()[run.id] = Check(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=file), said)
+    _checks()[run.id] = Check(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=said), said)
 
 
 def _verdict(run: Run) -> str:

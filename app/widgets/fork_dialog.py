@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
@@ -16,27 +15,13 @@ from acl.steering import differences
 from app import errors, words
 from app.store import runs as data
 from app.store.session import RUNS, ensure_backend, open_run
+from app.widgets import dialogs
 from app.widgets.steering_form import steering_form, useful
 
 
 def ask(run: Run, at: Place | None = None, changes: Mapping[str, Any] | None = None) -> None:
-    """A button's callback: the page opens the dialog when it is drawn next, with these changes to begin with."""
-    st.session_state["fork"] = (run, at, changes or {})
-
-
-@contextmanager
-def dialog() -> Iterator[None]:
-    """Around what a page draws: opens the dialog below it, if it was asked for. Not from within what polls: a dialog
-    opened in there could be lost to the next tick."""
-    asked = st.session_state.pop("fork", None)
-    yield
-    if asked:
-        _dialog(*asked)
-
-
-@st.dialog("Fork this run")
-def _dialog(run: Run, at: Place | None, suggested: Mapping[str, Any]) -> None:
-    form(run, at, suggested)
+    """A button's callback: opens the dialog with these changes to begin with."""
+    dialogs.ask("Fork this run", form, run, at, changes or {})
 
 
 def form(run: Run, at: Place | None, suggested: Mapping[str, Any]) -> None:
@@ -72,4 +57,5 @@ def form(run: Run, at: Place | None, suggested: Mapping[str, Any]) -> None:
         except UserError as error:
             errors.show(error)
             return
+        dialogs.close()
         open_run(child)

@@ -374,9 +374,9 @@ ALLOWED = {
     "app/compare/curves.py": {"title", "more"},
     "app/compare/details.py": {"title", "better"},
     "app/compare/paper_table.py": {"id_", "label"},
-    "app/compare/race.py": {"label", "last.labels.count(c)", "look.colour", "name"},
+    "app/compare/race.py": {"label", "last.labels.count(c)", "look.colour"},
     "app/compare/significance.py": {"line", "mark"},
-    "app/compare/sweeps.py": {"kind", "time.strftime('%d %B, %H:%M', time.localtime(chosen.created))"},
+    "app/compare/sweeps.py": {"time.strftime('%d %B, %H:%M', time.localtime(chosen.created))"},
     "app/inspection/choose_query.py": {"text.split('.')", "wanted[0]", "wanted[1]"},
     "app/inspection/panels/every_strategy.py": {"sentence"},
     "app/inspection/sample_card.py": {
@@ -385,12 +385,13 @@ ALLOWED = {
     },
     "app/new_run/form.py": {"info.title", "name", "title", "t"},
     "app/run/newest_query.py": {"flat"},
-    "app/run/page.py": {"name", "parent['round']", "parent['task']"},
+    "app/run/page.py": {"name"},
     "app/run/transport.py": {"help_", "label"},
+    "app/widgets/dialogs.py": {"dialog.title"},
     "app/widgets/scrubber.py": {"said"},
-    "app/widgets/shared_select.py": {"label"},
+    "app/widgets/shared_select.py": {"help_", "label"},
     "app/widgets/steering_form.py": {"why.get('lambda', '')", "why.get('n_query', '')"},
-    "app/widgets/url.py": {"instead", "label"},
+    "app/widgets/url.py": {"help_", "instead", "label", "said"},
 }  # fmt: skip
 """What else is shown, by file, and is ours: looked at one by one."""
 PAGE_FILES = sorted([*(ROOT / "app").rglob("*.py"), *(ROOT / "pages").glob("*.py")])

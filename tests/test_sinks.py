@@ -230,7 +230,7 @@ def test_a_store_that_cannot_be_read_is_one_sentence(two, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("to", "library", "file"),
     [
-        ("tensorboard", "tensorboardX", "requirements.txt"),
+        ("tensorboard", "tensorboardX.event_file_writer", "requirements.txt"),
         ("mlflow", "sqlalchemy.exc", "requirements-sinks.txt"),
         ("mlflow", "mlflow", "requirements-sinks.txt"),
         ("wandb", "wandb", "requirements-sinks.txt"),

@@ -294,6 +294,7 @@ def test_steps_with_replay_at_a_thousand_labels_and_a_memory_of_a_hundred(learne
     labelled = Labelled(new, np.ones(1000, np.int64))
     training = Training(config, loop.steps, labelled, memory, (2, 1), final=False)
     training.memory = memory
+    training._label_of.update(zip(memory.ids.tolist(), memory.labels.tolist(), strict=True))
     training._begin_epoch(0)
     assert training.steps_per_epoch == 63 and len(training._old.ids) == with_replay
     assert {len(batch) for batch in training._old.ids[:6]} <= {old_a_step} and not (

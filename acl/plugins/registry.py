@@ -132,8 +132,9 @@ def _describe(kind: Kind, name: str, module: str, path: Path) -> Plugin:
     tree = ast.parse(path.read_text("utf-8"))
     said = dict(_constants(tree))
     for constant, value in said.items():
-        if not WELL_FORMED[constant](value):
-            raise ValueError(f"{constant} is {value!r}, which is not what acl.plugins.registry asks for")
+        holds, what = WELL_FORMED[constant]
+        if not holds(value):
+            raise ValueError(f"{constant} must be {what}")
     for setting in said.get("SETTINGS", ()):
         if setting not in field_names():
             raise ValueError(f"SETTINGS names {setting!r}, which is no setting")
@@ -167,14 +168,17 @@ def _are_scores(value: Any) -> bool:
     )  # fmt: skip
 
 
-WELL_FORMED: dict[str, Callable[[Any], bool]] = {
-    "LABEL": lambda value: isinstance(value, str),
-    "SETTINGS": _are_texts,
-    "ORDER": lambda value: type(value) is int,
-    "COLOUR": lambda value: isinstance(value, str) and bool(re.fullmatch("#[0-9A-Fa-f]{6}", value)),
-    "SCORES": _are_scores,
-    "AXES": lambda value: isinstance(value, tuple) and _are_texts(value) and len(value) == 2,
-    "PICKS": lambda value: isinstance(value, str),
+WELL_FORMED: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "LABEL": (lambda value: isinstance(value, str), "a text"),
+    "SETTINGS": (_are_texts, "a tuple of names"),
+    "ORDER": (lambda value: type(value) is int, "a whole number"),
+    "COLOUR": (lambda value: isinstance(value, str) and bool(re.fullmatch("#[0-9A-Fa-f]{6}", value)), 'like "#0072B2"'),
+    "SCORES": (_are_scores, 'like {"gain": {"name": "gain in information", "short": "gain", "log": True}}'),
+    "AXES": (
+        lambda value: isinstance(value, tuple) and _are_texts(value) and len(value) == 2,
+        "the names of two scores",
+    ),
+    "PICKS": (lambda value: isinstance(value, str), "a text"),
 }
 
 

@@ -73,6 +73,15 @@ def _folder(text: str) -> Path:
     return Path(text)
 
 
+def _output(text: str) -> Path:
+    from acl.system.files import ordinary
+
+    try:
+        return ordinary(Path(text))
+    except UserError as error:
+        raise argparse.ArgumentTypeError(str(error).rstrip(".")) from None
+
+
 def _parser() -> Parser:
     parser = Parser(prog="acl", description="Active continual learning, without the browser.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -139,7 +148,7 @@ def _parser() -> Parser:
 
     sub = add("export", _export, "write a run as one zip that travels")
     sub.add_argument("run", metavar="RUN", help="an id or a folder")
-    sub.add_argument("-o", "--output", type=Path, metavar="FILE.zip", help="default: the run's id, here")
+    sub.add_argument("-o", "--output", type=_output, metavar="FILE.zip", help="default: the run's id, here")
     runs_option(sub)
 
     sub = add("import", _import, "take a run out of a zip; prints JSON: run")
@@ -149,7 +158,7 @@ def _parser() -> Parser:
     sub = add("table", _table, "the paper's table out of finished runs: A_T and F_T, mean ± std over seeds")
     sub.add_argument("names", nargs="*", metavar="RUN", help="ids, runs or folders of runs (default: the runs folder)")
     sub.add_argument("--format", choices=("md", "csv", "latex"), default="md")
-    sub.add_argument("-o", "--output", type=Path, metavar="FILE", help="write it here instead of on stdout")
+    sub.add_argument("-o", "--output", type=_output, metavar="FILE", help="write it here instead of on stdout")
     runs_option(sub)
 
     sub = add("convert", _convert, "write runs for other tools; the last line of stdout is JSON: to, runs, folder")
@@ -163,7 +172,7 @@ def _parser() -> Parser:
     sub.add_argument("--strategy", default="accuacl")
     sub.add_argument("--n", type=int, help="how many (default: what the snapshot says)")
     sub.add_argument("--lambda", dest="lambda_", type=float, metavar="λ", help="weight of the past, 0..1")
-    sub.add_argument("--scores", type=Path, metavar="OUT.parquet", help="write every sample's scores here")
+    sub.add_argument("--scores", type=_output, metavar="OUT.parquet", help="write every sample's scores here")
     _set_option(sub)
 
     sub = add("inspect", _inspect, "open a query snapshot of any size in the app's page Inspect")

@@ -189,3 +189,15 @@ def test_the_command_line(runs, capsys):
         "--seeds=x": "Seeds are written like",
     }.items():
         assert main([*command, bad]) == 2 and expected in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("run", ["../../x", "..", "/etc", "a/b", "", 7, None, ["x"], "x\n", "x" * 5000])
+def test_a_member_that_is_no_run_of_this_folder_is_damage(run, runs):
+    made = sweep.start([small_config()], runs, "one")
+    path = runs / ".sweeps" / f"{made.id}.json"
+    record = json.loads(path.read_text())
+    record["members"][0]["run"] = run
+    path.write_text(json.dumps(record))
+    with pytest.raises(UserError, match="cannot be read .* is not the name of a run") as caught:
+        sweep.load(made.id, runs)
+    assert len(str(caught.value)) < 300 and sweep.list_sweeps(runs) == []

@@ -405,12 +405,16 @@ def test_the_page_keeps_looking_while_a_ghost_runs_or_the_run_is_verified(runs, 
     assert live._rhythm(run, status) == state.POLL_S
 
 
-def test_verify_on_the_page_works_the_run_out_again_and_says_so(runs):
+def test_verify_on_the_page_works_the_run_out_again_and_says_so(runs, monkeypatch, tmp_path):
     run = finished(runs)
+    # A shared folder is everybody's: no name is left in it that another could have guessed, or put a link at.
+    (tmp_path / "shared").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "shared"))
     test = page("run", run=run.id)
     test.segmented_control(key="details").set_value("Settings").run()
     button(test, "Verify").click().run()
     assert "Working the run out again" in text(test)
+    assert not list((tmp_path / "shared").glob("acl*"))
     wait_for(lambda: not checking.busy(run))
     test.run()
     assert "Bit for bit the same" in text(test)
@@ -419,6 +423,11 @@ def test_verify_on_the_page_works_the_run_out_again_and_says_so(runs):
     wait_for(lambda: not checking.busy(run))
     test.run()
     assert "It differs. Task 2, round 2" in text(test)
+    (run.path / "config.json").rename(run.path / "config.gone")
+    checking._start(run)
+    wait_for(lambda: not checking.busy(run))
+    with checking._checks()[run.id].said:
+        assert checking._checks()[run.id].last_words.startswith("There is no run")
 
 
 # -- runs of an earlier version ----------------------------------------------------------------------

@@ -150,7 +150,7 @@ def _parser() -> Parser:
 
     sub = add("export", _export, "write a run as one zip that travels")
     sub.add_argument("run", metavar="RUN", help="an id or a folder")
-    sub.add_argument("-o", "--output", type=typed.file, metavar="FILE.zip", help="default: the run's id, here")
+    sub.add_argument("-o", "--output", type=typed.output, metavar="FILE.zip", help="default: the run's id, here")
     runs_option(sub)
 
     sub = add("import", _import, "take a run out of a zip; prints JSON: run")
@@ -160,7 +160,7 @@ def _parser() -> Parser:
     sub = add("table", _table, "the paper's table out of finished runs: A_T and F_T, mean ± std over seeds")
     sub.add_argument("names", nargs="*", metavar="RUN", help="ids, runs or folders of runs (default: the runs folder)")
     sub.add_argument("--format", choices=("md", "csv", "latex"), default="md")
-    sub.add_argument("-o", "--output", type=typed.file, metavar="FILE", help="write it here instead of on stdout")
+    sub.add_argument("-o", "--output", type=typed.output, metavar="FILE", help="write it here instead of on stdout")
     runs_option(sub)
 
     sub = add("convert", _convert, "write runs for other tools; the last line of stdout is JSON: to, runs, folder")
@@ -177,7 +177,7 @@ def _parser() -> Parser:
     sub.add_argument("--strategy", default="accuacl")
     sub.add_argument("--n", type=int, help="how many (default: what the snapshot says)")
     sub.add_argument("--lambda", dest="lambda_", type=float, metavar="λ", help="weight of the past, 0..1")
-    sub.add_argument("--scores", type=typed.file, metavar="OUT.parquet", help="write every sample's scores here")
+    sub.add_argument("--scores", type=typed.output, metavar="OUT.parquet", help="write every sample's scores here")
     _set_option(sub)
 
     sub = add("inspect", _inspect, "open a query snapshot of any size in the app's page Inspect")

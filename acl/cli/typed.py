@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from acl.config import UserError
-from acl.system.files import expanded
+from acl.system.files import expanded, ordinary
 
 
 def place(text: str, what: str = "file or folder") -> Path:
@@ -28,6 +28,15 @@ def file(text: str) -> Path:
     if found.is_dir():
         raise ArgumentTypeError(f"{text} cannot be used: it is a folder, name a file")
     return found
+
+
+def output(text: str) -> Path:
+    """A file to write: none is there, or an ordinary one."""
+    found = file(text)
+    try:
+        return ordinary(found)
+    except UserError as error:
+        raise ArgumentTypeError(str(error).rstrip(".")) from None
 
 
 def folder(text: str) -> Path:

@@ -20,6 +20,7 @@ from acl.config import AS_WRITTEN, FORMAT, NO_CHOICE, RunConfig, UserError, chec
 from acl.plugins.registry import Kind, choices, prepare
 from acl.plugins.unused import refuse
 from acl.runs.control import ACTIVE, Wanted, read_control, read_status, request
+from acl.runs.folder import ID as RUN_ID
 from acl.runs.folder import Run, check_folder, create, list_runs, resolved
 from acl.runs.fork import led_by_hand
 from acl.runs.sameness import key
@@ -253,11 +254,18 @@ def load(id_: str, runs: Path) -> Sweep:
     if raw is None:
         raise UserError(f"There is no sweep '{id_[:40]}' in {runs}: choose one that is there.")
     try:
-        members = tuple(Member(_config(m["config"]), str(m["run"])) for m in raw["members"])
+        members = tuple(Member(_config(m["config"]), _run_id(m["run"])) for m in raw["members"])
         kind: SweepKind = "race" if raw["kind"] == "race" else "sweep"
         return Sweep(id_, kind, str(raw["title"]), float(raw["created"]), members)
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"The record of sweep {id_} cannot be read ({error}): its runs are in the library.") from None
+
+
+def _run_id(value: object) -> str:
+    """A member is a run of this folder, and never a way out of it."""
+    if not isinstance(value, str) or not RUN_ID.fullmatch(value):
+        raise ValueError(f"{str(value)[:40]!r} is not the name of a run")
+    return value
 
 
 def _config(values: Mapping[str, Any]) -> RunConfig:

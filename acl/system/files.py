@@ -62,6 +62,15 @@ def _spoken_of(path: Path, temporary: Path) -> Iterator[None]:
         raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from error
 
 
+def ordinary(path: Path) -> Path:
+    """`path`, where nothing or an ordinary file is; UserError for a device, a pipe or a folder, and for a link to one:
+    what a user names to be written must not take their place."""
+    if path.exists() and not path.is_file():
+        kind = "a folder" if path.is_dir() else "no ordinary file"
+        raise UserError(f"{path} cannot be written: it is {kind}; name another file.")
+    return path
+
+
 def write_json(path: Path, value: Any, sync: bool = True) -> None:
     replace_file(path, lambda temporary: temporary.write_text(json.dumps(value, indent=1), "utf-8"), sync)
 

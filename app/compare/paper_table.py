@@ -40,7 +40,7 @@ def view(found: Chosen) -> None:
     columns, rows = table.grid(cells)
     drawn = _drawn(columns, rows, found)
     opened = _component(key="compare-table", data=drawn, on_opened_change=_nothing).opened
-    if opened:
+    if isinstance(opened, str) and opened:
         st.session_state["compare-cell"] = opened
     st.caption(f"{table.caption(cells)} Click a cell for its runs.")
     if any(cell.get("measured") for row in drawn["rows"] for cell in row["cells"]):

@@ -17,7 +17,7 @@ from acl.steering import Choice
 from app import errors, words
 from app.store import runs as data
 from app.store.session import ensure_backend
-from app.widgets import dialogs
+from app.widgets import dialogs, sent
 from app.widgets.gallery import COLUMNS, sprite
 
 HERE = Path(__file__).parent
@@ -74,7 +74,12 @@ def _choose(run: Run, query: Scored) -> None:
     )
     if event.bought is None:
         return
-    choice = Choice(query.task, query.round, [int(i) for i in event.bought["ids"]], list(event.bought["labels"]))
+    ids = sent.samples(sent.value(event.bought, "ids"))
+    labels = sent.labels(sent.value(event.bought, "labels"))
+    if ids is None or labels is None or len(ids) != len(labels):
+        st.error("What was chosen cannot be read: choose again.", icon=":material/error:")
+        return
+    choice = Choice(query.task, query.round, ids, labels)
     try:
         request(run.path, choice=choice)
         ensure_backend()

@@ -61,6 +61,8 @@ def panel(run: Run) -> None:
 
 def _start(run: Run) -> None:
     # Not in the run folder: that may be read-only. A file without a name is nobody else's.
+    if last := _checks().get(run.id):
+        last.said.close()
     said = tempfile.TemporaryFile()
     command = [sys.executable, "-m", "acl", "verify", str(run.path), "--quiet"]
     _checks()[run.id] = Check(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=said), said)

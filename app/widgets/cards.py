@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
+from app.widgets import sent
 from app.widgets.gallery import COLUMNS, Card, sprite
 
 HERE = Path(__file__).parent
@@ -37,6 +38,8 @@ def gallery(
     }
 
     def clicked() -> None:
-        on_opened(int(st.session_state[key]["opened"]))
+        id_ = sent.sample(sent.value(st.session_state.get(key), "opened"))
+        if id_ is not None:
+            on_opened(id_)
 
     _component(key=key, data=data, on_opened_change=clicked)

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from acl.results.frames import digest, frames
 from acl.results.sinks.base import Source
-from acl.system.files import replace_file
+from acl.system.files import ordinary, replace_file
 
 
 def write(sources: Sequence[Source], folder: Path) -> None:
     found = frames([digest(source.run, source.config, source.history) for source in sources])
     for each in fields(found):
         table = getattr(found, each.name)
-        replace_file(folder / f"{each.name}.csv", partial(table.to_csv, index=False, lineterminator="\n"))
+        replace_file(ordinary(folder / f"{each.name}.csv"), partial(table.to_csv, index=False, lineterminator="\n"))

@@ -18,6 +18,7 @@ import pandas as pd
 import streamlit as st
 
 from app.charts.score_plane import ROLES, View
+from app.widgets import sent
 from app.widgets.gallery import COLUMNS, TILE
 
 HERE = Path(__file__).parent
@@ -93,10 +94,14 @@ def lens(
     """`on_lasso`: the ids inside (none: cleared); `on_opened`: the sample clicked. Both before the page is redrawn."""
 
     def lassoed() -> None:
-        on_lasso([int(i) for i in st.session_state[key]["lasso"]])
+        ids = sent.samples(sent.value(st.session_state.get(key), "lasso"))
+        if ids is not None:
+            on_lasso(ids)
 
     def opened() -> None:
-        on_opened(int(st.session_state[key]["opened"]))
+        id_ = sent.sample(sent.value(st.session_state.get(key), "opened"))
+        if id_ is not None:
+            on_opened(id_)
 
     _component(key=key, data=data, on_lasso_change=lassoed, on_opened_change=opened)
 

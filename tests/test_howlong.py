@@ -14,6 +14,7 @@ from acl.cli import commands as cli
 from acl.config import FULL
 from acl.plugins.registry import prepare
 from acl.runs.folder import resolved
+from app import words
 from app.widgets import how_long as howlong
 from tests.conftest import small_config
 from tests.tools import wait_for
@@ -159,7 +160,7 @@ def test_device_auto_that_becomes_the_cpu_is_said(monkeypatch):
     monkeypatch.setattr("acl.system.device.no_gpu", lambda: "CUDA_VISIBLE_DEVICES is empty")
     monkeypatch.setattr("acl.runs.folder.no_gpu", lambda: "CUDA_VISIBLE_DEVICES is empty")
     sentence = "No GPU is usable here (CUDA_VISIBLE_DEVICES is empty): this run is made for the CPU."
-    assert sentence in said(form(device="auto")) and "No GPU" not in said(form(device="cpu"))
+    assert words.plain(sentence) in said(form(device="auto")) and "No GPU" not in said(form(device="cpu"))
 
 
 def test_a_grid_takes_as_long_as_its_runs_by_those_at_once(program, monkeypatch, runs):

@@ -46,7 +46,7 @@ def drawn_anew(page: Page) -> None:
 
 
 def children(app: App, run: Run) -> list[Run]:
-    return [other for other in list_runs(app.runs) if (other.parent or {}).get("run") == run.id]
+    return [other for other in list_runs(app.runs) if other.parent and other.parent.run == run.id]
 
 
 def opened(page: Page, button: str) -> Locator:
@@ -83,7 +83,7 @@ def test_a_fork_is_written_while_the_run_ends_and_made_as_it_was_written(app):
         expect(page.locator(".st-key-header")).to_contain_text("fork from 2.2")
         expect(page.get_by_role("dialog")).to_have_count(0)
     (child,) = children(app, run)
-    assert child.parent["changes"] == {"n_query": 7}
+    assert child.parent and child.parent.changes == {"n_query": 7}
 
 
 def compared(app: App, page: Page, seed: int) -> Run:

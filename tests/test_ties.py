@@ -95,31 +95,31 @@ def test_scores_without_information_are_said(name, case, sentence):
 def test_one_of_accuacls_two_alone():
     rng = np.random.default_rng(0)
     varied, flat = rng.random(20), np.full(20, 0.5)
-    only_m = remarks("accuacl", {"magnitude": flat, "distribution": varied}, 3, 2.0)
+    only_m = remarks("", {"magnitude": flat, "distribution": varied}, 3, 2.0)
     assert only_m == [
         "Every sample has the same magnitude: of the 6 candidates by distribution score the lowest ids were picked."
     ]
-    only_d = remarks("accuacl", {"magnitude": varied, "distribution": flat}, 3, 2.0)
+    only_d = remarks("", {"magnitude": varied, "distribution": flat}, 3, 2.0)
     assert only_d == [
         "Every sample has the same distribution score: the candidates are the 6 lowest ids, and magnitude decided only "
         "among them."
     ]
     # Where the candidates are all, D takes no part; where they are as many as the picks, M takes none.
-    assert remarks("accuacl", {"magnitude": varied, "distribution": flat}, 3, 50.0) == []
-    assert remarks("accuacl", {"magnitude": flat, "distribution": varied}, 3, 1.0) == []
-    assert "it ranks nothing" in remarks("accuacl", {"magnitude": varied, "distribution": flat}, 3, 1.0)[0]
+    assert remarks("", {"magnitude": varied, "distribution": flat}, 3, 50.0) == []
+    assert remarks("", {"magnitude": flat, "distribution": varied}, 3, 1.0) == []
+    assert "it ranks nothing" in remarks("", {"magnitude": varied, "distribution": flat}, 3, 1.0)[0]
 
 
 def test_scores_of_others():
     flat, varied = np.full(20, 2.0), np.arange(20.0)
-    assert remarks("margin", {"margin_of_two": flat, "other": varied}, 3, 2.0) == [
+    assert remarks("", {"margin_of_two": flat, "other": varied}, 3, 2.0) == [
         "Every sample has the same margin of two (2): it tells nothing about these picks."
     ]
-    near = remarks("margin", {"margin": 1 + np.arange(20) * 1e-16}, 3, 2.0)
+    near = remarks("", {"margin": 1 + np.arange(20) * 1e-16}, 3, 2.0)
     assert near == ["Every sample has the same margin but for rounding: it tells nothing about these picks."]
-    assert remarks("margin", {"margin": flat * np.nan}, 3, 2.0) == ["No sample has a score called margin."]
-    assert remarks("margin", {"margin": np.where(varied > 3, varied, np.nan)}, 3, 2.0) == []
-    assert remarks("uniform", {}, 3, 2.0) == []
+    assert remarks("", {"margin": flat * np.nan}, 3, 2.0) == ["No sample has a score called margin."]
+    assert remarks("", {"margin": np.where(varied > 3, varied, np.nan)}, 3, 2.0) == []
+    assert remarks("", {}, 3, 2.0) == []
 
 
 def test_select_says_so_beside_its_answer(tmp_path, capsys):

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from acl.cli import typed
-from acl.config import UserError, near
+from acl.config import RunConfig, UserError, near
 from acl.names import printable
 from acl.plugins.blame import is_out_of_memory, with_line
 from acl.results import sinks
@@ -174,7 +174,7 @@ def _parser() -> Parser:
 
     sub = add("select", _select, "choose samples of a query snapshot; the last line of stdout is JSON: ids")
     sub.add_argument("snapshot", type=typed.file, metavar="SNAPSHOT.safetensors")
-    sub.add_argument("--strategy", default="accuacl")
+    sub.add_argument("--strategy", default=RunConfig().strategy)
     sub.add_argument("--n", type=int, help="how many (default: what the snapshot says)")
     sub.add_argument("--lambda", dest="lambda_", type=float, metavar="λ", help="weight of the past, 0..1")
     sub.add_argument("--scores", type=typed.output, metavar="OUT.parquet", help="write every sample's scores here")

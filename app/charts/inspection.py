@@ -11,7 +11,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from app.charts.palette import OTHER, strategy_colour
-from app.charts.score_plane import ROLES, Mark, View
+from app.charts.score_plane import HERO, ROLES, Mark, View
 
 MOST_DIMS = 60
 DIVERGING = [[0, "#2166AC"], [0.5, "rgba(140,150,160,0.12)"], [1, "#E08214"]]
@@ -164,7 +164,7 @@ def sample_against_target(spread: np.ndarray, target: np.ndarray, names: Sequenc
                             hovertemplate="%{customdata}: target %{y:.2f} %<extra></extra>"))  # fmt: skip
     figure.add_trace(
         go.Scatter(x=x, y=100 * spread, name="this sample", mode="lines", customdata=list(names),
-                   line={"color": strategy_colour("accuacl"), "width": 2, "shape": "hvh"},
+                   line={"color": strategy_colour(HERO), "width": 2, "shape": "hvh"},
                    hovertemplate="%{customdata}: this sample %{y:.2f} %<extra></extra>")
     )  # fmt: skip
     starts = [i for i in range(len(names)) if i == 0 or names[i] != names[i - 1]]
@@ -275,7 +275,7 @@ def ribbon(
     figure.add_trace(
         go.Heatmap(
             z=picked[:, ever].T.astype(np.int8), x=np.round(lambdas, 4), y=rows, zmin=0, zmax=1, showscale=False,
-            colorscale=[[0, "rgba(128,138,150,0.07)"], [1, strategy_colour("accuacl")]], ygap=1,
+            colorscale=[[0, "rgba(128,138,150,0.07)"], [1, strategy_colour(HERO)]], ygap=1,
             hovertemplate="%{y}: picked at λ = %{x}: %{z}<extra></extra>",
         )
     )  # fmt: skip

@@ -33,6 +33,8 @@ class Axis:
     log: bool
 
 
+HERO = "accuacl"
+"""The strategy that chooses by this plane, and that the pages begin with."""
 PLANE = ("distribution", "magnitude")
 """Across and up."""
 

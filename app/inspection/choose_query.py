@@ -16,7 +16,7 @@ from acl.runs.folder import Run, list_runs
 from acl.snapshots import shelf as snapshot_shelf
 from acl.stream.downloads import data_dir
 from app import errors, words
-from app.inspection.samples import HERO
+from app.charts.score_plane import HERO
 from app.inspection.source import Sight, queries_of, sight_of_file, sight_of_run, why_none
 from app.store import runs as data
 from app.store.session import POLL_S, RECORDED, RUNS, shown_run

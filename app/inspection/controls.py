@@ -13,11 +13,11 @@ from acl.analysis.what_if import Settings
 from acl.config import FULL, METHOD
 from acl.plugins.registry import choices
 from app import words
+from app.charts.score_plane import HERO
 from app.inspection import export
 from app.inspection import feature_map as maps
 from app.inspection import samples as pool
 from app.inspection.choose_query import drop
-from app.inspection.samples import HERO
 from app.inspection.source import Sight
 from app.widgets import fork_dialog as forking
 

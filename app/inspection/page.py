@@ -16,7 +16,7 @@ from acl.events import History
 from acl.selection.ties import remarks
 from app import errors, words
 from app.charts import score_plane
-from app.charts.score_plane import PLANE, Cuts, View
+from app.charts.score_plane import HERO, PLANE, Cuts, View
 from app.inspection import export, sample_card
 from app.inspection import feature_map as maps
 from app.inspection import samples as pool
@@ -25,7 +25,7 @@ from app.inspection.controls import row_of_changes, url_is_here, waits_for_a_yes
 from app.inspection.linked_scatters.component import Look, lens, payload
 from app.inspection.panels import ribbon
 from app.inspection.panels.tabs import tabs
-from app.inspection.samples import HERO, Choice
+from app.inspection.samples import Choice
 from app.inspection.source import Sight
 from app.store.session import new_run
 from app.widgets import dialogs

@@ -17,10 +17,10 @@ from acl.selection.fisher import factors
 from app import words
 from app.charts import inspection as figures
 from app.charts import palette
-from app.charts.score_plane import PLANE
+from app.charts.score_plane import HERO, PLANE
 from app.inspection import samples as pool
 from app.inspection.panels.draw import draw
-from app.inspection.samples import HERO, Choice
+from app.inspection.samples import Choice
 from app.inspection.source import Sight
 from app.widgets import cards
 from app.widgets.gallery import Card, cards_html

@@ -19,12 +19,11 @@ from acl.strategies.badge import embed
 from acl.strategies.kcenter import nearest
 from app import words
 from app.charts import palette
-from app.charts.score_plane import PLANE, ROLES, role_colours
+from app.charts.score_plane import HERO, PLANE, ROLES, role_colours
 from app.inspection.linked_scatters.component import CHANGES
 from app.inspection.source import Sight, microscope
 from app.store.runs import scores_of
 
-HERO = "accuacl"
 MOST_NAMED, FEW_NAMED = 20, 6
 MOST_DIFFERENCES = 10**10
 

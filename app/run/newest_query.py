@@ -14,7 +14,7 @@ from app import words
 from app.charts import run as charts
 from app.charts import score_plane
 from app.charts.palette import OTHER, strategy_colour
-from app.charts.score_plane import Cuts
+from app.charts.score_plane import HERO, PLANE, Cuts
 from app.store import runs as data
 from app.store.session import PAGES
 from app.widgets.gallery import Card, cards_html
@@ -51,8 +51,8 @@ def newest_query(run: Run, config: RunConfig, history: History) -> None:
 
 def deciding(query: Scored, scores: pd.DataFrame) -> dict[str, np.ndarray]:
     """The scores that the query's strategy looked at, out of a table that has AccuACL's two for every one."""
-    hero = query.strategy == "accuacl"
-    own = ["magnitude", "distribution"] if hero else [name for name in scores.columns if name not in data.SCORED]
+    hero = query.strategy == HERO
+    own = list(PLANE) if hero else [name for name in scores.columns if name not in data.SCORED]
     return {name: scores[name].to_numpy(float) for name in own}
 
 
@@ -88,7 +88,7 @@ def _lambda_help(query: Scored) -> str:
 
 def cuts(scores: pd.DataFrame, query: Scored, config: RunConfig) -> Cuts | None:
     """AccuACL's two thresholds, from the table that it left."""
-    if query.strategy != "accuacl":
+    if query.strategy != HERO:
         return None
     candidates = min(round(config.oversample * len(query.ids)), len(scores))
     distribution, magnitude, picked = (scores[name].to_numpy() for name in ("distribution", "magnitude", "picked"))

@@ -65,7 +65,7 @@ def show(config: RunConfig, stream: Any, n: int = 1) -> None:
     if not is_long(config, stream):
         return
     measured = _measurement(key, config)
-    if time.monotonic() - measured.began > FRESH_S:
+    if not measured.busy and time.monotonic() - measured.began > FRESH_S:
         _measurement.clear(key, None)
         measured = _measurement(key, config)
     st.session_state["howlong"] = measured

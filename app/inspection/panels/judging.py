@@ -11,6 +11,7 @@ from acl.analysis import comparison
 from acl.analysis.what_if import Settings
 from acl.config import FULL, RunConfig
 from acl.plugins.registry import choices
+from app.charts.score_plane import HERO
 from app.inspection.source import Sight, microscope
 
 
@@ -48,7 +49,7 @@ def fine(found: dict[str, comparison.Judged | str]) -> dict[str, comparison.Judg
 
 def verdicts(found: dict[str, comparison.Judged], band: np.ndarray) -> list[str]:
     """What the objective says in words, above all where the method's own picks do badly by it."""
-    hero = found.get("accuacl")
+    hero = found.get(HERO)
     if hero is None:
         return []
     worse = int((band < hero.objective.total).sum())

@@ -532,6 +532,13 @@ def test_the_form_for_more_seeds_begins_with_what_a_p_value_lacks(here):
     assert len(sweep.load(chosen.id, here).members) == 4 and not test.exception
 
 
+def test_every_view_of_a_race_can_ask_for_more_seeds(full):
+    for view in ("race", "significance", "sweeps"):
+        test = page(view=view, **{"from": f"sweep:{sweep.list_sweeps(full)[0].id}"})
+        test.button(key="add-seeds").click().run()
+        assert "has 3 seeds." in text(test) and test.button(key="add-seeds-start").label == "Run 9 more", view
+
+
 def test_play_keeps_the_pace_of_a_race(here):
     axes = {"strategy": ["uniform", "accuacl"]}
     chosen = sweep.start(sweep.grid(small_config(), axes), here, "slow", "race", pace=1.0)

@@ -43,7 +43,7 @@ def view(found: Chosen) -> None:
             f"{why} with {words.plain(baseline)}: run other strategies with the same seeds.", icon=":material/info:"
         )
         return
-    st.markdown(f"#### {words.plain(conclusion(results))}")
+    st.markdown(f"**{words.plain(conclusion(results))}**")
     _forests(results, found, baseline)
     st.caption(
         f"Each strategy minus {words.plain(baseline)} on the same seed, after the last task. Intervals: 95 %, "

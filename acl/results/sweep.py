@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from acl.config import AS_WRITTEN, FORMAT, NO_CHOICE, RunConfig, UserError, check_method, field_names, make_config, near
+from acl.names import moment
 from acl.plugins.registry import Kind, choices, prepare
 from acl.plugins.unused import refuse
 from acl.runs.control import ACTIVE, Wanted, read_control, read_status, request
@@ -256,7 +257,7 @@ def load(id_: str, runs: Path) -> Sweep:
     try:
         members = tuple(Member(_config(m["config"]), _run_id(m["run"])) for m in raw["members"])
         kind: SweepKind = "race" if raw["kind"] == "race" else "sweep"
-        return Sweep(id_, kind, str(raw["title"]), float(raw["created"]), members)
+        return Sweep(id_, kind, str(raw["title"]), moment(raw["created"]), members)
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"The record of sweep {id_} cannot be read ({error}): its runs are in the library.") from None
 

@@ -24,7 +24,7 @@ from pydantic import TypeAdapter, ValidationError
 from acl.config import RunConfig, UserError, read_config
 from acl.events import Event, History, Row, Started, from_line, to_line
 from acl.plugins.unused import without_unused
-from acl.runs.plausible import is_sound, is_summary
+from acl.runs.plausible import Whole, is_sound, is_summary
 from acl.runs.sameness import telling
 from acl.stream.types import TaskStream
 from acl.system.device import no_gpu
@@ -39,8 +39,8 @@ class Parent:
     """Where a fork left which run, and with what changed; ghost: it runs along to compare."""
 
     run: str
-    task: int
-    round: int
+    task: Whole
+    round: Whole
     changes: dict[str, str | float | int | bool | None] = field(default_factory=dict)
     ghost: bool = False
 

@@ -286,7 +286,7 @@ def running(runs: Path) -> psutil.Process | None:
     try:
         process = psutil.Process(record["pid"])
         there = lives(record["pid"], record["born"]) and process.status() != psutil.STATUS_ZOMBIE
-    except (psutil.NoSuchProcess, KeyError):
+    except (psutil.NoSuchProcess, KeyError, TypeError, ValueError):
         return None
     return process if there else None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -17,13 +18,14 @@ from PIL import Image
 from acl import write_snapshot
 from acl.cli import commands
 from acl.config import UserError
-from acl.events import Epoch
+from acl.events import Epoch, History
 from acl.network import backbone
 from acl.plugins.registry import prepare
 from acl.results import sweep
 from acl.runs import tags
 from acl.runs.archive import as_bytes, import_run
 from acl.runs.control import request
+from acl.runs.damage import damage
 from acl.runs.folder import EventReader, EventWriter, Run, create, moved_data
 from acl.runs.fork import fork
 from acl.runs.recording import save_thumbs
@@ -34,7 +36,7 @@ from acl.snapshots import shelf
 from acl.stream.pictures import decoded
 from acl.system.files import HOLDS, REASONS, disk_trouble
 from tests.conftest import small_config
-from tests.failing_disk import Disk
+from tests.failing_disk import Disk, closed
 from tests.tools import history_facts
 
 ERRNOS = [errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EACCES, errno.EPERM, errno.EROFS, errno.ESTALE, errno.EFBIG]
@@ -305,3 +307,55 @@ def test_the_file_that_the_system_names_is_blamed(named, blamed, tmp_path):
     with pytest.raises(UserError, match=f"^{blamed.format(own=tmp_path)} cannot be used: the disk reports an input"):
         with disk_trouble("The run", tmp_path):
             raise OSError(errno.EIO, "Input/output error", *([name] if name else []))
+
+
+# -- what may not be read ----------------------------------------------------------------------------
+
+
+COMMANDS = {
+    "config.json": ["resume", "fork", "verify", "table", "convert"],
+    "events.jsonl": ["resume", "fork", "verify", "convert"],
+    ".": ["resume", "fork", "verify", "table", "convert", "export"],
+    "..": ["resume", "fork", "verify", "table", "convert", "export"],
+}
+
+
+@pytest.mark.parametrize("by", ["id", "path"])
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_file_or_folder_that_may_not_be_read_is_said_to_be_so(name, by, run, tmp_path, monkeypatch, capsys):
+    here = tmp_path / "runs" / run.id
+    shutil.copytree(run.path, here)
+    more = {"fork": ["--at", "1.1"], "convert": ["--to", "tables", "-o", str(tmp_path / "t")]}
+    closed((here / name).resolve(), monkeypatch)
+    for command in COMMANDS[name]:
+        capsys.readouterr()
+        asked = run.id if by == "id" else str(here)
+        try:
+            code = commands.main([command, asked, *more.get(command, []), "--runs", str(tmp_path / "runs")])
+        except SystemExit as ended:
+            code = int(ended.code)
+        said = capsys.readouterr().err
+        assert code in {1, 2} and "ermission" in said, (command, said)
+        assert not re.search("There is no run '|does not exist|damaged|Traceback|is gone", said), (command, said)
+
+
+def test_what_of_a_run_may_not_be_read_is_not_called_gone_or_damaged(run, monkeypatch):
+    history = run.history()
+    closed(run.base(1), monkeypatch)
+    closed(run.path / "queries", monkeypatch)
+    said = damage(run, run.config, history)
+    assert len(said) == 1 and "not readable (Permission denied)" in said[0] and "base.safetensors" in said[0]
+    assert not re.search("gone|damaged", said[0])
+    closed(run.events, monkeypatch)
+    reader = EventReader(run.events)
+    assert reader.poll() == [] and reader.trouble == "cannot be read (Permission denied)" and not reader.damaged
+    assert damage(run, run.config, History()) == []
+    monkeypatch.undo()
+    assert reader.poll() and not reader.trouble
+
+
+def test_the_record_of_a_sweep_that_may_not_be_read_is_there(tmp_path, monkeypatch):
+    made = sweep.start([small_config(seed=3)], tmp_path, "x")
+    closed(tmp_path / ".sweeps" / f"{made.id}.json", monkeypatch)
+    with pytest.raises(UserError, match="^The record of sweep .* cannot be read .*Permission denied"):
+        sweep.load(made.id, tmp_path)

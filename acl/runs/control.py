@@ -6,13 +6,14 @@ tabs or a missed look change nothing. Every request raises `seq`; the worker rep
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Literal, TypedDict, Unpack
+from typing import Annotated, Any, Literal, TypedDict, Unpack
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from acl.events import PHASES, Position
 from acl.runs.plausible import Number, Share, Whole
@@ -85,7 +86,8 @@ class Status:
 
 # Made once: making one takes many times as long as what it checks.
 _STATUS, _CHOICE = TypeAdapter(Status), TypeAdapter(Choice)
-_TARGET, _WHOLE, _PACE = TypeAdapter(tuple[Whole, Whole, str]), TypeAdapter(Whole), TypeAdapter(Number)
+_TARGET, _WHOLE = TypeAdapter(tuple[Whole, Whole, str]), TypeAdapter(Whole)
+_PACE = TypeAdapter(Annotated[float, Field(strict=True)])
 
 
 def _choice(value: Any) -> Choice | None:
@@ -112,7 +114,7 @@ def read_control(run: Path) -> Control | None:
         seq, pace = _WHOLE.validate_python(raw.get("seq", 0)), _PACE.validate_python(raw.get("pace", 0))
     except ValidationError:
         return None
-    pace = min(max(pace, 0.0), MAX_PACE)
+    pace = 0.0 if math.isnan(pace) else min(max(pace, 0.0), MAX_PACE)
     changes = raw.get("changes", {})
     changes = changes if isinstance(changes, dict) else {}
     return Control(seq, raw["mode"], _target(raw.get("until")), pace, changes, _choice(raw.get("choice")))

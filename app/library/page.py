@@ -180,8 +180,8 @@ def _actions(run: Run, row: dict[str, Any]) -> None:
     live = data.live_run(run.path)
     history = live.history()
     earlier = not damaged and run.config.method != METHOD
-    if live.reader.damaged:
-        st.warning(f"Its events are damaged in {live.reader.damaged} places.", icon=":material/warning:")
+    if live.reader.trouble:
+        st.warning(words.plain(f"events.jsonl {live.reader.trouble}."), icon=":material/warning:")
     for sentence in [] if damaged else data.damage_of(run, run.config, history):
         st.warning(words.plain(sentence), icon=":material/warning:")
     if earlier:

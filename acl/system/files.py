@@ -71,6 +71,13 @@ def ordinary(path: Path) -> Path:
     return path
 
 
+def no_link(path: Path) -> Path:
+    """`path`, unless a link is there, UserError then: what is written or removed below would be elsewhere."""
+    if path.is_symlink():
+        raise UserError(f"{path} cannot be replaced: it is a link; remove it or name another folder.")
+    return path
+
+
 def write_json(path: Path, value: Any, sync: bool = True) -> None:
     replace_file(path, lambda temporary: temporary.write_text(json.dumps(value, indent=1), "utf-8"), sync)
 

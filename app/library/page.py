@@ -270,15 +270,17 @@ def _confirm(runs: list[Run]) -> None:
         st.write(f"**{len(runs)} runs** and everything in their folders will be gone for good.")
     with st.container(horizontal=True):
         if st.button("Delete for good", type="primary", icon=":material/delete_forever:"):
-            for run in runs:
-                _delete(run)
+            refused = [said for run in runs if (said := _delete(run))]
+            if refused:
+                dialogs.refused("Not deleted", refused)
             dialogs.done()
         if st.button("Keep it" if len(runs) == 1 else "Keep them"):
             dialogs.done()
 
 
-def _delete(run: Run) -> None:
-    """Stop its worker first: a folder that is being written to must not vanish under the writer."""
+def _delete(run: Run) -> str:
+    """Stop its worker first: a folder that is being written to must not vanish under the writer. Why it is still there,
+    in a sentence; "" if it is not."""
     status = data.status_of(run)
     try:
         if status and status.state in ACTIVE:
@@ -286,7 +288,7 @@ def _delete(run: Run) -> None:
             time.sleep(0.5)
         delete(run)
     except UserError as error:
-        errors.show(error)
-        return
+        return str(error)
     if st.session_state.get("run") == run.id:
         forget_run()
+    return ""

@@ -9,6 +9,7 @@ import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -31,6 +32,8 @@ from acl.runs.fork import fork
 from acl.runs.recording import save_thumbs
 from acl.runs.verdict import Verdict, keep
 from acl.service import worker
+from acl.service.backend import Backend
+from acl.service.engines.local import LocalEngine, LocalJob
 from acl.service.worker import execute
 from acl.snapshots import shelf
 from acl.stream.pictures import decoded
@@ -359,3 +362,70 @@ def test_the_record_of_a_sweep_that_may_not_be_read_is_there(tmp_path, monkeypat
     closed(tmp_path / ".sweeps" / f"{made.id}.json", monkeypatch)
     with pytest.raises(UserError, match="^The record of sweep .* cannot be read .*Permission denied"):
         sweep.load(made.id, tmp_path)
+
+
+# -- the backend -------------------------------------------------------------------------------------
+
+
+class Engine(LocalEngine):
+    """One that only says which runs it was given."""
+
+    def __init__(self) -> None:
+        super().__init__(slots=2)
+        self.given: list[str] = []
+
+    def start(self, run: Run) -> LocalJob:
+        self.given.append(run.id)
+        return SimpleNamespace(poll=lambda: None, kill=lambda: None)
+
+    def tick(self, waiting: bool) -> None:
+        with (self.folder / "spare").open("w"):
+            pass
+
+
+def watched(folder: Path, n: int) -> tuple[Backend, Engine, list[Run]]:
+    engine = Engine()
+    engine.folder = folder
+    runs = [create(small_config(seed=seed), folder) for seed in range(n)]
+    for run in runs:
+        request(run.path, mode="play")
+    return Backend(folder, engine), engine, runs
+
+
+@pytest.mark.parametrize("number", ERRNOS)
+def test_a_backend_outlives_a_disk_that_takes_nothing_and_says_so_once(number, tmp_path, monkeypatch, capfd):
+    served, engine, (run,) = watched(tmp_path, 1)
+    disk = Disk(tmp_path, monkeypatch)
+    disk.begin(number, fail_at=0)
+    for _ in range(5):
+        served.tick()
+    said = capfd.readouterr().err.splitlines()
+    assert said and len(said) == len(set(said)) and all(os.strerror(number) in line for line in said), said
+    disk.begin()
+    served.tick()
+    assert engine.given == [run.id] and not capfd.readouterr().err
+
+
+def test_a_run_that_may_not_be_read_is_no_trouble_of_the_others(tmp_path, monkeypatch, capfd):
+    served, engine, (shut, other) = watched(tmp_path, 2)
+    (shut.path / "worker.lock").touch()
+    with monkeypatch.context() as patch:
+        closed(shut.path / "worker.lock", patch)
+        for _ in range(5):
+            served.tick()
+        assert engine.given == [other.id]
+        said = capfd.readouterr().err.splitlines()
+        assert len(said) == 1 and said[0].startswith(f"{shut.id}: ") and "Permission denied" in said[0], said
+    served.tick()
+    assert engine.given == [other.id, shut.id]
+
+
+def test_a_runs_folder_that_may_not_be_listed_for_a_while_loses_no_run(tmp_path, monkeypatch, capfd):
+    served, engine, runs = watched(tmp_path, 1)
+    served.tick()
+    with monkeypatch.context() as patch:
+        closed(tmp_path, patch)
+        for _ in range(5):
+            served.tick()
+    said = capfd.readouterr().err.splitlines()
+    assert served.watched.keys() == {runs[0].id} and sum(line.startswith("The runs: ") for line in said) == 1, said

@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import re
+import sys
 import threading
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
@@ -172,6 +173,26 @@ def disk_trouble(what: str, path: Path) -> Iterator[None]:
         if error.errno not in REASONS:
             raise
         raise UserError(f"{_blamed(error, what, path)} cannot be used: {REASONS[error.errno]}.") from error
+
+
+class Retried:
+    """For what looks again and again: what a disk refuses at one look is left to the next, and said once on stderr."""
+
+    def __init__(self) -> None:
+        self.said: dict[str, str] = {}
+
+    @contextmanager
+    def at(self, what: str) -> Iterator[None]:
+        """`what`: begins the line, and tells one trouble from another."""
+        try:
+            yield
+        except (OSError, UserError) as error:
+            if self.said.get(what) != str(error):
+                self.said[what] = str(error)
+                with suppress(OSError):  # the log may be on that disk
+                    print(f"{what}: {error}", file=sys.stderr, flush=True)
+        else:
+            self.said.pop(what, None)
 
 
 def _blamed(error: OSError, what: str, path: Path) -> str:

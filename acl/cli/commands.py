@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from acl.service.engines import Engine
 
 MOST_NAMED = 200
+NO_THREAD = "can't start new thread"
+"""What Python says where the system gives no more."""
 Command = Callable[[argparse.Namespace], None]
 # The magnitude M and distribution score D that a table of scores holds for every strategy.
 SCORES_USE = frozenset({"lambda", "dims_per_class"})
@@ -58,6 +60,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if is_out_of_memory(error):
             print(f"acl: {out_of_memory(error)}", file=sys.stderr)
             return OUT_OF_MEMORY
+        if NO_THREAD in str(error):
+            print("acl: No more threads can be started: end other programs, or raise ulimit -u.", file=sys.stderr)
+            return 2
         # Paths are looked at in many places: what a disk says of one is no fault of ours in any of them.
         if not isinstance(error, OSError) or error.errno not in REASONS:
             raise

@@ -157,6 +157,7 @@ class RunConfig(BaseModel):
     oversample: float = Field(
         2.0,
         ge=1,
+        le=LARGEST,
         allow_inf_nan=False,
         title="Oversampling",
         description="AccuACL takes this many times the picks by distribution, then cuts by magnitude.",

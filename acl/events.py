@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal, TypeVar, assert_never, get_args
 
 from pydantic import TypeAdapter
 
-from acl.names import from_json
+from acl.names import from_json, moment
 
 Phase = Literal["score", "buy", "train", "evaluate"]
 PHASES: tuple[Phase, ...] = ("score", "buy", "train", "evaluate")
@@ -204,7 +204,7 @@ def from_line(line: str) -> tuple[int, float, Event | None]:
     """seq, t and the event, `legible` (acl.names); None for a kind of a later version. ValueError if none."""
     try:
         raw = from_json(line)
-        seq, t, cls = int(raw["seq"]), float(raw["t"]), KINDS.get(raw["kind"])
+        seq, t, cls = int(raw["seq"]), moment(raw["t"]), KINDS.get(raw["kind"])
         if cls is None:
             return seq, t, None
         # pydantic's ValidationError is a ValueError: a value of the wrong type is no event either.

@@ -1,4 +1,5 @@
-"""What comes from outside is text: names (of classes, files, folders) and JSON, as they can be read, not too much."""
+"""What comes from outside is text: names (of classes, files, folders) and JSON, as they can be read, not too much; and
+numbers that there can be."""
 
 from __future__ import annotations
 
@@ -14,6 +15,8 @@ JOINERS = "\u200c\u200d"  # invisible, but part of how Persian, Hindi and some e
 LONGEST = 1_000  # characters of one text from outside
 DEEPEST = 32  # lists in objects in lists …: nothing of ours is deeper than five
 MOST_JSON = 2**26  # bytes of one file or line
+LATEST = 1e11  # Unix seconds: in the year 5138
+LARGEST_WHOLE = 2**63  # what counts anything stays below
 LONGEST_ECHO = 200  # characters that a sentence repeats of one input
 BARE = frozenset({int, float, bool, type(None)})
 
@@ -78,13 +81,29 @@ def _entry(name: str, value: Any, as_written: Collection[str], depth: int) -> An
 
 
 def from_json(source: str | bytes, as_written: Collection[str] = ()) -> Any:
-    """The value that JSON from outside holds, `legible`. ValueError where it is none, too large or too deep."""
+    """The value that JSON from outside holds, `legible`. ValueError where it is none, too large or too deep, or where a
+    whole number in it is too large to count with."""
     if len(source) > MOST_JSON:
         raise ValueError(f"it holds more than {MOST_JSON // 2**20} MiB")
     try:
-        return legible(json.loads(source), as_written)
+        return legible(json.loads(source, parse_int=_whole), as_written)
     except RecursionError:
         raise ValueError(f"it is nested more than {DEEPEST} deep") from None
+
+
+def _whole(digits: str) -> int:
+    # Python reads no more than 4,300 of them, and what it reads fits no array, no clock and no process id.
+    number = int(digits) if len(digits) <= len(str(LARGEST_WHOLE)) + 1 else LARGEST_WHOLE
+    if abs(number) >= LARGEST_WHOLE:
+        raise ValueError("it holds a whole number that is too large")
+    return number
+
+
+def moment(value: Any) -> float:
+    """Unix seconds. ValueError for what is no time that a clock shows."""
+    if type(value) not in {int, float} or not 0 <= value <= LATEST:
+        raise ValueError(f"{str(value)[:40]} is no time")
+    return float(value)
 
 
 def from_json_file(path: Path, as_written: Collection[str] = ()) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import errno
 import io
 import os
 from collections.abc import Callable
@@ -121,3 +122,22 @@ class Disk:
             real(table, path, **kwargs)
 
         return at
+
+
+def closed(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody may read the file `place`, or look into the folder: as it is for all but the root, who runs the tests."""
+    root = os.path.abspath(place)
+
+    def guarded(real: Callable[..., Any], itself: bool) -> Callable[..., Any]:
+        def at(path: Any = ".", *rest: Any, **kwargs: Any) -> Any:
+            found = os.path.abspath(os.fsdecode(path)) if isinstance(path, str | bytes | os.PathLike) else ""
+            if found.startswith(f"{root}/") or (itself and found == root):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+            return real(path, *rest, **kwargs)
+
+        return at
+
+    for module, name in ((io, "open"), (builtins, "open"), (os, "open"), (os, "listdir"), (os, "scandir")):
+        monkeypatch.setattr(module, name, guarded(getattr(module, name), True))
+    for name in ("stat", "lstat"):
+        monkeypatch.setattr(os, name, guarded(getattr(os, name), False))

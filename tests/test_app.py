@@ -211,10 +211,10 @@ def test_damaged_events_are_said_and_not_taken_up(runs):
     lines = run.events.read_bytes().splitlines(keepends=True)
     run.events.write_bytes(b"".join(lines[:9]) + b"garbage\n" + b"".join(lines[10:20]) + b"".join(lines[21:]))
     shown = page("run", run=run.id)
-    assert "2 damaged places" in " ".join(w.value for w in shown.warning)
+    assert "damaged in 2 places" in " ".join(w.value for w in shown.warning)
     (run.path / "summary.json").unlink()
     run.events.write_bytes(b"".join(lines[:9]) + b"garbage\n" + b"".join(lines[10:20]))
-    with pytest.raises(UserError, match="damaged in 1 places"):
+    with pytest.raises(UserError, match="damaged in 1 place"):
         execute(run)
 
 

@@ -6,6 +6,7 @@ import argparse
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -202,3 +203,14 @@ def test_a_spare_worker_without_memory_that_is_not_needed_says_nothing():
     code = f"{NO_TORCH.format(error=ERRORS[0])}\nfrom acl.service.engines import warm\nsys.exit(warm.main())"
     done = subprocess.run([sys.executable, "-c", code], input="", capture_output=True, text=True)
     assert done.returncode == 0 and done.stdout == done.stderr == ""
+
+
+@pytest.mark.filterwarnings("ignore::tqdm.TqdmMonitorWarning")
+def test_threads_that_the_system_does_not_give_are_a_sentence(runs, monkeypatch, capsys):
+    def refused(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refused)
+    assert commands.main(["run", "--set", "epochs=1", "--quiet", "--runs", str(runs)]) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert said == ["acl: No more threads can be started: end other programs, or raise ulimit -u."]

@@ -426,7 +426,7 @@ DAMAGE = {
 
 # What the Run page says of it.
 SAID = {
-    "garbage in the events": "damaged places",
+    "garbage in the events": "is damaged in . place",
     "events gone": "events.jsonl is gone or holds nothing",
     "snapshots gone": r"queries/01-01.safetensors, .* more are gone",
     "one snapshot gone": r"queries/02-03.safetensors is gone",
@@ -434,7 +434,7 @@ SAID = {
     "table cut": r"queries/02-03.parquet is damaged",
     "base cut": r"tasks/02/base.safetensors is damaged",
     "base gone": r"tasks/02/base.safetensors is gone",
-    "a task that is none": "1 damaged places",
+    "a task that is none": "is damaged in 1 place",
     "steered to what is none": "steered at 1.0, which cannot be",
 }
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import errno
 import io
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,24 +19,27 @@ from PIL import Image
 from acl import write_snapshot
 from acl.cli import commands
 from acl.config import UserError
-from acl.events import Epoch
+from acl.events import Epoch, History
 from acl.network import backbone
 from acl.plugins.registry import prepare
 from acl.results import sweep
 from acl.runs import tags
 from acl.runs.archive import as_bytes, import_run
 from acl.runs.control import request
+from acl.runs.damage import damage
 from acl.runs.folder import EventReader, EventWriter, Run, create, moved_data
 from acl.runs.fork import fork
 from acl.runs.recording import save_thumbs
 from acl.runs.verdict import Verdict, keep
 from acl.service import worker
+from acl.service.backend import Backend
+from acl.service.engines.local import LocalEngine, LocalJob
 from acl.service.worker import execute
 from acl.snapshots import shelf
 from acl.stream.pictures import decoded
 from acl.system.files import HOLDS, REASONS, disk_trouble
 from tests.conftest import small_config
-from tests.failing_disk import Disk
+from tests.failing_disk import Disk, closed
 from tests.tools import history_facts
 
 ERRNOS = [errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EACCES, errno.EPERM, errno.EROFS, errno.ESTALE, errno.EFBIG]
@@ -305,3 +310,122 @@ def test_the_file_that_the_system_names_is_blamed(named, blamed, tmp_path):
     with pytest.raises(UserError, match=f"^{blamed.format(own=tmp_path)} cannot be used: the disk reports an input"):
         with disk_trouble("The run", tmp_path):
             raise OSError(errno.EIO, "Input/output error", *([name] if name else []))
+
+
+# -- what may not be read ----------------------------------------------------------------------------
+
+
+COMMANDS = {
+    "config.json": ["resume", "fork", "verify", "table", "convert"],
+    "events.jsonl": ["resume", "fork", "verify", "convert"],
+    ".": ["resume", "fork", "verify", "table", "convert", "export"],
+    "..": ["resume", "fork", "verify", "table", "convert", "export"],
+}
+
+
+@pytest.mark.parametrize("by", ["id", "path"])
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_file_or_folder_that_may_not_be_read_is_said_to_be_so(name, by, run, tmp_path, monkeypatch, capsys):
+    here = tmp_path / "runs" / run.id
+    shutil.copytree(run.path, here)
+    more = {"fork": ["--at", "1.1"], "convert": ["--to", "tables", "-o", str(tmp_path / "t")]}
+    closed((here / name).resolve(), monkeypatch)
+    for command in COMMANDS[name]:
+        capsys.readouterr()
+        asked = run.id if by == "id" else str(here)
+        try:
+            code = commands.main([command, asked, *more.get(command, []), "--runs", str(tmp_path / "runs")])
+        except SystemExit as ended:
+            code = int(ended.code)
+        said = capsys.readouterr().err
+        assert code in {1, 2} and "ermission" in said, (command, said)
+        assert not re.search("There is no run '|does not exist|damaged|Traceback|is gone", said), (command, said)
+
+
+def test_what_of_a_run_may_not_be_read_is_not_called_gone_or_damaged(run, monkeypatch):
+    history = run.history()
+    closed(run.base(1), monkeypatch)
+    closed(run.path / "queries", monkeypatch)
+    said = damage(run, run.config, history)
+    assert len(said) == 1 and "not readable (Permission denied)" in said[0] and "base.safetensors" in said[0]
+    assert not re.search("gone|damaged", said[0])
+    closed(run.events, monkeypatch)
+    reader = EventReader(run.events)
+    assert reader.poll() == [] and reader.trouble == "cannot be read (Permission denied)" and not reader.damaged
+    assert damage(run, run.config, History()) == []
+    monkeypatch.undo()
+    assert reader.poll() and not reader.trouble
+
+
+def test_the_record_of_a_sweep_that_may_not_be_read_is_there(tmp_path, monkeypatch):
+    made = sweep.start([small_config(seed=3)], tmp_path, "x")
+    closed(tmp_path / ".sweeps" / f"{made.id}.json", monkeypatch)
+    with pytest.raises(UserError, match="^The record of sweep .* cannot be read .*Permission denied"):
+        sweep.load(made.id, tmp_path)
+
+
+# -- the backend -------------------------------------------------------------------------------------
+
+
+class Engine(LocalEngine):
+    """One that only says which runs it was given."""
+
+    def __init__(self) -> None:
+        super().__init__(slots=2)
+        self.given: list[str] = []
+
+    def start(self, run: Run) -> LocalJob:
+        self.given.append(run.id)
+        return SimpleNamespace(poll=lambda: None, kill=lambda: None)
+
+    def tick(self, waiting: bool) -> None:
+        with (self.folder / "spare").open("w"):
+            pass
+
+
+def watched(folder: Path, n: int) -> tuple[Backend, Engine, list[Run]]:
+    engine = Engine()
+    engine.folder = folder
+    runs = [create(small_config(seed=seed), folder) for seed in range(n)]
+    for run in runs:
+        request(run.path, mode="play")
+    return Backend(folder, engine), engine, runs
+
+
+@pytest.mark.parametrize("number", ERRNOS)
+def test_a_backend_outlives_a_disk_that_takes_nothing_and_says_so_once(number, tmp_path, monkeypatch, capfd):
+    served, engine, (run,) = watched(tmp_path, 1)
+    disk = Disk(tmp_path, monkeypatch)
+    disk.begin(number, fail_at=0)
+    for _ in range(5):
+        served.tick()
+    said = capfd.readouterr().err.splitlines()
+    assert said and len(said) == len(set(said)) and all(os.strerror(number) in line for line in said), said
+    disk.begin()
+    served.tick()
+    assert engine.given == [run.id] and not capfd.readouterr().err
+
+
+def test_a_run_that_may_not_be_read_is_no_trouble_of_the_others(tmp_path, monkeypatch, capfd):
+    served, engine, (shut, other) = watched(tmp_path, 2)
+    (shut.path / "worker.lock").touch()
+    with monkeypatch.context() as patch:
+        closed(shut.path / "worker.lock", patch)
+        for _ in range(5):
+            served.tick()
+        assert engine.given == [other.id]
+        said = capfd.readouterr().err.splitlines()
+        assert len(said) == 1 and said[0].startswith(f"{shut.id}: ") and "Permission denied" in said[0], said
+    served.tick()
+    assert engine.given == [other.id, shut.id]
+
+
+def test_a_runs_folder_that_may_not_be_listed_for_a_while_loses_no_run(tmp_path, monkeypatch, capfd):
+    served, engine, runs = watched(tmp_path, 1)
+    served.tick()
+    with monkeypatch.context() as patch:
+        closed(tmp_path, patch)
+        for _ in range(5):
+            served.tick()
+    said = capfd.readouterr().err.splitlines()
+    assert served.watched.keys() == {runs[0].id} and sum(line.startswith("The runs: ") for line in said) == 1, said

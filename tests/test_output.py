@@ -47,3 +47,39 @@ def test_what_is_no_ordinary_file_is_never_written_over(command, what, one_run, 
     assert code == 2 and said.count("\n") == 1 and said.startswith("acl: ") and "cannot be" in said
     after = os.lstat(out)
     assert (before.st_mode, before.st_ino) == (after.st_mode, after.st_ino)
+
+
+QUIET_MLFLOW = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy is deprecated")
+# What each tool replaces of a run, RUN, that it has written before.
+REPLACED = {
+    "tensorboard": ["RUN"], "wandb": ["wandb", "wandb/offline-run-1-RUN"], "mlflow": ["mlflow.db", "artifacts"],
+}  # fmt: skip
+
+
+@QUIET_MLFLOW
+@pytest.mark.parametrize("to", REPLACED)
+def test_a_tool_that_replaces_what_it_wrote_follows_no_link(to, one_run, tmp_path, capsys):
+    if to != "tensorboard":
+        pytest.importorskip(to)
+    for number, name in enumerate(REPLACED[to]):
+        elsewhere, out = tmp_path / f"elsewhere-{number}", tmp_path / f"out-{number}"
+        elsewhere.mkdir()
+        for kept in ("events.out.tfevents.1", f"offline-run-2-{one_run.id}"):
+            (elsewhere / kept).write_text("mine")
+        link = out / name.replace("RUN", one_run.id)
+        link.parent.mkdir(parents=True)
+        link.symlink_to(elsewhere)
+        capsys.readouterr()
+        assert cli.main(["convert", str(one_run.path), "--to", to, "-o", str(out)]) == 2
+        said = capsys.readouterr().err
+        assert said.endswith(f"{link} cannot be replaced: it is a link; remove it or name another folder.\n"), said
+        assert len(list(elsewhere.iterdir())) == 2 and link.is_symlink()
+
+
+@QUIET_MLFLOW
+@pytest.mark.parametrize("to", REPLACED)
+def test_what_a_tool_wrote_before_is_replaced(to, one_run, tmp_path):
+    if to != "tensorboard":
+        pytest.importorskip(to)
+    for _ in range(2):
+        assert cli.main(["convert", str(one_run.path), "--to", to, "-o", str(tmp_path)]) == 0

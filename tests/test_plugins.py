@@ -67,7 +67,7 @@ class Stripes(Base):
 '''
 MODULES = {"margin": MARGIN, "trouble": TROUBLE, "half": HALF, "stripes": STRIPES, "unreadable": "def ("}
 ENTRY_POINTS = """[acl.strategies]
-margin = foreign_margin
+of_the_readme = foreign_margin
 trouble = foreign_trouble
 unreadable = foreign_unreadable
 nowhere = foreign_nowhere.deep
@@ -97,20 +97,20 @@ def foreign(tmp_path, monkeypatch):
 
 
 def test_they_are_in_the_menus(foreign, capsys):
-    assert choices("strategies")["margin"].label == "Margin" and choices("learners")["half"].label == "Half"
-    assert choices("strategies")["margin"].summary.startswith("Margin: the two most probable")
+    assert choices("strategies")["of_the_readme"].label == "Margin" and choices("learners")["half"].label == "Half"
+    assert choices("strategies")["of_the_readme"].summary.startswith("Margin: the two most probable")
     assert plugin("strategies", "uniform").module == "acl.strategies.uniform"
-    for kind, name in (("strategies", "margin"), ("learners", "half"), ("datasets", "stripes")):
+    for kind, name in (("strategies", "of_the_readme"), ("learners", "half"), ("datasets", "stripes")):
         assert main([kind, "--json"]) == 0
         assert name in {row["name"] for row in json.loads(capsys.readouterr().out)}
 
 
 def test_they_run_from_the_command_line(foreign, runs, capsys):
     settings = [part for name, value in SMALL.items() for part in ("--set", f"{name}={value}")]
-    chosen = ["--strategy", "margin", "--learner", "half", "--dataset", "stripes", "--set", "classes_per_task=2"]
+    chosen = ["--strategy", "of_the_readme", "--learner", "half", "--dataset", "stripes", "--set", "classes_per_task=2"]
     assert main(["run", *settings, *chosen, "--runs", str(runs), "--quiet"]) == 0
     run = list_runs(runs)[0]
-    assert json.loads(capsys.readouterr().out)["run"] == run.id and "-half-margin-stripes-" in run.id
+    assert json.loads(capsys.readouterr().out)["run"] == run.id and "-half-of_the_readme-stripes-" in run.id
     assert facts(run_config(run.config)) == facts([row.event for row in run.history().rows])
 
 
@@ -118,8 +118,8 @@ def test_what_they_use_is_what_they_name_and_what_their_fields_are(foreign, runs
     stripes = RunConfig(dataset="stripes")
     assert plugin("datasets", "stripes").uses == {"image_size"}
     assert "image_size" not in unused(stripes) and "image_size" in telling(stripes)
-    assert unused(stripes)["data"] == "stripes does not use data: it is for folder and parquet"
-    assert unused(RunConfig())["image_size"].endswith("it is for folder, parquet and stripes")
+    assert unused(stripes)["data"].startswith("stripes does not use data: it is for ")
+    assert re.search("it is for .*stripes", unused(RunConfig())["image_size"])
     (foreign / "foreign_half.py").write_text(HALF.replace("LABEL", 'SETTINGS = ("epochs", "lambda")\nLABEL'))
     registry.discover.cache_clear()
     registry.owned.cache_clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
@@ -23,6 +24,7 @@ from acl.service import projector
 from acl.service.projector import Keeper, Projector, Wish
 from acl.snapshots.snapshot import load_snapshot
 from tests.contexts import make_context
+from tests.failing_disk import Disk
 from tests.tools import wait_for
 
 
@@ -171,7 +173,7 @@ def test_whatever_is_raised_becomes_a_sentence_and_the_next_layout_is_made(runs,
     assert one.step() and not projector.wishes(runs)
     said = projector.trouble(runs, wish)
     assert said.endswith(".") and "\n" not in said and projector.found(runs, wish) is None
-    assert type(raised).__name__ in said or isinstance(raised, UserError | MemoryError) or "memory" in said
+    assert type(raised).__name__ in said or isinstance(raised, UserError | MemoryError | OSError) or "memory" in said
     projector.ask(runs, other)
     assert one.step() and projector.found(runs, other) and not projector.trouble(runs, other)
 
@@ -280,3 +282,19 @@ def test_the_page_imports_no_compiler():
     root = Path(__file__).resolve().parent.parent
     answer = subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, cwd=root, check=True)
     assert answer.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES, errno.EIO])
+def test_a_disk_that_takes_nothing_ends_no_projector_and_is_said_once(number, runs, quick, monkeypatch, capfd):
+    monkeypatch.setattr(projector, "RETRY_S", 0.02)
+    wish = make_wish(runs)
+    projector.ask(runs, wish)
+    disk = Disk(runs, monkeypatch)
+    disk.begin(number, fail_at=0)
+    Projector(runs).serve(idle_s=0.3)
+    said = [line for line in capfd.readouterr().err.splitlines() if line.startswith("The disk: ")]
+    assert len(said) == 1 and os.strerror(number) in said[0], said
+    assert projector.wishes(runs) and not projector.found(runs, wish)
+    disk.begin()
+    Projector(runs).serve(idle_s=0.3)
+    assert projector.found(runs, wish) and not projector.wishes(runs)

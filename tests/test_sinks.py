@@ -193,7 +193,7 @@ def test_half_done_damaged_and_empty_runs(two, tmp_path, capsys):
     assert main(["convert", "--runs", str(runs), "--to", "tables", "-o", str(tmp_path / "out")]) == 0
     out, err = capsys.readouterr()
     assert set(json.loads(out)["runs"]) == {half.id, damaged.id} and len(err.splitlines()) == 4
-    assert f"{half.id} is not finished" in err and f"{damaged.id} has events that are damaged in 1 places" in err
+    assert f"{half.id} is not finished" in err and f"{damaged.id}: events.jsonl is damaged in 1 place;" in err
     assert f"{empty.id} is left out" in err and f"{unreadable.id} is left out" in err
     assert set(pd.read_csv(tmp_path / "out" / "runs.csv")["state"]) == {"finished", "unfinished"}
     assert main(["convert", str(empty.path), "--to", "tables", "-o", str(tmp_path / "out")]) == 2

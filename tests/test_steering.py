@@ -20,7 +20,7 @@ from safetensors.torch import load_file, save_file
 from acl.config import UserError
 from acl.events import Bought, Evaluated, Event, Finished, History, Row, Scored, Steered, TaskStarted, to_line
 from acl.loop import Loop
-from acl.plugins.registry import build, prepare
+from acl.plugins.registry import build, discover, prepare
 from acl.runs.control import read_control, read_status, request
 from acl.runs.folder import Parent, Run, create
 from acl.runs.fork import fork, parse_place, places
@@ -32,7 +32,7 @@ from acl.steering import Choice, steered
 from tests.conftest import small_config
 from tests.tools import facts, history_facts, wait_for
 
-LEARNERS = ("finetune", "er", "gss", "derpp", "er_ace")
+LEARNERS = sorted(discover("learners"))
 
 
 def play(loop: Loop, steer: dict[tuple[int, int], dict] | None = None, choices: list[Choice] = ()) -> list[Event]:

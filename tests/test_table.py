@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from acl.cli.commands import main
 from acl.plugins.registry import choices
-from acl.results.frames import FULL_LABEL
+from acl.results.frames import FULL_LABEL, as_csv
 from acl.results.table import escaped
 from acl.runs.folder import create
 from acl.system.files import write_json
 from tests.conftest import small_config
+from tests.house import modules
 
 PUBLISHED = Path(__file__).resolve().parent.parent / "assets" / "published.csv"
 
@@ -228,3 +231,34 @@ def test_wrong_labels_never_enter_a_mean_silently(finished, table):
         finished(0.5, 0.5, strategy="uniform", seed=seed, label_noise=0.25)
     code, out, err = table()
     assert code == 0 and "label_noise=0.25" in err
+
+
+# -- CSV ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1-2", "-1+2", "@SUM(A1)", "=cmd|' /C calc'!A0", "-", "+x"])
+def test_a_spreadsheet_works_out_no_text_of_a_table(text):
+    table = pd.DataFrame({text: [text, "a"], "n": [-1.5, 2], "mixed": [text, -3]}, index=[text, "b"])
+    rows = list(csv.reader(io.StringIO(as_csv(table, index=True), newline="")))
+    assert rows == [
+        ["", f"'{text}", "n", "mixed"],
+        [f"'{text}", f"'{text}", "-1.5", f"'{text}"],
+        ["b", "a", "2.0", "-3"],
+    ]
+
+
+@pytest.mark.parametrize("text", ["a=1", "-1", "+1.5", "–", "λ", "a-b"])
+def test_what_is_no_formula_stays_as_it_is(text):
+    assert list(csv.reader(io.StringIO(as_csv(pd.DataFrame({"x": [text]}))))) == [["x"], [text]]
+
+
+def test_a_tab_or_a_line_break_ends_no_cell():
+    assert as_csv(pd.DataFrame({"x": ["\t=1", "\r\n=1"]})) == "x\n\\t=1\n\\r\\n=1\n"
+
+
+def test_every_csv_goes_through_that_door():
+    """No other line of acl or app writes one."""
+    files = [*modules("acl"), *modules("app")]
+    assert [
+        path.name for path in files if re.search(r"\.to_csv\b|csv\.(writer|DictWriter)", path.read_text("utf-8"))
+    ] == ["frames.py"]

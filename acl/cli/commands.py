@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from acl.service.engines import Engine
 
 MOST_NAMED = 200
+NO_THREAD = "can't start new thread"
+"""What Python says where the system gives no more."""
 Command = Callable[[argparse.Namespace], None]
 # The magnitude M and distribution score D that a table of scores holds for every strategy.
 SCORES_USE = frozenset({"lambda", "dims_per_class"})
@@ -58,6 +60,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if is_out_of_memory(error):
             print(f"acl: {out_of_memory(error)}", file=sys.stderr)
             return OUT_OF_MEMORY
+        if NO_THREAD in str(error):
+            print("acl: No more threads can be started: end other programs, or raise ulimit -u.", file=sys.stderr)
+            return 2
         # Paths are looked at in many places: what a disk says of one is no fault of ours in any of them.
         if not isinstance(error, OSError) or error.errno not in REASONS:
             raise
@@ -76,10 +81,12 @@ def _named(error: OSError) -> str:
 
 def _check_room(arguments: argparse.Namespace) -> None:
     """UserError for an impossible number of runs at once, or part of a GPU for each."""
+    from acl.service.engines import places
+
     if arguments.slots is not None and arguments.slots < 1:
         raise UserError(f"--slots must be at least 1, got {arguments.slots}.")
-    if arguments.gpu_share is not None and not 0 < arguments.gpu_share <= 1:
-        raise UserError(f"--gpu-share must be above 0 and at most 1, got {arguments.gpu_share:g}.")
+    if arguments.gpu_share is not None:
+        places(arguments.gpu_share)
 
 
 def _parser() -> Parser:
@@ -353,19 +360,10 @@ def _check_engine(arguments: argparse.Namespace) -> None:
             f"A backend with the engine {there} serves {arguments.runs} already: end it first "
             f"(acl backend --stop --runs {arguments.runs}), then ask again."
         )
-    if there is None:
-        _check_share(arguments)
-
-
-def _check_share(arguments: argparse.Namespace) -> None:
-    if arguments.engine == "ray":
+    if there is None and arguments.engine == "ray":
         from acl.service.engines import ray
 
         ray.check(arguments.address, ray.GPU_SHARE if arguments.gpu_share is None else arguments.gpu_share)
-    elif arguments.gpu_share is not None:
-        from acl.service.engines import places
-
-        places(arguments.gpu_share)
 
 
 def _ensure_backend(arguments: argparse.Namespace) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
@@ -19,7 +20,7 @@ import pandas as pd
 from acl.config import FULL, RunConfig, UserError
 from acl.events import Bought, Evaluated, History, Scored, Trained
 from acl.metrics import Matrix, average_accuracy, backward_transfer, forgetting, learning_accuracy
-from acl.names import legible
+from acl.names import legible, printable
 from acl.plugins.registry import LAST, Kind, choices
 from acl.plugins.unused import own
 from acl.runs.folder import Run, find_run, list_runs
@@ -97,6 +98,26 @@ def frames(digests: Sequence[Digest]) -> Frames:
     """Their rows, one table a kind."""
     tables = {f.name: pd.DataFrame([row for one in digests for row in getattr(one, f.name)]) for f in fields(Frames)}
     return Frames(**{name: table if len(table) else _empty(name) for name, table in tables.items()})
+
+
+FORMULA = re.compile(r"(?![+-]?\d+(\.\d+)?$)[=+\-@]")
+"""How a text begins that a spreadsheet would work out, and that is no number."""
+
+
+def as_csv(table: pd.DataFrame, index: bool = False, digits: int | None = None) -> str:
+    """A table as CSV. Texts, headings too, that a spreadsheet would take for formulas have an apostrophe in front;
+    numbers stay as they are, or with so many `digits` after the point."""
+    plain = table.map(_as_text).rename(columns=_as_text, index=_as_text)
+    form = None if digits is None else f"%.{digits}f"
+    return str(plain.to_csv(index=index, float_format=form, lineterminator="\n"))
+
+
+def _as_text(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    # A tab or a line break written out begins no formula, and ends no cell.
+    shown = printable(value)
+    return f"'{shown}" if FORMULA.match(shown) else shown
 
 
 def _empty(name: str) -> pd.DataFrame:

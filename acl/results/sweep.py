@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from acl.config import AS_WRITTEN, FORMAT, NO_CHOICE, RunConfig, UserError, check_method, field_names, make_config, near
+from acl.names import from_json_file, moment, reason
 from acl.plugins.registry import Kind, choices, prepare
 from acl.plugins.unused import refuse
 from acl.runs.control import ACTIVE, Wanted, read_control, read_status, request
@@ -24,7 +25,7 @@ from acl.runs.folder import ID as RUN_ID
 from acl.runs.folder import Run, check_folder, create, list_runs, resolved
 from acl.runs.fork import led_by_hand
 from acl.runs.sameness import key
-from acl.system.files import disk_trouble, read_json, write_json
+from acl.system.files import disk_trouble, write_json
 
 SweepKind = Literal["sweep", "race"]
 ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{4}")
@@ -278,15 +279,18 @@ def _write(sweep: Sweep, runs: Path) -> None:
 
 def load(id_: str, runs: Path) -> Sweep:
     """UserError where there is none, or it cannot be read."""
-    raw = read_json(_folder(runs) / f"{id_}.json", AS_WRITTEN) if ID.fullmatch(id_) else None
-    if raw is None:
-        raise UserError(f"There is no sweep '{id_[:40]}' in {runs}: choose one that is there.")
     try:
+        if not ID.fullmatch(id_):
+            raise FileNotFoundError
+        raw = from_json_file(_folder(runs) / f"{id_}.json", AS_WRITTEN)
         members = tuple(Member(_config(m["config"]), _run_id(m["run"])) for m in raw["members"])
         kind: SweepKind = "race" if raw["kind"] == "race" else "sweep"
-        return Sweep(id_, kind, str(raw["title"]), float(raw["created"]), members)
-    except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"The record of sweep {id_} cannot be read ({error}): its runs are in the library.") from None
+        return Sweep(id_, kind, str(raw["title"]), moment(raw["created"]), members)
+    except FileNotFoundError:
+        raise UserError(f"There is no sweep '{id_[:40]}' in {runs}: choose one that is there.") from None
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        why = reason(error)
+        raise UserError(f"The record of sweep {id_} cannot be read ({why}): its runs are in the library.") from None
 
 
 def _run_id(value: object) -> str:

@@ -19,7 +19,7 @@ from acl.config import UserError
 from acl.names import in_markdown, legible
 from acl.plugins.registry import Kind, in_order
 from acl.plugins.unused import own
-from acl.results.frames import FULL_LABEL, differing, named_runs, plugin_label
+from acl.results.frames import FULL_LABEL, as_csv, differing, named_runs, plugin_label
 from acl.runs.folder import Run
 from acl.runs.fork import led_by_hand
 from acl.runs.sameness import NAMED, key, telling
@@ -57,7 +57,8 @@ def finished_runs(names: Sequence[str], folder: Path) -> tuple[list[Run], list[s
             kept[same] = run
     if not kept:
         where = ", ".join(names) or folder
-        raise UserError(f"There is no finished run in {where}: finish one first (acl run, acl resume).")
+        said = f"There is no finished run in {where}: finish one first (acl run, acl resume)."
+        raise UserError(" ".join([said, *left_out[:1]]))
     return list(kept.values()), left_out
 
 
@@ -179,7 +180,7 @@ def _places(cells: pd.DataFrame, metric: str, more: bool) -> list[int]:
 
 
 def to_csv(cells: pd.DataFrame) -> str:
-    return cells.drop(columns="runs").to_csv(index=False, float_format="%.2f", lineterminator="\n")
+    return as_csv(cells.drop(columns="runs"), digits=2)
 
 
 def to_markdown(cells: pd.DataFrame) -> str:

@@ -11,11 +11,12 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Literal, TypedDict, Unpack
+from typing import Annotated, Any, Literal, TypedDict, Unpack
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from acl.events import PHASES, Position
+from acl.runs.plausible import Number, Share, Whole
 from acl.steering import Choice
 from acl.system.files import disk_trouble, locked, read_json, write_json
 
@@ -56,35 +57,37 @@ class Status:
     (bytes), memory_total and busy (percent): acl.system.gauge, empty while nothing is known."""
 
     state: State
-    seq: int = 0
-    pid: int = 0
-    born: float = 0.0
+    seq: Whole = 0
+    pid: Whole = 0
+    born: Number = 0.0
     device: str = ""
     gpu: str = ""
     device_name: str = ""
-    memory_used: int = 0
-    memory_total: int = 0
-    busy: float | None = None
-    task: int = 0
-    round: int = 0
+    memory_used: Whole = 0
+    memory_total: Whole = 0
+    busy: Number | None = None
+    task: Whole = 0
+    round: Whole = 0
     phase: str = ""
     completed: Target | None = None
-    epoch: int = 0
-    epochs: int = 0
-    progress: float = 0.0
-    eta_s: float | None = None
-    worked_s: float = 0.0
-    images_per_s: float | None = None
-    pool: int = 0
-    n: int = 0
-    rounds: int = 0
+    epoch: Whole = 0
+    epochs: Whole = 0
+    progress: Share = 0.0
+    eta_s: Number | None = None
+    worked_s: Number = 0.0
+    images_per_s: Number | None = None
+    pool: Whole = 0
+    n: Whole = 0
+    rounds: Whole = 0
     error: str = ""
     details: str = ""
-    beat: int = 0
+    beat: Whole = 0
 
 
 # Made once: making one takes many times as long as what it checks.
 _STATUS, _CHOICE = TypeAdapter(Status), TypeAdapter(Choice)
+_TARGET, _WHOLE = TypeAdapter(tuple[Whole, Whole, str]), TypeAdapter(Whole)
+_PACE = TypeAdapter(Annotated[float, Field(strict=True)])
 
 
 def _choice(value: Any) -> Choice | None:
@@ -96,10 +99,10 @@ def _choice(value: Any) -> Choice | None:
 
 def _target(value: Any) -> Target | None:
     try:
-        task, round_, phase = value
-        return (int(task), int(round_), phase) if phase in PHASES else None
-    except (TypeError, ValueError, OverflowError):
+        task, round_, phase = _TARGET.validate_python(value)
+    except ValidationError:
         return None
+    return (task, round_, phase) if phase in PHASES else None
 
 
 def read_control(run: Path) -> Control | None:
@@ -108,15 +111,13 @@ def read_control(run: Path) -> Control | None:
     if raw is None or raw.get("mode") not in ("play", "pause", "stop"):
         return None
     try:
-        pace = float(raw.get("pace", 0))
-        pace = 0.0 if math.isnan(pace) else min(max(pace, 0.0), MAX_PACE)
-        changes = raw.get("changes", {})
-        changes = changes if isinstance(changes, dict) else {}
-        return Control(
-            int(raw.get("seq", 0)), raw["mode"], _target(raw.get("until")), pace, changes, _choice(raw.get("choice"))
-        )
-    except (TypeError, ValueError, OverflowError):
+        seq, pace = _WHOLE.validate_python(raw.get("seq", 0)), _PACE.validate_python(raw.get("pace", 0))
+    except ValidationError:
         return None
+    pace = 0.0 if math.isnan(pace) else min(max(pace, 0.0), MAX_PACE)
+    changes = raw.get("changes", {})
+    changes = changes if isinstance(changes, dict) else {}
+    return Control(seq, raw["mode"], _target(raw.get("until")), pace, changes, _choice(raw.get("choice")))
 
 
 class Wanted(TypedDict, total=False):

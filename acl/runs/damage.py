@@ -11,6 +11,7 @@ from acl.runs.folder import Run
 from acl.system.files import open_at_all
 
 MOST_NAMED = 3
+GONE = "gone"
 
 
 def damage(run: Run, config: RunConfig, history: History) -> list[str]:
@@ -18,11 +19,28 @@ def damage(run: Run, config: RunConfig, history: History) -> list[str]:
     bases = [run.base(event.task) for event in history.of(TaskStarted)]
     queries = [kept for query in history.of(Scored) for kept in _kept(run, query)] if config.snapshots != "off" else []
     # Of the queries of a task only the last may have been kept, and which that was depends on how the run was steered.
-    gone = [path for path in bases + (queries if config.snapshots == "all" else []) if not path.exists()]
-    broken = [path for path in (*bases, *queries, run.thumbs) if path.exists() and unreadable(path)]
-    if not history.rows and (run.path / "tasks").exists():
+    expected = {*bases, *(queries if config.snapshots == "all" else [])}
+    if not history.rows and _state(run.events) in {"", GONE} and _state(run.path / "tasks") != GONE:
         return [f"{run.events.name} is gone or holds nothing: without it nothing of the run can be shown."]
-    return [*_said(run, gone, "gone"), *_said(run, broken, "damaged"), *_steered_wrong(config, history)]
+    found: dict[str, list[Path]] = {GONE: []}
+    for path in (*bases, *queries, run.thumbs):
+        state = _state(path)
+        if state and (state != GONE or path in expected):
+            found.setdefault(state, []).append(path)
+    lines = [line for state, paths in found.items() for line in _said(run, paths, state)]
+    return [*lines, *_steered_wrong(config, history)]
+
+
+def _state(path: Path) -> str:
+    """What is wrong with a file: gone, damaged or not readable, and why; "" if nothing is."""
+    try:
+        if not path.is_dir():
+            open_at_all(path)
+    except FileNotFoundError:
+        return GONE
+    except OSError as error:
+        return f"not readable ({error.strerror})"
+    return "damaged" if path.suffix in {".safetensors", ".parquet"} and unreadable(path) else ""
 
 
 def _steered_wrong(config: RunConfig, history: History) -> Iterator[str]:

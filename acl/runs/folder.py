@@ -12,6 +12,7 @@ import os
 import re
 import secrets
 import shutil
+import stat
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -23,8 +24,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from acl.config import RunConfig, UserError, read_config
 from acl.events import Event, History, Row, Started, from_line, to_line
+from acl.names import count, reason
 from acl.plugins.unused import without_unused
-from acl.runs.plausible import is_sound, is_summary
+from acl.runs.plausible import Whole, is_sound, is_summary
 from acl.runs.sameness import telling
 from acl.stream.tasks import task_sizes
 from acl.stream.types import TaskStream
@@ -32,6 +34,8 @@ from acl.system.device import no_gpu
 from acl.system.files import disk_trouble, expanded, read_json, write_json
 
 ID = re.compile(r"[a-z0-9][a-z0-9_-]{3,95}")
+NO_NAME = {errno.ENAMETOOLONG, errno.ELOOP}
+"""Of a name that nothing can have."""
 AUTO_SNAPSHOT_BYTES = 200_000_000
 
 
@@ -40,8 +44,8 @@ class Parent:
     """Where a fork left which run, and with what changed; ghost: it runs along to compare."""
 
     run: str
-    task: int
-    round: int
+    task: Whole
+    round: Whole
     changes: dict[str, str | float | int | bool | None] = field(default_factory=dict)
     ghost: bool = False
 
@@ -150,29 +154,41 @@ def moved_data(run: Run, path: str) -> Run:
 
 
 def list_runs(*folders: Path) -> list[Run]:
-    """Every run folder in `folders`, newest first (by id). Damaged ones are listed too."""
-    found = [
-        Run(path)
-        for folder in folders
-        if folder.is_dir()
-        for path in folder.iterdir()
-        if path.is_dir() and ID.fullmatch(path.name)
-    ]
+    """Every run folder in `folders`, newest first (by id). Damaged ones are listed too. UserError for a folder that
+    cannot be listed."""
+    found: list[Run] = []
+    for folder in folders:
+        with disk_trouble("The runs folder", folder):
+            if folder.is_dir():
+                found += [Run(path) for path in folder.iterdir() if ID.fullmatch(path.name) and path.is_dir()]
     return sorted(found, key=lambda run: run.id, reverse=True)
 
 
 def find_run(name: str, *folders: Path) -> Run:
-    """The run with this id in one of `folders`, or at this path. Unknown: UserError."""
-    # os.path answers False for names that are too long, pathlib raises.
-    if os.path.isfile(os.path.join(name, "config.json")):
+    """The run with this id in one of `folders`, or at this path. UserError where there is none, or where the disk does
+    not say whether there is."""
+    if _is_there(Path(name), "config.json"):
         return Run(Path(name).resolve())
     if ID.fullmatch(name):
         for folder in folders:
-            if (folder / name).is_dir():
+            if _is_there(folder / name):
                 return Run((folder / name).resolve())
     match = difflib.get_close_matches(name, [run.id for run in list_runs(*folders)], n=1, cutoff=0.7)
     hint = f" Did you mean '{match[0]}'?" if match else ""
     raise UserError(f"There is no run '{name}' in {' or '.join(map(str, folders))}.{hint}")
+
+
+def _is_there(folder: Path, file: str = "") -> bool:
+    with disk_trouble("The run", folder):
+        try:
+            there = (folder / file).stat()
+        except (FileNotFoundError, NotADirectoryError, ValueError):
+            return False
+        except OSError as error:
+            if error.errno in NO_NAME:
+                return False
+            raise
+    return stat.S_ISREG(there.st_mode) if file else stat.S_ISDIR(there.st_mode)
 
 
 def delete(run: Run) -> None:
@@ -231,14 +247,23 @@ class EventReader:
     """Reads what was appended to an events.jsonl since the last `poll`; a half last line waits.
 
     A line that cannot be read or be true, and a gap where lines are missing, is counted in `damaged` and passed over.
+    unreadable: why the file that is there gave nothing at the last poll.
     """
 
     def __init__(self, path: Path) -> None:
-        self.path, self.offset, self.damaged = path, 0, 0
+        self.path, self.offset, self.damaged, self.unreadable = path, 0, 0, ""
         self._next = 0
         self._began: Started | None = None
 
+    @property
+    def trouble(self) -> str:
+        """What a sentence about the file goes on with; "" where nothing is wrong."""
+        if self.unreadable:
+            return f"cannot be read ({self.unreadable})"
+        return f"is damaged in {count(self.damaged, 'place')}" if self.damaged else ""
+
     def poll(self) -> list[Row]:
+        self.unreadable = ""
         try:
             if self.path.stat().st_size <= self.offset:
                 return []
@@ -247,8 +272,8 @@ class EventReader:
                 data = file.read()
         except FileNotFoundError:
             return []
-        except OSError:
-            self.damaged = max(self.damaged, 1)
+        except OSError as error:
+            self.unreadable = error.strerror or reason(error)
             return []
         whole = data[: data.rfind(b"\n") + 1]
         self.offset += len(whole)

@@ -58,8 +58,8 @@ def fork(run: Run, at: Place, changes: Mapping[str, Any], runs: Path, ghost: boo
     check_method(run.config)
     reader = EventReader(run.events)
     history = History(reader.poll())
-    if reader.damaged:
-        raise UserError(f"{run.events} is damaged in {reader.damaged} places: the run can be looked at, not forked.")
+    if reader.trouble:
+        raise UserError(f"{run.events} {reader.trouble}: the run can be looked at, not forked.")
     there = places(history)
     if at not in there:
         where = f"from {_written(there[0])} to {_written(there[-1])}" if there else "nowhere yet"

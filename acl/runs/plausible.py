@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, assert_never
+from typing import Annotated, Any, assert_never
+
+from pydantic import Field
 
 from acl.events import (
     Bought,
@@ -20,6 +22,12 @@ from acl.events import (
     Trained,
 )
 
+LARGEST = 2**53
+"""A float, and any reader of JSON, counts that far."""
+Whole = Annotated[int, Field(strict=True, ge=0, le=LARGEST)]
+Number = Annotated[float, Field(strict=True, ge=-LARGEST, le=LARGEST, allow_inf_nan=False)]
+Share = Annotated[float, Field(strict=True, ge=0, le=1)]
+"""Numbers as the files of a run say them: no text, no true or false, and one that there can be."""
 MOST_TASKS, MOST_ROUNDS, MOST_IDS = 10_000, 10_000, 2**31
 FIGURES = ("A", "F", "F_diag", "LA")
 
@@ -80,4 +88,4 @@ def _are_ids(ids: list[int]) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and abs(value) <= 1
+    return type(value) in {int, float} and abs(value) <= 1

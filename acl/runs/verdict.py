@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from pydantic import TypeAdapter, ValidationError
 
 from acl.runs.folder import Run
+from acl.runs.plausible import Whole
 from acl.system.files import disk_trouble, read_json, write_json
 
 
@@ -17,10 +18,10 @@ class Verdict:
     this task and round. elsewhere: what was another where the run was recorded; with it, what is measured was compared
     to 1e-6, else bit for bit. figures: what the run ends with here, if it differs."""
 
-    compared: int
+    compared: Whole
     difference: str = ""
-    task: int = 0
-    round: int = 0
+    task: Whole = 0
+    round: Whole = 0
     elsewhere: tuple[str, ...] = ()
     figures: str = ""
 

@@ -89,7 +89,7 @@ def _facts(run: Run) -> tuple[History, str]:
     """What the run says happened, and what of it cannot be read."""
     reader = EventReader(run.events)
     history = History(reader.poll())
-    return history, f"events.jsonl is damaged in {reader.damaged} places" if reader.damaged else ""
+    return history, f"events.jsonl {reader.trouble}" if reader.trouble else ""
 
 
 def _elsewhere(history: History, device: str) -> tuple[str, ...]:

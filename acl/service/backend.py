@@ -25,7 +25,7 @@ from acl.runs.folder import Run, check_folder, list_runs
 from acl.service.engines import Engine, Job
 from acl.service.engines.local import LocalEngine, popen
 from acl.service.projector import Keeper
-from acl.system.files import read_json, try_lock, write_json
+from acl.system.files import Retried, read_json, try_lock, write_json
 from acl.system.processes import OUT_OF_MEMORY, born, kill_group, lives
 
 TICK_S = 0.05
@@ -65,6 +65,7 @@ class Backend:
     idle_s: float = IDLE_S
     watched: dict[str, Watched] = field(default_factory=dict)
     stopping: bool = False
+    retried: Retried = field(default_factory=Retried)
 
     def serve(self) -> None:
         """UserError if another backend serves this folder."""
@@ -82,9 +83,11 @@ class Backend:
         try:
             while not self.stopping:
                 busy = self.tick()
-                projector.tick()
-                if busy or app_attached(self.runs):
-                    busy_at = time.monotonic()
+                with self.retried.at("The projector"):
+                    projector.tick()
+                with self.retried.at("The backend"):
+                    if busy or app_attached(self.runs):
+                        busy_at = time.monotonic()
                 if time.monotonic() - busy_at > self.idle_s:
                     break
                 time.sleep(TICK_S)
@@ -92,40 +95,45 @@ class Backend:
             projector.end()
             self._end_paused()
             self.engine.end()
-            (home(self.runs) / "backend.json").unlink(missing_ok=True)
+            with self.retried.at("The backend"):
+                (home(self.runs) / "backend.json").unlink(missing_ok=True)
             lock.close()
 
     def tick(self) -> bool:
         """Look at every run once and do what it needs. True if any run plays or waits for a slot."""
-        self._find_runs()
+        with self.retried.at("The runs"):
+            self._find_runs()
         busy = False
         waiting: list[Watched] = []
         playing = 0
         for seen in self.watched.values():
-            self._look(seen)
-            if not self._concerns(seen):
-                continue
-            if self._alive(seen):
-                # One that has just said "finished" gives its process to the next in a moment.
-                works = seen.status is None or seen.status.state != "paused"
-                playing += works or self.engine.paused_takes_slot
-                self._replace_if_silent(seen)
-            elif self._wanted(seen):
-                waiting.append(seen)
-            elif seen.status and seen.status.state == "queued":
-                # Nobody waits for it any more; no worker is there to say so.
-                self._say(seen, replace(seen.status, state="stopped", seq=_heard(seen)))
+            with self.retried.at(seen.run.id):
+                self._look(seen)
+                if not self._concerns(seen):
+                    continue
+                if self._alive(seen):
+                    # One that has just said "finished" gives its process to the next in a moment.
+                    works = seen.status is None or seen.status.state != "paused"
+                    playing += works or self.engine.paused_takes_slot
+                    self._replace_if_silent(seen)
+                elif self._wanted(seen):
+                    waiting.append(seen)
+                elif seen.status and seen.status.state == "queued":
+                    # Nobody waits for it any more; no worker is there to say so.
+                    self._say(seen, replace(seen.status, state="stopped", seq=_heard(seen)))
         lonely = any(seen.alone and seen.job for seen in self.watched.values())
         for seen in sorted(waiting, key=lambda seen: (seen.created, seen.run.id)):
             busy = True
             # A run that had too little memory gets all there is, once.
             room = playing == 0 if seen.exit_code == OUT_OF_MEMORY else playing < self.engine.slots and not lonely
-            lack = self.engine.lacks(seen.run) if room else ""
-            if room and not lack:
-                playing += self._start(seen)
-            elif seen.status is None or (seen.status.state, seen.status.error) != ("queued", lack):
-                self._say(seen, replace(seen.status or Status("queued"), state="queued", error=lack))
-        self.engine.tick(waiting=busy)
+            with self.retried.at(f"{seen.run.id} waits"):
+                lack = self.engine.lacks(seen.run) if room else ""
+                if room and not lack:
+                    playing += self._start(seen)
+                elif seen.status is None or (seen.status.state, seen.status.error) != ("queued", lack):
+                    self._say(seen, replace(seen.status or Status("queued"), state="queued", error=lack))
+        with self.retried.at("The workers"):
+            self.engine.tick(waiting=busy)
         return busy or playing > 0
 
     # -- looking ---------------------------------------------------------------------------------------
@@ -225,15 +233,14 @@ class Backend:
         self._say(seen, replace(status, state="failed", error=reason, seq=_heard(seen)))
 
     def _say(self, seen: Watched, status: Status) -> None:
-        try:
+        with self.retried.at(f"{seen.run.id}: its status"):
             write_status(seen.run.path, replace(status, beat=status.beat + 1))
-        except OSError as error:
-            print(f"{seen.run.id}: {error}", file=sys.stderr)
 
     def _end_paused(self) -> None:
         """Workers of this machine that hold still; those that play go on alone."""
         for seen in self.watched.values():
-            self._look(seen)
+            with self.retried.at(seen.run.id):
+                self._look(seen)
             if seen.status and seen.status.state == "paused":
                 kill_group(seen.status.pid, seen.status.born, signal.SIGTERM)
 
@@ -286,7 +293,7 @@ def running(runs: Path) -> psutil.Process | None:
     try:
         process = psutil.Process(record["pid"])
         there = lives(record["pid"], record["born"]) and process.status() != psutil.STATUS_ZOMBIE
-    except (psutil.NoSuchProcess, KeyError):
+    except (psutil.NoSuchProcess, KeyError, TypeError, ValueError):
         return None
     return process if there else None
 

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 from acl.analysis.plane import Space
 from acl.config import UserError
 from acl.plugins.blame import is_out_of_memory
-from acl.system.files import read_json, replace_file, write_json
+from acl.system.files import REASONS, Retried, read_json, replace_file, write_json
 
 if TYPE_CHECKING:
     from numpy import ndarray
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 FILE_ENDS: dict[Space, str] = {"features": "umap", "fisher": "umap-fisher"}
 IDLE_S = 300.0
 LOOK_S = 0.1
+RETRY_S = 2.0
 MAX_TRIES = 3
 NICENESS = 15
 MOST_SAID = 200
@@ -196,12 +197,13 @@ class Projector:
 
     def serve(self, idle_s: float = IDLE_S) -> None:
         """Until nobody asked for `idle_s`, or the runs folder, or whoever started this process, is gone."""
-        parent, busy_at = os.getppid(), time.monotonic()
+        parent, busy_at, retried = os.getppid(), time.monotonic(), Retried()
         while time.monotonic() - busy_at < idle_s and self.runs.exists() and os.getppid() == parent:
-            if self.step():
-                busy_at = time.monotonic()
-            else:
-                time.sleep(LOOK_S)
+            wait_s = RETRY_S
+            with retried.at("The disk"):
+                wait_s = 0.0 if self.step() else LOOK_S
+            busy_at = busy_at if wait_s else time.monotonic()
+            time.sleep(wait_s)
 
     def step(self) -> bool:
         """Make one layout: of the newest wish, or ahead of it. False if there is nothing to do."""
@@ -257,6 +259,8 @@ class Projector:
         except Exception as error:
             if is_out_of_memory(error):
                 return "The memory of this machine does not hold it."
+            if isinstance(error, OSError) and error.errno in REASONS:
+                return f"It cannot be read or written: {REASONS[error.errno]}."
             traceback.print_exc()
             said = " ".join(str(error).split())[:MOST_SAID].rstrip(".")
             return f"{type(error).__name__}: {said} (see projector.log)."

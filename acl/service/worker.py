@@ -172,10 +172,8 @@ class Worker:
         self._check_lease()
         reader = EventReader(self.run.events)
         history = History(reader.poll())
-        if reader.damaged:
-            raise UserError(
-                f"{self.run.events} is damaged in {reader.damaged} places: the run can be looked at, not taken up."
-            )
+        if reader.trouble:
+            raise UserError(f"{self.run.events} {reader.trouble}: the run can be looked at, not taken up.")
         self.writer = self._when_there_is_room(lambda: EventWriter(self.run.events))
         if not history.rows:
             return

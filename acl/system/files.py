@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import re
+import sys
 import threading
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
@@ -68,6 +69,13 @@ def ordinary(path: Path) -> Path:
     if path.exists() and not path.is_file():
         kind = "a folder" if path.is_dir() else "no ordinary file"
         raise UserError(f"{path} cannot be written: it is {kind}; name another file.")
+    return path
+
+
+def no_link(path: Path) -> Path:
+    """`path`, unless a link is there, UserError then: what is written or removed below would be elsewhere."""
+    if path.is_symlink():
+        raise UserError(f"{path} cannot be replaced: it is a link; remove it or name another folder.")
     return path
 
 
@@ -165,6 +173,26 @@ def disk_trouble(what: str, path: Path) -> Iterator[None]:
         if error.errno not in REASONS:
             raise
         raise UserError(f"{_blamed(error, what, path)} cannot be used: {REASONS[error.errno]}.") from error
+
+
+class Retried:
+    """For what looks again and again: what a disk refuses at one look is left to the next, and said once on stderr."""
+
+    def __init__(self) -> None:
+        self.said: dict[str, str] = {}
+
+    @contextmanager
+    def at(self, what: str) -> Iterator[None]:
+        """`what`: begins the line, and tells one trouble from another."""
+        try:
+            yield
+        except (OSError, UserError) as error:
+            if self.said.get(what) != str(error):
+                self.said[what] = str(error)
+                with suppress(OSError):  # the log may be on that disk
+                    print(f"{what}: {error}", file=sys.stderr, flush=True)
+        else:
+            self.said.pop(what, None)
 
 
 def _blamed(error: OSError, what: str, path: Path) -> str:

@@ -9,7 +9,7 @@ from dataclasses import fields
 import streamlit as st
 
 from acl.results import table
-from acl.results.frames import Frames
+from acl.results.frames import Frames, as_csv
 from app.compare.cohorts import Chosen
 from app.compare.details import what_differs
 from app.compare.legend import baseline_of
@@ -38,7 +38,7 @@ def tables_of(found: Chosen) -> bytes:
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for field in fields(Frames):
             rows = found.runs if field.name == "runs" else found.rows(field.name)
-            archive.writestr(f"{field.name}.csv", rows.to_csv(index=False))
+            archive.writestr(f"{field.name}.csv", as_csv(rows))
     return file.getvalue()
 
 

@@ -178,7 +178,10 @@ def _confirm(chosen: sweep.Sweep) -> None:
              "list goes, its runs stay in the Library.")  # fmt: skip
     with st.container(horizontal=True):
         if st.button("Forget it", type="primary", key="forget-now"):
-            sweep.delete(chosen, RUNS)
+            try:
+                sweep.delete(chosen, RUNS)
+            except UserError as error:
+                dialogs.refused("Not forgotten", [str(error)])
             # What is gone is not asked for any longer.
             address.keep("from", "")
             dialogs.done()

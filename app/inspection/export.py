@@ -12,6 +12,7 @@ import streamlit as st
 from plotly.graph_objects import Figure
 
 from acl.analysis.what_if import Settings
+from acl.results.frames import as_csv
 from app import words
 from app.charts import inspection as figures
 from app.charts.score_plane import View
@@ -37,9 +38,7 @@ def offer(
     st.markdown("**Scores of every sample**")
     table = scores(frame, choice)
     with st.container(horizontal=True):
-        st.download_button(
-            "CSV", lambda: table.to_csv(index=False), f"{sight.title}.csv", key="scores-csv", on_click="ignore"
-        )
+        st.download_button("CSV", lambda: as_csv(table), f"{sight.title}.csv", key="scores-csv", on_click="ignore")
         st.download_button(
             "Parquet", lambda: _parquet(table), f"{sight.title}.parquet", key="scores-parquet", on_click="ignore"
         )

@@ -180,8 +180,8 @@ def _actions(run: Run, row: dict[str, Any]) -> None:
     live = data.live_run(run.path)
     history = live.history()
     earlier = not damaged and run.config.method != METHOD
-    if live.reader.damaged:
-        st.warning(f"Its events are damaged in {live.reader.damaged} places.", icon=":material/warning:")
+    if live.reader.trouble:
+        st.warning(words.plain(f"events.jsonl {live.reader.trouble}."), icon=":material/warning:")
     for sentence in [] if damaged else data.damage_of(run, run.config, history):
         st.warning(words.plain(sentence), icon=":material/warning:")
     if earlier:
@@ -270,15 +270,17 @@ def _confirm(runs: list[Run]) -> None:
         st.write(f"**{len(runs)} runs** and everything in their folders will be gone for good.")
     with st.container(horizontal=True):
         if st.button("Delete for good", type="primary", icon=":material/delete_forever:"):
-            for run in runs:
-                _delete(run)
+            refused = [said for run in runs if (said := _delete(run))]
+            if refused:
+                dialogs.refused("Not deleted", refused)
             dialogs.done()
         if st.button("Keep it" if len(runs) == 1 else "Keep them"):
             dialogs.done()
 
 
-def _delete(run: Run) -> None:
-    """Stop its worker first: a folder that is being written to must not vanish under the writer."""
+def _delete(run: Run) -> str:
+    """Stop its worker first: a folder that is being written to must not vanish under the writer. Why it is still there,
+    in a sentence; "" if it is not."""
     status = data.status_of(run)
     try:
         if status and status.state in ACTIVE:
@@ -286,7 +288,7 @@ def _delete(run: Run) -> None:
             time.sleep(0.5)
         delete(run)
     except UserError as error:
-        errors.show(error)
-        return
+        return str(error)
     if st.session_state.get("run") == run.id:
         forget_run()
+    return ""

@@ -10,6 +10,7 @@ import streamlit as st
 from acl.config import RunConfig
 from acl.events import Bought, Epoch, History, Remembered
 from acl.names import printable
+from acl.results.frames import as_csv
 from acl.runs.folder import Run
 from acl.runs.fork import settings_after
 from app import words
@@ -103,7 +104,7 @@ def matrix_csv(r: list[list[float]], n_tasks: int) -> str:
     rows = [f"after task {t}" for t in range(1, len(r) + 1)]
     columns = [f"accuracy on task {j} (%)" for j in range(1, n_tasks + 1)]
     cells = [[100 * value for value in row] + [None] * (n_tasks - len(row)) for row in r]
-    return str(pd.DataFrame(cells, index=rows, columns=columns).to_csv(float_format="%.4f"))
+    return as_csv(pd.DataFrame(cells, index=rows, columns=columns), index=True, digits=4)
 
 
 def loss_table(history: History) -> tuple[pd.DataFrame, list[float]]:

@@ -60,7 +60,7 @@ def _live(run: Run, config: RunConfig, rhythm: float | None) -> None:
     with notes:
         if config.method != METHOD:
             st.info(EARLIER, icon=":material/history:")
-        _notes(run, status, live.reader.damaged, data.damage_of(run, config, history))
+        _notes(run, status, live.reader.trouble, data.damage_of(run, config, history))
         rewind.note(run, shown, history)
         query = hands.waiting(history, status)
         if query and shown is history and config.method == METHOD:
@@ -136,18 +136,16 @@ def _progress(run: Run, config: RunConfig, status: Status | None, n_tasks: int) 
     st.progress(min(max(status.progress, 0.0), 1.0))
 
 
-def _notes(run: Run, status: Status | None, damaged: int, damage: list[str]) -> None:
+def _notes(run: Run, status: Status | None, trouble: str, damage: list[str]) -> None:
     """Whatever needs to be said: a silent worker, an error, damaged events and files."""
     silent = data.silent_s(run)
     if not run.recorded and status and status.state in {"starting", "playing", "queued"} and silent > SILENCE_S:
         ensure_backend()
         st.caption(f"No sign of the worker for {words.duration(silent)}; the backend looks after it.")
     _trouble(status)
-    if damaged:
-        st.warning(
-            f"{damaged} damaged places in the events of this run: what is drawn here may be wrong.",
-            icon=":material/warning:",
-        )
+    if trouble:
+        said = f"events.jsonl {trouble}: what is drawn here may be wrong."
+        st.warning(words.plain(said), icon=":material/warning:")
     for sentence in damage:
         st.warning(words.plain(sentence), icon=":material/warning:")
 

@@ -64,8 +64,16 @@ def silent_s(run: Run) -> float:
 def damage_of(run: Run, config: RunConfig, history: History) -> list[str]:
     """What of the run's files is gone or broken, in sentences."""
     files = [path for folder in ("tasks", "queries") for path in sorted((run.path / folder).rglob("*.*"))]
-    marks = tuple((path.name, (s := path.stat()).st_size, s.st_mtime_ns) for path in files if path.exists())
+    marks = tuple((path.name, *_mark(path)) for path in files)
     return _damage(str(run.path), (len(history.rows), *marks), _config=config, _history=history)
+
+
+def _mark(path: Path) -> tuple[int, int]:
+    try:
+        found = path.stat()
+    except OSError:
+        return 0, 0
+    return found.st_size, found.st_mtime_ns
 
 
 @st.cache_data(max_entries=200, show_spinner=False)
@@ -88,7 +96,7 @@ def _parent(path: str, changed_ns: int) -> Parent | None:
 def parent_of(run: Run) -> Parent | None:
     """Of a fork: which run it left, where, and with what changes."""
     path = run.path / "config.json"
-    return _parent(str(path), path.stat().st_mtime_ns) if path.exists() else None
+    return _parent(str(path), _mark(path)[1])
 
 
 def ghosts_of(run: Run, runs: Path) -> list[Run]:

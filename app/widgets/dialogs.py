@@ -6,11 +6,13 @@ was typed in it and a press that is on its way. So what is open is kept in the s
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NoReturn
 
 import streamlit as st
+
+from app import errors
 
 OPEN = "open-dialog"
 Width = Literal["small", "medium", "large"]
@@ -71,3 +73,16 @@ def close() -> None:
 def done() -> NoReturn:
     close()
     st.rerun()
+
+
+def refused(title: str, sentences: Sequence[str]) -> NoReturn:
+    """In the place of the open dialog: what could not be done, until that is dismissed."""
+    ask(title, _refused, sentences)
+    st.rerun()
+
+
+def _refused(sentences: Sequence[str]) -> None:
+    for sentence in sentences:
+        errors.show(sentence)
+    if st.button("Close"):
+        done()

@@ -84,20 +84,22 @@ def sources(names: Sequence[str], folder: Path) -> tuple[list[Source], list[str]
             continue
         if run.id in found:
             remarks.append(f"{run.path} is left out: another of these runs has its id.")
+        elif reader.unreadable:
+            remarks.append(f"{run.id} is left out: events.jsonl {reader.trouble}.")
         elif not source.history.rows:
             remarks.append(f"{run.id} is left out: it has no events that can be read.")
         else:
             found[run.id] = source
-            remarks += _not_whole(source, reader.damaged)
+            remarks += _not_whole(source, reader)
     if not found:
         where = ", ".join(names) or folder
         raise UserError(" ".join([f"There is no run in {where} that could be converted.", *remarks]))
     return list(found.values()), remarks
 
 
-def _not_whole(source: Source, damaged: int) -> list[str]:
-    if damaged:
-        return [f"{source.run.id} has events that are damaged in {damaged} places: it is converted without these."]
+def _not_whole(source: Source, reader: EventReader) -> list[str]:
+    if reader.trouble:
+        return [f"{source.run.id}: events.jsonl {reader.trouble}; it is converted without these."]
     if not source.history.finished:
         return [f"{source.run.id} is not finished: it is converted as far as it went."]
     return []

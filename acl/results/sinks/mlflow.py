@@ -11,6 +11,7 @@ from pathlib import Path
 
 from acl.config import UserError
 from acl.results.sinks.base import Point, Source, points
+from acl.system.files import no_link
 
 # MLflow counts its users over the network unless it is told not to before it is imported.
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
@@ -38,9 +39,9 @@ def write(sources: Sequence[Source], folder: Path) -> None:
 
 def _write_all(sources: Sequence[Source], folder: Path) -> None:
     logging.getLogger("mlflow").setLevel(logging.WARNING)
-    client = MlflowClient(tracking_uri=f"sqlite:///{folder / 'mlflow.db'}")
+    client = MlflowClient(tracking_uri=f"sqlite:///{no_link(folder / 'mlflow.db')}")
     found = client.get_experiment_by_name(EXPERIMENT)
-    artifacts = (folder / "artifacts").as_uri()
+    artifacts = no_link(folder / "artifacts").as_uri()
     experiment = found.experiment_id if found else client.create_experiment(EXPERIMENT, artifact_location=artifacts)
     for source in sources:
         for old in client.search_runs([experiment], f"tags.run = '{source.run.id}'"):

@@ -7,7 +7,7 @@ from dataclasses import fields
 from functools import partial
 from pathlib import Path
 
-from acl.results.frames import digest, frames
+from acl.results.frames import as_csv, digest, frames
 from acl.results.sinks.base import Source
 from acl.system.files import ordinary, replace_file
 
@@ -15,5 +15,9 @@ from acl.system.files import ordinary, replace_file
 def write(sources: Sequence[Source], folder: Path) -> None:
     found = frames([digest(source.run, source.config, source.history) for source in sources])
     for each in fields(found):
-        table = getattr(found, each.name)
-        replace_file(ordinary(folder / f"{each.name}.csv"), partial(table.to_csv, index=False, lineterminator="\n"))
+        text = as_csv(getattr(found, each.name))
+        replace_file(ordinary(folder / f"{each.name}.csv"), partial(_write_text, text))
+
+
+def _write_text(text: str, path: Path) -> None:
+    path.write_text(text, "utf-8")

@@ -9,6 +9,7 @@ from pathlib import Path
 from acl.config import UserError
 from acl.names import in_markdown
 from acl.results.sinks.base import AFTER_TASK, Source, points
+from acl.system.files import no_link
 
 try:
     from tensorboardX.event_file_writer import EventsWriter
@@ -20,7 +21,7 @@ except ImportError:
 
 def write(sources: Sequence[Source], folder: Path) -> None:
     for source in sources:
-        own = folder / source.run.id
+        own = no_link(folder / source.run.id)
         for old in own.glob("events.out.tfevents.*"):
             old.unlink()
         own.mkdir(exist_ok=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from acl.config import UserError
 from acl.results.sinks.base import Source, points
+from acl.system.files import no_link
 
 # Also offline, W&B would send its own errors home.
 os.environ["WANDB_ERROR_REPORTING"] = "false"
@@ -28,8 +29,8 @@ OFFLINE = {
 def write(sources: Sequence[Source], folder: Path) -> None:
     try:
         for source in sources:
-            for old in (folder / "wandb").glob(f"offline-run-*-{source.run.id}"):
-                shutil.rmtree(old)
+            for old in no_link(folder / "wandb").glob(f"offline-run-*-{source.run.id}"):
+                shutil.rmtree(no_link(old))
             _write(source, folder)
     except wandb.Error as error:
         raise UserError(f"Weights & Biases could not write into {folder}: {error}.") from None

@@ -44,8 +44,13 @@ HELP = {
     "map": "Each point is a sample, placed by the two main directions (PCA) of the network's features.",
     "cards": "Below each picture: its class, the score that chose it, and its rank in the pool by magnitude (M) and by "
     "distribution score (D).",
-    "forgotten": "Forgotten here is what was learned and lost again, as a mean over all tasks seen, so that learned − "
-    "forgotten = kept. F_t in the chart is a mean over the old tasks only, from the best each ever had.",
+    "forgotten": "Learned: mean accuracy on each task right after it was learned, the newest as it is now. Kept: mean "
+    "accuracy on them all now. The gap is what was forgotten. The table of Matrix R also has F, a mean over the old "
+    "tasks only.",
+    "F_diag": "F as the authors compute it (−BWT): how far each old task fell below its accuracy right after it was "
+    "learned, on average. ↓ better",
+    "own": "Off: the network must find the class among all it has seen. On: it is told the task, and chooses among the "
+    "task's own classes. What is forgotten only when off is old classes called by new names.",
     "J": "Trace objective J: how well these picks cover what the target asks for (lower is better): the sum of "
     "F* / F(picks) over the kept Fisher entries.",
     "n": "Samples to pick in this query.",

@@ -23,6 +23,7 @@ from app.charts import run as charts
 from app.charts.score_plane import axis
 from app.run import details
 from app.run import newest_query as close_up
+from app.run import page as live
 from app.run.transport import target
 from app.store import runs as data
 from app.store import session as state
@@ -363,9 +364,61 @@ def test_learned_minus_forgotten_is_kept_in_the_table():
         Row(i, 0.0, Evaluated(i + 1, 3, row, row, row, True))
         for i, row in enumerate([[0.8], [0.9, 0.7], [0.6, 0.5, 1.0]])
     ]
-    table = data.balance_table(History(rows))
+    history = History(rows)
+    table = data.balance_table(history, {1: 3, 2: 3, 3: 3})
     assert table["learned"].sub(table["forgotten"]).tolist() == pytest.approx(table["kept"].tolist())
-    assert table["forgetting"].tolist() == pytest.approx([0, -10, 25])
+    figures = data.figures_table(history)
+    assert figures["forgotten"].tolist() == pytest.approx(table["forgotten"].tolist())
+    assert figures["F"].tolist() == pytest.approx([0, -10, 25])
+    assert figures["F_diag"].tolist() == pytest.approx([0, -10, 20])
+
+
+def test_within_a_task_the_newest_counts_as_learned_what_it_has_now():
+    """The title, the lines and the gap are one number, and say which moment they are of."""
+    rows = [
+        Row(0, 0.0, Evaluated(1, 3, [0.9], [1.0], [0.9], True)),
+        Row(1, 0.0, Evaluated(2, 2, [0.5, 0.7], [0.9, 0.8], [0.7, 0.9], False)),
+    ]
+    history = History(rows)
+    table = data.balance_table(history, {1: 3, 2: 3})
+    assert table["when"].tolist() == ["after task 1", "task 2, round 2"]
+    assert table[["learned", "kept", "forgotten"]].iloc[-1].tolist() == pytest.approx([80, 60, 20])
+    title = live._balance_title(table)
+    assert title == "task 2, round 2: **80.0 % learned − 20.0 % forgotten = 60.0 % kept**"
+    labels = [s["endLabel"]["formatter"] for s in charts.balance_chart(table, 2)["series"] if "endLabel" in s]
+    assert "20.0 % forgotten ↓" in labels
+    own = data.balance_table(history, {1: 3, 2: 3}, own=True)
+    assert own[["learned", "kept"]].iloc[-1].tolist() == pytest.approx([90, 85])
+    assert data.accuracy_table(history, {1: 3, 2: 3}, own=True)["x"].tolist() == [1.0, 1.75]
+
+
+def test_the_switch_between_any_and_own_classes_is_in_the_link(runs):
+    run = create(small_config(), runs)
+    execute(run)
+    for own in (False, True):
+        test = page("run", run=run.id, **({"own": "true"} if own else {}))
+        accuracies = [data.accuracies(event, own) for event in run.history().finals()]
+        kept = sum(accuracies[-1]) / len(accuracies[-1])
+        assert test.toggle(key="own").value is own and f"= {100 * kept:.1f} % kept" in text(test)
+
+
+def test_no_line_without_points_has_a_label():
+    """Rewound to anywhere: ECharts would leave the label of a line that lost all its points."""
+    recorded = Run(state.RECORDED / "recorded-er-accuacl-digits-s0")
+    rows = recorded.history().rows
+    n = data.n_tasks(recorded.history())
+    for stop in range(len(rows) + 1):
+        history = History(rows[:stop])
+        rounds = data.rounds_of_tasks(history, recorded.config)
+        for spec in (
+            charts.accuracy_chart(data.accuracy_table(history, rounds), n),
+            charts.balance_chart(data.balance_table(history, rounds), n),
+        ):
+            for line in (s for s in spec["series"] if "endLabel" in s):
+                source = spec["dataset"][line.get("datasetIndex", 0)]["source"]
+                column = line.get("encode", {}).get("y")
+                points = line["data"] if "data" in line else column in source and source[column].notna().any()
+                assert points or line["endLabel"] == {"show": False}
 
 
 def test_the_cuts_are_the_last_ones_let_through(runs):

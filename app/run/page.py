@@ -22,6 +22,7 @@ from app.store import runs as data
 from app.store.session import PAGES, POLL_S, RECORDED, RUNS, ensure_backend, new_run
 from app.widgets import dialogs
 from app.widgets import fork_dialog as forking
+from app.widgets.own_classes import own_classes
 
 STILL_POLL_S = 5 * POLL_S
 SILENCE_S = 4.0
@@ -67,10 +68,10 @@ def _live(run: Run, config: RunConfig, rhythm: float | None) -> None:
             hands.offer(run, query, control)
     with body:
         if n_tasks:
-            _curves(run, shown, config, n_tasks)
+            own = _curves(run, shown, config, n_tasks)
             rewind.scrubber(run, history)
             close_up.newest_query(run, settings_after(config, shown.rows), shown)
-            details.tabs(run, config, shown, n_tasks)
+            details.tabs(run, config, shown, n_tasks, own)
         elif rhythm == POLL_S:
             st.skeleton(height=300)
             st.caption("The worker is starting; the curves appear with the first labels.")
@@ -162,23 +163,30 @@ def _trouble(status: Status | None) -> None:
         errors.show(f"{status.error} Every finished round is kept.", status.details)
 
 
-def _curves(run: Run, history: History, config: RunConfig, n_tasks: int) -> None:
+def _curves(run: Run, history: History, config: RunConfig, n_tasks: int) -> bool:
+    """Returns whether accuracies are those among each task's own classes."""
     rounds = data.rounds_of_tasks(history, config)
-    table, balance = data.accuracy_table(history, rounds), data.balance_table(history)
     marks = [(x, words.changes(event.changes)) for x, event in data.steered_at(history, rounds)]
     ghosts = data.ghosts_of(run, RUNS)
     others = [data.live_run(other.path).history() for other in (*ghosts, *_parent(run))]
-    curves = [data.accuracy_table(other, data.rounds_of_tasks(other, config)) for other in others]
     grid = st.grid(2, min_column_width=CURVE_WIDTH, gap=("xsmall", "medium"))
     with grid.cell():
-        st.markdown("**Accuracy on each task** after each round", help=words.HELP["R"])
+        with st.container(horizontal=True, vertical_alignment="center", key="accuracy-title"):
+            st.markdown("**Accuracy on each task** after each round", help=words.HELP["R"], width="content")
+            st.space("stretch")
+            own = own_classes()
+        table = data.accuracy_table(history, rounds, own)
+        curves = [data.accuracy_table(other, data.rounds_of_tasks(other, config), own) for other in others]
         spec = charts.accuracy_chart(table, n_tasks, marks, curves)
         st.echarts_chart(spec, key="accuracy", height=CURVE_HEIGHT, alt="Accuracy on each task")
     with grid.cell():
-        st.markdown(_balance_title(balance), help=" ".join(words.HELP[k] for k in ("LA", "A", "F", "forgotten")))
-        spec = charts.balance_chart(balance, n_tasks, marks, [data.balance_table(other) for other in others])
+        balance = data.balance_table(history, rounds, own)
+        st.markdown(_balance_title(balance), help=words.HELP["forgotten"])
+        curves = [data.balance_table(other, data.rounds_of_tasks(other, config), own) for other in others]
+        spec = charts.balance_chart(balance, n_tasks, marks, curves)
         st.echarts_chart(spec, key="balance", height=CURVE_HEIGHT, alt="Learned, kept and forgotten")
     steer.notes(run, history, ghosts)
+    return own
 
 
 def _parent(run: Run) -> list[Run]:
@@ -191,6 +199,8 @@ def _parent(run: Run) -> list[Run]:
 
 def _balance_title(balance: pd.DataFrame) -> str:
     if balance.empty:
-        return "**Learned − forgotten = kept**, after each task"
+        return "**Learned − forgotten = kept**"
     last = balance.iloc[-1]
-    return f"**{last.learned:.1f} % learned − {last.forgotten:.1f} % forgotten = {last.kept:.1f} % kept**"
+    lost = charts.forgotten(last)
+    change = f"− {lost:.1f} % forgotten" if lost >= 0 else f"+ {-lost:.1f} % gained since"
+    return f"{last.when}: **{last.learned:.1f} % learned {change} = {last.kept:.1f} % kept**"

@@ -86,7 +86,8 @@ def accuracy_chart(
         series.append(
             {
                 **common, "type": "line", "datasetIndex": 0, "color": colour, "symbol": "circle", "symbolSize": 5,
-                "lineStyle": {"width": 2}, "labelLayout": {"moveOverlap": "shiftY"}, **({} if slim else _end_label(table, f"task_{j}")),
+                "lineStyle": {"width": 2}, "labelLayout": {"moveOverlap": "shiftY"},
+                **({} if slim else _end_label(table, f"task_{j}")),
                 **(_marks(marks) if j == 1 else {}),
             }
         )  # fmt: skip
@@ -113,15 +114,18 @@ def balance_chart(table: pd.DataFrame, n_tasks: int, marks: Marks = (), others: 
     the lines is what was forgotten. `others` as in accuracy_chart."""
     ends = table[table["final"]].reset_index(drop=True) if len(table) else table
     lines = (("learned", "learned ↑", LEARNED), ("kept", "kept ↑", KEPT))
-    gap = {
-        "type": "line", "datasetIndex": 0, "stack": "gap", "stackStrategy": "all", "symbol": "none", "silent": True,
-        "lineStyle": {"opacity": 0}, "color": FORGOTTEN, "z": 1,
-    }  # fmt: skip
+    # Along one line and back along the other: filled down to the axis, nothing but what lies between them remains.
+    there = [*zip(table["x"], table["learned"], strict=True)]
+    back = [*zip(table["x"], table["kept"], strict=True)][::-1]
+    unseen = {"type": "line", "symbol": "none", "silent": True, "lineStyle": {"opacity": 0}, "color": FORGOTTEN, "z": 1}
     series: list[Spec] = [
-        {**gap, "name": "below the gap", "encode": {"x": "x", "y": "kept"}, "tooltip": {"show": False}},
         {
-            **gap, "name": "forgotten ↓", "encode": {"x": "x", "y": "forgotten", "tooltip": ["forgotten"]},
-            "areaStyle": {"opacity": 0.22},
+            **unseen, "name": "gap", "data": [list(point) for point in (*there, *back)], "areaStyle": {"opacity": 0.22},
+            "tooltip": {"show": False},
+        },
+        {
+            **unseen, "name": "forgotten ↓", "datasetIndex": 0,
+            "encode": {"x": "x", "y": "forgotten", "tooltip": ["forgotten"]},
         },
     ]  # fmt: skip
     for column, name, colour in lines:
@@ -144,7 +148,7 @@ def balance_chart(table: pd.DataFrame, n_tasks: int, marks: Marks = (), others: 
     named = len(last) > 0 and abs(last["forgotten"].iloc[0]) >= SEEN_POINTS
     series.append(
         {
-            "type": "line", "name": "forgotten", "color": FORGOTTEN, "symbol": "none", "silent": True, "z": 2,
+            **unseen, "name": "size of the gap",
             "data": [[row["x"], (row["learned"] + row["kept"]) / 2] for row in last.to_dict("records")],
             "tooltip": {"show": False}, "labelLayout": {"moveOverlap": "shiftY"},
             **(_end_label(table, "kept", f"{forgotten(last.iloc[0]):.1f} % forgotten ↓") if named else NO_LABEL),

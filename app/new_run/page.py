@@ -62,7 +62,7 @@ def _open_run() -> None:
 
 def _card(run: Run) -> None:
     try:
-        title = words.plain(words.run_title(run.config))
+        title = words.plain(words.title(run))
     except UserError:
         return
     found = run.summary or {}

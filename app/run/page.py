@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
 import streamlit as st
 
 from acl.config import EARLIER, METHOD, RunConfig
-from acl.events import History
+from acl.events import History, Steered
 from acl.runs.control import ACTIVE, Status
-from acl.runs.folder import Run, list_runs
+from acl.runs.folder import Run
 from acl.runs.fork import settings_after
 from app import errors, words
 from app.charts import run as charts
+from app.run import beside, details, rewind
 from app.run import by_hand as hands
-from app.run import details, rewind
 from app.run import newest_query as close_up
 from app.run import steering as steer
 from app.run import verification as checking
 from app.run.transport import transport
 from app.store import runs as data
-from app.store.session import PAGES, POLL_S, RECORDED, RUNS, ensure_backend, new_run
+from app.store.session import PAGES, POLL_S, RUNS, ensure_backend, new_run
 from app.widgets import dialogs
 from app.widgets import fork_dialog as forking
 from app.widgets.own_classes import own_classes
@@ -85,6 +87,8 @@ def _live(run: Run, config: RunConfig, rhythm: float | None) -> None:
 def _header(run: Run, config: RunConfig, history: History, status: Status | None) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="header"):
         st.markdown(f"#### {words.plain(words.run_title(config))}", width="content")
+        for said in words.happened(data.parent_of(run), data.interventions(history)):
+            st.badge(words.plain(said), icon=":material/alt_route:", color="gray")
         if run.recorded:
             st.badge("recorded", icon=":material/movie:", color="violet")
         elif status:
@@ -97,14 +101,6 @@ def _header(run: Run, config: RunConfig, history: History, status: Status | None
         wanted = words.requested(control, status)
         if wanted and not run.recorded:
             st.badge(words.plain(wanted), icon=":material/schedule_send:", color="gray")
-        parent = data.parent_of(run)
-        if parent:
-            kind = "ghost" if parent.ghost else "fork"
-            changed = f": {words.plain(words.changes(parent.changes))}" if parent.changes else ""
-            at = f"{parent.task}.{parent.round}"
-            st.badge(
-                f"{kind} from {at}{changed}", icon=":material/fork_right:", color="gray", help=words.plain(parent.run)
-            )
         st.space("stretch")
         st.button("Fork", icon=":material/fork_right:", key="fork-run", on_click=forking.ask, args=(run,),
                   disabled=config.method != METHOD,
@@ -166,9 +162,9 @@ def _trouble(status: Status | None) -> None:
 def _curves(run: Run, history: History, config: RunConfig, n_tasks: int) -> bool:
     """Returns whether accuracies are those among each task's own classes."""
     rounds = data.rounds_of_tasks(history, config)
-    marks = [(x, words.changes(event.changes)) for x, event in data.steered_at(history, rounds)]
-    ghosts = data.ghosts_of(run, RUNS)
-    others = [data.live_run(other.path).history() for other in (*ghosts, *_parent(run))]
+    marks = _marks(run, history, rounds)
+    other = beside.beside(run, history)
+    theirs = [data.live_run(other.run.path).history()] if other else []
     grid = st.grid(2, min_column_width=CURVE_WIDTH, gap=("xsmall", "medium"))
     with grid.cell():
         with st.container(horizontal=True, vertical_alignment="center", key="accuracy-title"):
@@ -176,25 +172,32 @@ def _curves(run: Run, history: History, config: RunConfig, n_tasks: int) -> bool
             st.space("stretch")
             own = own_classes()
         table = data.accuracy_table(history, rounds, own)
-        curves = [data.accuracy_table(other, data.rounds_of_tasks(other, config), own) for other in others]
+        curves = [data.accuracy_table(one, data.rounds_of_tasks(one, config), own) for one in theirs]
         spec = charts.accuracy_chart(table, n_tasks, marks, curves)
         st.echarts_chart(spec, key="accuracy", height=CURVE_HEIGHT, alt="Accuracy on each task")
     with grid.cell():
         balance = data.balance_table(history, rounds, own)
         st.markdown(_balance_title(balance), help=words.HELP["forgotten"])
-        curves = [data.balance_table(other, data.rounds_of_tasks(other, config), own) for other in others]
+        curves = [data.balance_table(one, data.rounds_of_tasks(one, config), own) for one in theirs]
         spec = charts.balance_chart(balance, n_tasks, marks, curves)
         st.echarts_chart(spec, key="balance", height=CURVE_HEIGHT, alt="Learned, kept and forgotten")
-    steer.notes(run, history, ghosts)
+    if other:
+        since = data.began(*other.since, rounds) if other.since[0] in rounds else 0.0
+        st.caption(beside.caption(other, balance, curves[0], since))
+    steer.notes(run, history)
     return own
 
 
-def _parent(run: Run) -> list[Run]:
-    """The run this one is a fork of, if it is still there."""
+def _marks(run: Run, history: History, rounds: Mapping[int, int]) -> list[tuple[float, str]]:
+    """Where on the curves the run became a fork, or a human did something to it, and what."""
+    found: dict[float, list[str]] = {}
     parent = data.parent_of(run)
-    if parent is None:
-        return []
-    return [other for other in list_runs(RUNS, RECORDED) if other.id == parent.run]
+    if parent and parent.task in rounds:
+        found[data.began(parent.task, parent.round, rounds)] = ["ghost" if parent.ghost else "fork"]
+    for event in data.interventions(history):
+        said = words.changes(event.changes) if isinstance(event, Steered) else words.by_hand([event])
+        found.setdefault(data.began(event.task, event.round, rounds), []).append(said)
+    return [(x, ", ".join(texts)) for x, texts in found.items()]
 
 
 def _balance_title(balance: pd.DataFrame) -> str:

@@ -96,6 +96,26 @@ def ghosts_of(run: Run, runs: Path) -> list[Run]:
     return [other for other in list_runs(runs) if (p := parent_of(other)) and p.ghost and p.run == run.id]
 
 
+@st.cache_data(max_entries=4000, show_spinner=False)
+def _interventions(path: str, size: int) -> list[Steered | Bought]:
+    text = Path(path).read_bytes()
+    # Most runs are led by nobody: that is seen without reading their events.
+    if b'"steered"' not in text and b'"human"' not in text:
+        return []
+    return interventions(Run(Path(path).parent).history())
+
+
+def interventions_of(run: Run) -> list[Steered | Bought]:
+    """`interventions` of a run in a list, whose events nobody has read yet."""
+    return _interventions(str(run.events), run.events.stat().st_size) if run.events.is_file() else []
+
+
+def interventions(history: History) -> list[Steered | Bought]:
+    """What a human did to the run: settings changed, samples chosen or labelled; oldest first."""
+    events = [row.event for row in history.rows]
+    return [e for e in events if isinstance(e, Steered) or (isinstance(e, Bought) and e.by == "human")]
+
+
 SCORED = {"id", "predicted", "rank", "picked", "label", "magnitude", "distribution"}
 
 
@@ -212,9 +232,9 @@ def place(task: int, round_: int, rounds: Mapping[int, int]) -> float:
     return task - 1 + (round_ + 1) / (rounds[task] + 1)
 
 
-def steered_at(history: History, rounds: Mapping[int, int]) -> list[tuple[float, Steered]]:
-    """Where on that axis the run was steered."""
-    return [(place(event.task, event.round - 1, rounds), event) for event in history.of(Steered)]
+def began(task: int, round_: int, rounds: Mapping[int, int]) -> float:
+    """Where on that axis a round begins, which is where the one before it ended."""
+    return place(task, round_ - 1, rounds)
 
 
 def accuracies(event: Evaluated, own: bool) -> list[float]:

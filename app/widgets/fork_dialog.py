@@ -52,7 +52,7 @@ def form(run: Run, at: Place | None, suggested: Mapping[str, Any]) -> None:
     if st.button("Fork and play", type="primary", icon=":material/fork_right:", key="fork-now"):
         try:
             child = fork(run, place, changes, RUNS)
-            request(child.path, mode="play")
+            request(child.path, mode="play", pace=data.control_of(run).pace)
             ensure_backend()
         except UserError as error:
             errors.show(error)

@@ -292,7 +292,7 @@ def test_a_human_swaps_and_labels_then_rewinds_and_plays_on_from_there(app, widt
         expect(page.locator(".st-key-rewound")).to_have_count(0)
         page.get_by_role("button", name="Fork", exact=True).click()
         page.get_by_role("dialog").get_by_role("button", name="Fork and play").click()
-        expect(header(page)).to_contain_text("fork from")
+        expect(header(page)).to_contain_text("fork of")
         no_trouble(page)
     bought = next(e for e in run.history().of(Bought) if e.by == "human")
     assert [str(i) for i in bought.ids] == [*picks[2:10], *picks[20:22]] and [str(i) for i in bought.by_hand] == [

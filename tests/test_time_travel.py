@@ -23,7 +23,7 @@ from app import words
 from app.charts import run as charts
 from app.inspection import choose_query
 from app.library import page as shelf
-from app.run import beside
+from app.run import beside, replay, rewind
 from app.run import by_hand as hands
 from app.run import page as live
 from app.run import steering as steer
@@ -196,7 +196,7 @@ def test_forking_makes_a_child_that_plays(runs, monkeypatch):
     assert read_control(child.path).mode == "play"
     execute(child)
     test = page("run", run=child.id)
-    assert "fork from 2.1: strategy Entropy" in text(test)
+    assert "from 2.1" in text(test) and "strategy Entropy from task 2" in text(test)
 
 
 def test_a_recording_can_be_forked():
@@ -501,3 +501,36 @@ def test_a_fork_keeps_the_pace(runs):
     assert not test.exception
     (child,) = [other for other in list_runs(runs) if other.id != run.id]
     assert read_control(child.path).pace == 1.0
+
+
+# -- played again -------------------------------------------------------------------------------------
+
+
+def test_a_recording_plays_at_its_pace_and_the_slider_follows(monkeypatch):
+    recorded = Run(state.RECORDED / "recorded-er-accuacl-digits-s0")
+    facts = rewind.facts(recorded.history())
+    clock = [100.0]
+    monkeypatch.setattr(replay.time, "monotonic", lambda: clock[0])
+    test = page("run", run=recorded.id)
+    button(test, "Play").click().run()
+    assert test.select_slider[0].value.startswith("1 · the beginning")
+    for number in (2, 3, 4):
+        test.run()
+        assert test.select_slider[0].value.startswith(f"{number - 1} · ")  # it was drawn for another reason
+        clock[0] += 0.3
+        test.run()
+        assert test.select_slider[0].value.startswith(f"{number} · ")
+    button(test, "Pause").click().run()
+    clock[0] += 10
+    test.run()
+    assert test.select_slider[0].value.startswith("4 · ")
+    button(test, "Step").click().run()
+    assert test.select_slider[0].value.startswith("5 · ") and not test.exception
+    # At its end it pauses, and Play begins anew.
+    test.session_state[f"rewound-{recorded.id}"] = facts[-2].seq
+    button(test, "Play").click().run()
+    clock[0] += 0.3
+    test.run()
+    assert test.select_slider[0].value.startswith(f"{len(facts)} · ")
+    button(test, "Play").click().run()
+    assert test.select_slider[0].value.startswith("1 · ")

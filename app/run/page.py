@@ -14,7 +14,7 @@ from acl.runs.folder import Run
 from acl.runs.fork import settings_after
 from app import errors, words
 from app.charts import run as charts
-from app.run import beside, details, rewind
+from app.run import beside, details, replay, rewind
 from app.run import by_hand as hands
 from app.run import newest_query as close_up
 from app.run import steering as steer
@@ -39,17 +39,24 @@ def page(run: Run, config: RunConfig) -> None:
 
 def _rhythm(run: Run, status: Status | None) -> float | None:
     """Seconds between looks: a run that stands still may be started from elsewhere, one that is over may not."""
+    if often := replay.rhythm(run):
+        return often
     if checking.busy(run) or any((s := data.status_of(g)) and s.state in ACTIVE for g in data.ghosts_of(run, RUNS)):
         return POLL_S
-    if run.recorded or (status and status.state == "finished"):
+    if _over(run, status):
         return None
     return POLL_S if status is None or status.state in ACTIVE else STILL_POLL_S
+
+
+def _over(run: Run, status: Status | None) -> bool:
+    return run.recorded or (status is not None and status.state == "finished")
 
 
 def _live(run: Run, config: RunConfig, rhythm: float | None) -> None:
     live, status, control = data.live_run(run.path), data.status_of(run), data.control_of(run)
     history = live.history()
     n_tasks = data.n_tasks(history)
+    replay.advance(run, history)
     # One container for each part, whatever it holds: parts that come and go must not move their neighbours.
     header, progress, controls, notes, body = (st.container() for _ in range(5))
     with header:
@@ -59,6 +66,9 @@ def _live(run: Run, config: RunConfig, rhythm: float | None) -> None:
     if not run.recorded and config.method == METHOD and (status is None or status.state != "finished"):
         with controls:
             transport(run, config, history, control, status)
+    elif n_tasks and _over(run, status):
+        with controls:
+            replay.controls(run, history)
     shown = rewind.shown(run, history)
     with notes:
         if config.method != METHOD:
@@ -120,7 +130,7 @@ def _beside(run: Run, config: RunConfig) -> dict[str, str]:
 
 def _progress(run: Run, config: RunConfig, status: Status | None, n_tasks: int) -> None:
     if run.recorded:
-        st.caption("Recorded from a real run of this engine. Start a new run to play with it.")
+        st.caption("Recorded from a real run of this engine: Play shows it again as it went.")
         return
     if status is None:
         st.caption("Waiting for the backend to take the run.")

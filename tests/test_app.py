@@ -15,7 +15,7 @@ from acl.plugins.registry import discover, in_order
 from acl.plugins.unused import unused
 from acl.presets import preset_config
 from acl.runs.control import Control, Status, read_control, request, write_status
-from acl.runs.folder import Run, create, list_runs
+from acl.runs.folder import Run, create, delete, list_runs
 from acl.service.worker import execute
 from app import launch, words
 from app.charts import palette
@@ -559,3 +559,24 @@ def test_a_port_in_use_is_one_sentence():
 def test_settings_are_all_described():
     for info in RunConfig.model_fields.values():
         assert info.title and info.description and info.json_schema_extra["group"]
+
+
+def test_another_tab_says_that_its_run_was_deleted(runs):
+    for over in (False, True):
+        run = create(small_config(), runs)
+        if over:
+            execute(run)
+        test = page("run", run=run.id)
+        delete(run)
+        test.run()
+        assert not test.exception and f"The run {run.id} was deleted" in text(test)
+
+
+def test_a_start_under_load_is_no_alarm(runs, monkeypatch):
+    run = create(small_config(), runs)
+    write_status(run.path, Status(state="starting"))
+    for silent, alarm in ((2.0, False), (10.0, False), (31.0, True)):
+        monkeypatch.setattr(data, "silent_s", lambda _, s=silent: s)
+        test = page("run", run=run.id)
+        assert ("No sign of the worker" in text(test)) is alarm
+        assert ("Starting takes a moment longer" in text(test)) is (silent == 10.0)

@@ -183,7 +183,7 @@ def test_a_recorded_run_shows_everything_and_cannot_be_played(app):
     with browser_page(width=1024, dark=True) as page:
         page.goto(f"{app.url}/run?run=recorded-er-accuacl-digits-s0")
         expect(header(page)).to_contain_text("recorded")
-        expect(page.get_by_role("button", name="Play")).to_have_count(0)
+        expect(page.get_by_role("button", name="Stop")).to_have_count(0)
         expect(page.locator(".st-key-gallery")).to_contain_text("class")
         for tab, shown in (
             ("Loss", ".st-key-loss canvas"),

@@ -104,6 +104,8 @@ def test_a_change_on_the_page_is_what_is_wanted_of_the_run(runs):
     assert not test.exception
     assert read_control(run.path).changes == {"strategy": "badge", "n_query": 3}
     assert "from the next query on: strategy BADGE, labels per round 3" in text(test)
+    assert "Asked for, and waiting for the next query: strategy BADGE, labels per round 3." in text(test)
+    assert button(test, "Nothing more is changed").disabled
     execute_from_pause(run)
     assert [e.changes for e in run.history().of(Steered)] == [{"strategy": "badge", "n_query": 3}]
 

@@ -27,7 +27,7 @@ from app.widgets import fork_dialog as forking
 from app.widgets.own_classes import own_classes
 
 STILL_POLL_S = 5 * POLL_S
-SILENCE_S = 4.0
+SILENCE_S, LONG_SILENCE_S = 4.0, 30.0
 CURVE_WIDTH, CURVE_HEIGHT = 440, 220
 
 
@@ -35,6 +35,14 @@ def page(run: Run, config: RunConfig) -> None:
     """Polls as often as something may change; another rhythm redraws the page once."""
     rhythm = _rhythm(run, data.status_of(run))
     st.fragment(_live, run_every=rhythm)(run, config, rhythm)
+    if rhythm is None and not run.recorded:
+        st.fragment(_watch, run_every=STILL_POLL_S)(run)
+
+
+def _watch(run: Run) -> None:
+    """Of a run that is over, all that can still happen to it elsewhere: it is deleted."""
+    if not run.path.is_dir():
+        st.rerun()
 
 
 def _rhythm(run: Run, status: Status | None) -> float | None:
@@ -53,6 +61,8 @@ def _over(run: Run, status: Status | None) -> bool:
 
 
 def _live(run: Run, config: RunConfig, rhythm: float | None) -> None:
+    if not run.path.is_dir():
+        st.rerun()  # shown_run says that it was deleted
     live, status, control = data.live_run(run.path), data.status_of(run), data.control_of(run)
     history = live.history()
     n_tasks = data.n_tasks(history)
@@ -148,8 +158,13 @@ def _notes(run: Run, status: Status | None, damaged: int, damage: list[str]) -> 
     silent = data.silent_s(run)
     if not run.recorded and status and status.state in {"starting", "playing", "queued"} and silent > SILENCE_S:
         ensure_backend()
-        st.caption(f"No sign of the worker for {words.duration(silent)}; the backend looks after it.")
+        if silent > LONG_SILENCE_S:
+            st.caption(f"No sign of the worker for {words.duration(silent)}; the backend looks after it.")
+        elif status.state != "playing":
+            st.caption("Starting takes a moment longer while the machine is busy.")
     _trouble(status)
+    if status and status.state == "stopped" and not run.recorded:
+        st.caption("Its worker has ended. Everything is kept: Play takes the run up again where it was.")
     if damaged:
         st.warning(
             f"{damaged} damaged places in the events of this run: what is drawn here may be wrong.",
@@ -179,7 +194,6 @@ def _curves(run: Run, history: History, config: RunConfig, n_tasks: int) -> bool
     with grid.cell():
         with st.container(horizontal=True, vertical_alignment="center", key="accuracy-title"):
             st.markdown("**Accuracy on each task** after each round", help=words.HELP["R"], width="content")
-            st.space("stretch")
             own = own_classes()
         table = data.accuracy_table(history, rounds, own)
         curves = [data.accuracy_table(one, data.rounds_of_tasks(one, config), own) for one in theirs]

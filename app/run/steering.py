@@ -48,7 +48,11 @@ def popover(run: Run, config: RunConfig, history: History, control: Control) -> 
         # Fresh widgets once a change was asked for, here or in another tab: they begin at what holds then.
         chosen = steering_form(f"steer-{run.id}-{sorted(control.changes.items())}", now)
         changes = differences(now, chosen)
-        said = f"Change: {words.plain(words.changes(changes))}" if changes else "Nothing is changed yet"
+        waits = pending(config, history, control)
+        if waits:
+            st.caption(f"Asked for, and waiting for the next query: {words.plain(waits)}.")
+        idle = "Nothing more is changed" if waits else "Nothing is changed yet"
+        said = f"Change: {words.plain(words.changes(changes))}" if changes else idle
         st.button(said, key=f"steer-{run.id}", type="primary", disabled=not changes, on_click=_ask, args=(run, changes))
 
 

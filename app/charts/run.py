@@ -86,7 +86,7 @@ def accuracy_chart(
         series.append(
             {
                 **common, "type": "line", "datasetIndex": 0, "color": colour, "symbol": "circle", "symbolSize": 5,
-                "lineStyle": {"width": 2}, "labelLayout": {"moveOverlap": "shiftY"},
+                "lineStyle": {"width": 2.5}, "labelLayout": {"moveOverlap": "shiftY"},
                 **({} if slim else _end_label(table, f"task_{j}")),
                 **(_marks(marks) if j == 1 else {}),
             }

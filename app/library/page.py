@@ -36,7 +36,6 @@ COLUMNS: dict[str, ColumnConfig | str] = {
     "data": "Data",
     "learner": "CL method",
     "strategy": "Strategy",
-    "changed": st.column_config.TextColumn("Changed", width=150, help="What was done to it since it began."),
     "tags": st.column_config.ListColumn("Tags", width=110),
     "A": st.column_config.NumberColumn("A ↑", format="%.1f %%", help=words.HELP["A"], width=80),
     "LA": st.column_config.NumberColumn("LA ↑", format="%.1f %%", help=words.HELP["LA"], width=80),
@@ -45,6 +44,7 @@ COLUMNS: dict[str, ColumnConfig | str] = {
     "labels": st.column_config.NumberColumn("Labels/task", width=90),
     "memory": st.column_config.NumberColumn("Memory", help=words.HELP["memory"], width=80),
     "seed": st.column_config.NumberColumn("Seed", width=60),
+    "changed": st.column_config.TextColumn("Changed", width=150, help="What was done to it since it began."),
     "started": st.column_config.TextColumn("Started", width=130),
     "id": "Run",
 }

@@ -28,7 +28,7 @@ from app.widgets.own_classes import own_classes
 
 STILL_POLL_S = 5 * POLL_S
 SILENCE_S, LONG_SILENCE_S = 4.0, 30.0
-CURVE_WIDTH, CURVE_HEIGHT = 440, 220
+CURVE_WIDTH, CURVE_HEIGHT = 420, 220
 
 
 def page(run: Run, config: RunConfig) -> None:
@@ -193,7 +193,7 @@ def _curves(run: Run, history: History, config: RunConfig, n_tasks: int) -> bool
     grid = st.grid(2, min_column_width=CURVE_WIDTH, gap=("xsmall", "medium"))
     with grid.cell():
         with st.container(horizontal=True, vertical_alignment="center", key="accuracy-title"):
-            st.markdown("**Accuracy on each task** after each round", help=words.HELP["R"], width="content")
+            st.markdown("**Accuracy on each task**", help=words.HELP["R"], width="content")
             own = own_classes()
         table = data.accuracy_table(history, rounds, own)
         curves = [data.accuracy_table(one, data.rounds_of_tasks(one, config), own) for one in theirs]
@@ -205,10 +205,11 @@ def _curves(run: Run, history: History, config: RunConfig, n_tasks: int) -> bool
         curves = [data.balance_table(one, data.rounds_of_tasks(one, config), own) for one in theirs]
         spec = charts.balance_chart(balance, n_tasks, marks, curves)
         st.echarts_chart(spec, key="balance", height=CURVE_HEIGHT, alt="Learned, kept and forgotten")
-    if other:
-        since = data.began(*other.since, rounds) if other.since[0] in rounds else 0.0
-        st.caption(beside.caption(other, balance, curves[0], since))
-    steer.notes(run, history)
+    with st.container(horizontal=True, vertical_alignment="center", key="steered"):
+        steer.notes(run, history)
+        if other:
+            since = data.began(*other.since, rounds) if other.since[0] in rounds else 0.0
+            st.caption(beside.caption(other, balance, curves[0], since), width="content")
     return own
 
 

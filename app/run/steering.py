@@ -70,19 +70,18 @@ def notes(run: Run, history: History) -> None:
     if not changes or run.recorded:
         return
     last = changes[-1]
-    with st.container(horizontal=True, vertical_alignment="center", key="steered"):
-        st.caption(
-            f":material/tune: From task {last.task}{f', round {last.round}' if last.round else ''} on: "
-            f"{words.plain(words.changes(last.changes))}.",
-            width="content",
-        )
-        if not _haunted(run, last):
-            st.button(
-                "What would have happened?", icon=":material/blur_on:", key=f"ghost-{run.id}", type="tertiary",
-                disabled=run.config.method != METHOD,
-                help="A ghost: a fork without this change runs along and is drawn dashed.",
-                on_click=_haunt, args=(run, last),
-            )  # fmt: skip
+    st.caption(
+        f":material/tune: From task {last.task}{f', round {last.round}' if last.round else ''} on: "
+        f"{words.plain(words.changes(last.changes))}.",
+        width="content",
+    )
+    if not _haunted(run, last):
+        st.button(
+            "What would have happened?", icon=":material/blur_on:", key=f"ghost-{run.id}", type="tertiary",
+            disabled=run.config.method != METHOD,
+            help="A ghost: a fork without this change runs along and is drawn dashed.",
+            on_click=_haunt, args=(run, last),
+        )  # fmt: skip
 
 
 def _haunted(run: Run, change: Steered) -> bool:

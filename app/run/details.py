@@ -27,16 +27,11 @@ MAX_POINTS = 500
 MOST_PICTURES = 300
 FIGURES: dict[str, ColumnConfig | str] = {
     "task": "after task",
-    **{
-        name: st.column_config.NumberColumn(title, format="%.1f %%", help=words.HELP[help_])
-        for name, title, help_ in (
-            ("LA", "learned, LA ↑", "LA"),
-            ("A", "kept, A ↑", "A"),
-            ("forgotten", "forgotten, LA − A ↓", "forgotten"),
-            ("F", "F, from the best ↓", "F"),
-            ("F_diag", "F of the authors, −BWT ↓", "F_diag"),
-        )
-    },
+    "LA": st.column_config.NumberColumn("learned, LA ↑", format="%.1f %%", help=words.HELP["LA"]),
+    "A": st.column_config.NumberColumn("kept, A ↑", format="%.1f %%", help=words.HELP["A"]),
+    "forgotten": st.column_config.NumberColumn("forgotten, LA − A ↓", format="%.1f %%", help=words.HELP["forgotten"]),
+    "F": st.column_config.NumberColumn("F, from the best ↓", format="%.1f %%", help=words.HELP["F"]),
+    "F_diag": st.column_config.NumberColumn("F of the authors, −BWT ↓", format="%.1f %%", help=words.HELP["F_diag"]),
 }
 TABS = ("Matrix R", "Memory", "Loss", "What happened", "Settings")
 

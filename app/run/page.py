@@ -209,7 +209,7 @@ def _curves(run: Run, history: History, config: RunConfig, n_tasks: int) -> bool
         steer.notes(run, history)
         if other:
             since = data.began(*other.since, rounds) if other.since[0] in rounds else 0.0
-            st.caption(beside.caption(other, balance, curves[0], since), width="content")
+            st.caption(words.plain(beside.caption(other, balance, curves[0], since)), width="content")
     return own
 
 

@@ -51,7 +51,7 @@ HELP = {
     "F_diag": "F as the authors compute it (−BWT): how far each old task fell below its accuracy right after it was "
     "learned, on average. ↓ better",
     "own": "Off: the network must find the class among all it has seen. On: it is told the task, and chooses among the "
-    "task's own classes. What is forgotten only when off is old classes called by new names.",
+    "task's own classes. What comes back then was not lost: its classes were called by new names.",
     "J": "Trace objective J: how well these picks cover what the target asks for (lower is better): the sum of "
     "F* / F(picks) over the kept Fisher entries.",
     "n": "Samples to pick in this query.",

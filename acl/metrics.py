@@ -8,7 +8,7 @@ Lopez-Paz and M. Ranzato, 2017 (R, BWT); A. Chaudhry et al., 2018 (forgetting F_
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypedDict
+from typing import NamedTuple, TypedDict
 
 Matrix = Sequence[Sequence[float]]
 
@@ -39,6 +39,23 @@ def backward_transfer(r: Matrix, t: int) -> float:
 def learning_accuracy(r: Matrix, t: int) -> float:
     """LA: mean accuracy on each task right after it was learned. A_t = LA + (t − 1)/t · BWT."""
     return mean([r[j][j] for j in range(t)])
+
+
+class Balance(NamedTuple):
+    """Fractions; learned − forgotten = kept. forgotten is below 0 where old tasks gained more than they lost."""
+
+    learned: float
+    kept: float
+    forgotten: float
+
+
+def balance(r: Matrix, now: Sequence[float]) -> Balance:
+    """What was learned, kept and forgotten by an evaluation `now` (accuracy on each task seen) in or after the task
+    that follows the rows of `r`: learned is the mean of R[j, j] over the tasks before and of what the newest has now,
+    kept the mean of `now`. After a task these are LA, A_t and −(t − 1)/t · BWT."""
+    learned = mean([*(r[j][j] for j in range(len(now) - 1)), now[-1]])
+    kept = mean(now)
+    return Balance(learned, kept, learned - kept)
 
 
 class Informativeness(TypedDict):

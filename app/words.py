@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, assert_never
 
 from acl.config import RunConfig
@@ -27,8 +27,9 @@ from acl.names import printable
 from acl.plugins.registry import choices
 from acl.plugins.unused import KINDS
 from acl.runs.control import ACTIVE, Control, Status
+from acl.runs.folder import Parent, Run
 from app.charts.score_plane import axis
-from app.store.runs import label_of
+from app.store.runs import interventions_of, label_of, parent_of
 
 InRound = Steered | Scored | Bought | Trained | Evaluated
 
@@ -44,8 +45,13 @@ HELP = {
     "map": "Each point is a sample, placed by the two main directions (PCA) of the network's features.",
     "cards": "Below each picture: its class, the score that chose it, and its rank in the pool by magnitude (M) and by "
     "distribution score (D).",
-    "forgotten": "Forgotten here is what was learned and lost again, as a mean over all tasks seen, so that learned − "
-    "forgotten = kept. F_t in the chart is a mean over the old tasks only, from the best each ever had.",
+    "forgotten": "Learned: mean accuracy on each task right after it was learned, the newest as it is now. Kept: mean "
+    "accuracy on them all now. The gap is what was forgotten. The table of Matrix R also has F, a mean over the old "
+    "tasks only.",
+    "F_diag": "F as the authors compute it (−BWT): how far each old task fell below its accuracy right after it was "
+    "learned, on average. ↓ better",
+    "own": "Off: the network must find the class among all it has seen. On: it is told the task, and chooses among the "
+    "task's own classes. What comes back then was not lost: its classes were called by new names.",
     "J": "Trace objective J: how well these picks cover what the target asks for (lower is better): the sum of "
     "F* / F(picks) over the kept Fisher entries.",
     "n": "Samples to pick in this query.",
@@ -81,6 +87,43 @@ def run_title(config: RunConfig) -> str:
         f"seed {config.seed}",
     ]
     return " · ".join(parts)
+
+
+MOST_CHANGES = 2
+OF_A_RUN = re.compile(r"\d{8}-\d{6}-.*-([0-9a-f]{4})")
+
+
+def title(run: Run) -> str:
+    """What a run is called in titles, menus and lists: its settings, and what was done to it since. UserError where
+    its settings cannot be read."""
+    return " · ".join([run_title(run.config), *happened(parent_of(run), interventions_of(run))])
+
+
+def happened(parent: Parent | None, done: Sequence[Steered | Bought]) -> list[str]:
+    """What makes a run another than its settings say: that it is a fork, and what a human did to it."""
+    said = [f"{'ghost' if parent.ghost else 'fork'} of {short_id(parent.run)} from {parent.task}.{parent.round}"
+            ] if parent else []  # fmt: skip
+    changed = [f"{changes(e.changes)} from {since(e.task, e.round)}" for e in done if isinstance(e, Steered)]
+    said += changed if len(changed) <= MOST_CHANGES else [f"{len(changed)} changes of settings"]
+    hand = by_hand([event for event in done if isinstance(event, Bought)])
+    return [*said, hand] if hand else said
+
+
+def by_hand(chosen: Sequence[Bought]) -> str:
+    """E.g. "2 picks and 3 labels by hand"; empty where there are none."""
+    picks, labels = sum(len(event.replaced) for event in chosen), sum(len(event.by_hand) for event in chosen)
+    counts = [f"{n} {what}{'s' if n > 1 else ''}" for n, what in ((picks, "pick"), (labels, "label")) if n]
+    return f"{' and '.join(counts)} by hand" if counts else "chosen by hand" if chosen else ""
+
+
+def since(task: int, round_: int) -> str:
+    return f"task {task}, round {round_}" if round_ > 1 else f"task {task}"
+
+
+def short_id(run: str) -> str:
+    """The end of a run's id, which tells it from others of its settings; names given by people stay whole."""
+    found = OF_A_RUN.fullmatch(run)
+    return found[1] if found else run
 
 
 def phase(config: RunConfig, status: Status, n_tasks: int) -> str:

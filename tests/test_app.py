@@ -15,7 +15,7 @@ from acl.plugins.registry import discover, in_order
 from acl.plugins.unused import unused
 from acl.presets import preset_config
 from acl.runs.control import Control, Status, read_control, request, write_status
-from acl.runs.folder import Run, create, list_runs
+from acl.runs.folder import Run, create, delete, list_runs
 from acl.service.worker import execute
 from app import launch, words
 from app.charts import palette
@@ -23,6 +23,7 @@ from app.charts import run as charts
 from app.charts.score_plane import axis
 from app.run import details
 from app.run import newest_query as close_up
+from app.run import page as live
 from app.run.transport import target
 from app.store import runs as data
 from app.store import session as state
@@ -87,7 +88,8 @@ def test_a_finished_run_shows_its_sum_and_all_charts(runs):
     assert f"{learned:.1f} % learned" in text(test) and f"{kept:.1f} % kept" in text(test)
     specs = [json.loads(chart.proto.spec) for chart in test.get("echarts_chart")]
     assert len(specs) == 5
-    assert "Play" not in [button.label for button in test.button]
+    labels = [button.label for button in test.button]
+    assert "Play" in labels and "Stop" not in labels  # it can be watched again, not gone on with
 
 
 def test_every_tab_shows_the_pace_that_was_set_last(runs):
@@ -363,9 +365,61 @@ def test_learned_minus_forgotten_is_kept_in_the_table():
         Row(i, 0.0, Evaluated(i + 1, 3, row, row, row, True))
         for i, row in enumerate([[0.8], [0.9, 0.7], [0.6, 0.5, 1.0]])
     ]
-    table = data.balance_table(History(rows))
+    history = History(rows)
+    table = data.balance_table(history, {1: 3, 2: 3, 3: 3})
     assert table["learned"].sub(table["forgotten"]).tolist() == pytest.approx(table["kept"].tolist())
-    assert table["forgetting"].tolist() == pytest.approx([0, -10, 25])
+    figures = data.figures_table(history)
+    assert figures["forgotten"].tolist() == pytest.approx(table["forgotten"].tolist())
+    assert figures["F"].tolist() == pytest.approx([0, -10, 25])
+    assert figures["F_diag"].tolist() == pytest.approx([0, -10, 20])
+
+
+def test_within_a_task_the_newest_counts_as_learned_what_it_has_now():
+    """The title, the lines and the gap are one number, and say which moment they are of."""
+    rows = [
+        Row(0, 0.0, Evaluated(1, 3, [0.9], [1.0], [0.9], True)),
+        Row(1, 0.0, Evaluated(2, 2, [0.5, 0.7], [0.9, 0.8], [0.7, 0.9], False)),
+    ]
+    history = History(rows)
+    table = data.balance_table(history, {1: 3, 2: 3})
+    assert table["when"].tolist() == ["after task 1", "task 2, round 2"]
+    assert table[["learned", "kept", "forgotten"]].iloc[-1].tolist() == pytest.approx([80, 60, 20])
+    title = live._balance_title(table)
+    assert title == "task 2, round 2: **80.0 % learned − 20.0 % forgotten = 60.0 % kept**"
+    labels = [s["endLabel"]["formatter"] for s in charts.balance_chart(table, 2)["series"] if "endLabel" in s]
+    assert "20.0 % forgotten ↓" in labels
+    own = data.balance_table(history, {1: 3, 2: 3}, own=True)
+    assert own[["learned", "kept"]].iloc[-1].tolist() == pytest.approx([90, 85])
+    assert data.accuracy_table(history, {1: 3, 2: 3}, own=True)["x"].tolist() == [1.0, 1.75]
+
+
+def test_the_switch_between_any_and_own_classes_is_in_the_link(runs):
+    run = create(small_config(), runs)
+    execute(run)
+    for own in (False, True):
+        test = page("run", run=run.id, **({"own": "true"} if own else {}))
+        accuracies = [data.accuracies(event, own) for event in run.history().finals()]
+        kept = sum(accuracies[-1]) / len(accuracies[-1])
+        assert test.toggle(key="own").value is own and f"= {100 * kept:.1f} % kept" in text(test)
+
+
+def test_no_line_without_points_has_a_label():
+    """Rewound to anywhere: ECharts would leave the label of a line that lost all its points."""
+    recorded = Run(state.RECORDED / "recorded-er-accuacl-digits-s0")
+    rows = recorded.history().rows
+    n = data.n_tasks(recorded.history())
+    for stop in range(len(rows) + 1):
+        history = History(rows[:stop])
+        rounds = data.rounds_of_tasks(history, recorded.config)
+        for spec in (
+            charts.accuracy_chart(data.accuracy_table(history, rounds), n),
+            charts.balance_chart(data.balance_table(history, rounds), n),
+        ):
+            for line in (s for s in spec["series"] if "endLabel" in s):
+                source = spec["dataset"][line.get("datasetIndex", 0)]["source"]
+                column = line.get("encode", {}).get("y")
+                points = line["data"] if "data" in line else column in source and source[column].notna().any()
+                assert points or line["endLabel"] == {"show": False}
 
 
 def test_the_cuts_are_the_last_ones_let_through(runs):
@@ -505,3 +559,24 @@ def test_a_port_in_use_is_one_sentence():
 def test_settings_are_all_described():
     for info in RunConfig.model_fields.values():
         assert info.title and info.description and info.json_schema_extra["group"]
+
+
+def test_another_tab_says_that_its_run_was_deleted(runs):
+    for over in (False, True):
+        run = create(small_config(), runs)
+        if over:
+            execute(run)
+        test = page("run", run=run.id)
+        delete(run)
+        test.run()
+        assert not test.exception and f"The run {run.id} was deleted" in text(test)
+
+
+def test_a_start_under_load_is_no_alarm(runs, monkeypatch):
+    run = create(small_config(), runs)
+    write_status(run.path, Status(state="starting"))
+    for silent, alarm in ((2.0, False), (10.0, False), (31.0, True)):
+        monkeypatch.setattr(data, "silent_s", lambda _, s=silent: s)
+        test = page("run", run=run.id)
+        assert ("No sign of the worker" in text(test)) is alarm
+        assert ("Starting takes a moment longer" in text(test)) is (silent == 10.0)

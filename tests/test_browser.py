@@ -14,6 +14,7 @@ from acl.plugins.registry import prepare
 from acl.presets import preset_config
 from acl.runs.control import read_control, read_status, request
 from acl.runs.folder import Run, create, list_runs, resolved
+from app.charts.palette import RAMP
 from tests.browser import App, at_rest, browser_page, running_app
 from tests.tools import facts, history_facts, run_config, state_of, wait_for
 
@@ -195,7 +196,7 @@ def test_a_recorded_run_shows_everything_and_cannot_be_played(app):
     with browser_page(width=1024, dark=True) as page:
         page.goto(f"{app.url}/run?run=recorded-er-accuacl-digits-s0")
         expect(header(page)).to_contain_text("recorded")
-        expect(page.get_by_role("button", name="Play")).to_have_count(0)
+        expect(page.get_by_role("button", name="Stop")).to_have_count(0)
         expect(page.locator(".st-key-gallery")).to_contain_text("class")
         for tab, shown in (
             ("Loss", ".st-key-loss canvas"),
@@ -304,7 +305,7 @@ def test_a_human_swaps_and_labels_then_rewinds_and_plays_on_from_there(app, widt
         expect(page.locator(".st-key-rewound")).to_have_count(0)
         page.get_by_role("button", name="Fork", exact=True).click()
         page.get_by_role("dialog").get_by_role("button", name="Fork and play").click()
-        expect(header(page)).to_contain_text("fork from")
+        expect(header(page)).to_contain_text("fork of")
         no_trouble(page)
     bought = next(e for e in run.history().of(Bought) if e.by == "human")
     assert [str(i) for i in bought.ids] == [*picks[2:10], *picks[20:22]] and [str(i) for i in bought.by_hand] == [
@@ -337,3 +338,35 @@ def test_of_two_tabs_with_opposite_commands_the_last_wins_and_both_show_it(app):
 
 def run_pool(run: Run) -> int:
     return wait_for(lambda: run.history().of(Scored) and run.history().of(Scored)[-1].pool)
+
+
+COUNT = """(node, [red, green, blue]) => {
+    const data = node.getContext('2d').getImageData(0, 0, node.width, node.height).data;
+    let n = 0;
+    for (let i = 0; i < data.length; i += 4)
+        n += Math.abs(data[i] - red) + Math.abs(data[i + 1] - green) + Math.abs(data[i + 2] - blue) < 24;
+    return n;
+}"""
+
+
+def test_a_recording_plays_and_rewinds_and_no_line_leaves_its_label_behind(app):
+    """ECharts keeps the label of a line that lost all its points: then letters in task 5's colour would remain."""
+    newest = [int(RAMP[-1][i : i + 2], 16) for i in (1, 3, 5)]
+    with browser_page() as page:
+        page.goto(f"{app.url}/run?run=recorded-er-accuacl-digits-s0")
+        canvas = page.locator(".st-key-accuracy canvas").first
+        expect(canvas).to_be_visible()
+        wait_for(lambda: canvas.evaluate(COUNT, newest) > 50)
+        page.get_by_role("button", name="Rewind").click()
+        slider = page.get_by_role("slider").last
+        slider.focus()
+        for _ in range(55):
+            slider.press("ArrowLeft")
+        expect(page.locator(".st-key-rewound")).to_contain_text("As it was after task 2, round 3: labelled")
+        at_rest(page)
+        wait_for(lambda: canvas.evaluate(COUNT, newest) == 0)
+        page.get_by_role("button", name="Play", exact=True).click()
+        expect(page.locator(".st-key-rewound")).to_contain_text("As it was after task 3")
+        page.get_by_role("button", name="Pause").click()
+        expect(page.get_by_role("button", name="Play", exact=True)).to_be_visible()
+        no_trouble(page)

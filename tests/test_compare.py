@@ -18,6 +18,7 @@ from acl.config import UserError
 from acl.events import Bought, Evaluated, History, Remembered, Row, to_line
 from acl.presets import preset_config
 from acl.results import sweep
+from acl.results.frames import among_own
 from acl.results.table import Cell
 from acl.runs.control import Status, read_control, request, write_status
 from acl.runs.folder import Run, create, list_runs
@@ -185,6 +186,20 @@ def test_curves_draw_the_means_of_the_summaries(full):
         assert drawn[f"m{k}"].to_numpy() == pytest.approx(a.mean(0))
         assert drawn[f"l{k}"].to_numpy() == pytest.approx(a.mean(0) - a.std(0, ddof=1))
         assert drawn[f"w{k}"].to_numpy() == pytest.approx(2 * a.std(0, ddof=1))
+
+
+def test_curves_and_matrices_among_own_classes_are_those_of_the_recorded_twin(full):
+    runs = [run for run in list_runs(full) if run.config.strategy == "uniform"]
+    told = [[event.accuracy_aware for event in run.history().finals()] for run in runs]
+    mean = float(np.mean([np.mean(r[-1]) for r in told]))
+    chosen = everything(full)
+    tasks = among_own(chosen.rows("tasks"))
+    last = tasks[(tasks["task"] == 2) & tasks["run"].isin([run.id for run in runs])]
+    assert last["A"].mean() == pytest.approx(mean) and not [name for name in tasks if name.endswith("_aware")]
+    matrix = among_own(chosen.rows("matrix")).set_index(["run", "after", "on"])["accuracy"]
+    assert matrix[(runs[0].id, 2, 1)] == told[0][1][0]
+    kept = {own: page(view="curves", own=own).get("echarts_chart")[0].proto.spec for own in ("true", "false")}
+    assert kept["true"] != kept["false"]
 
 
 def test_the_page_follows_the_scrubber(full):

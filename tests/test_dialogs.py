@@ -80,7 +80,7 @@ def test_a_fork_is_written_while_the_run_ends_and_made_as_it_was_written(app):
         expect(place).to_have_value(written)
         expect(labels).to_have_value("7")
         dialog.get_by_role("button", name="Fork and play").click()
-        expect(page.locator(".st-key-header")).to_contain_text("fork from 2.2")
+        expect(page.locator(".st-key-header")).to_contain_text("from 2.2")
         expect(page.get_by_role("dialog")).to_have_count(0)
     (child,) = children(app, run)
     assert child.parent and child.parent.changes == {"n_query": 7}

@@ -7,6 +7,7 @@ import pytest
 from acl.metrics import (
     average_accuracy,
     backward_transfer,
+    balance,
     forgetting,
     informativeness,
     learning_accuracy,
@@ -34,6 +35,16 @@ def test_learned_minus_forgotten_is_kept():
     t = 3
     assert learning_accuracy(R, t) == pytest.approx((0.8 + 0.7 + 1.0) / 3)
     assert average_accuracy(R, t) == pytest.approx(learning_accuracy(R, t) + (t - 1) / t * backward_transfer(R, t))
+
+
+def test_the_balance_within_a_task_takes_the_newest_as_it_is_now():
+    learned, kept, forgotten = balance(R[:2], [0.4, 0.6, 0.2])
+    assert (learned, kept) == (pytest.approx((0.8 + 0.7 + 0.2) / 3), pytest.approx((0.4 + 0.6 + 0.2) / 3))
+    assert forgotten == pytest.approx((0.4 + 0.1 + 0.0) / 3)
+    for t in (1, 2, 3):
+        after = balance(R, R[t - 1])
+        assert after.learned == pytest.approx(learning_accuracy(R, t)) and after.kept == average_accuracy(R, t)
+        assert after.forgotten == pytest.approx(-(t - 1) / t * backward_transfer(R, t))
 
 
 def test_informativeness():

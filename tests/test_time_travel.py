@@ -21,7 +21,9 @@ from acl.service.worker import Worker, execute
 from acl.steering import Choice
 from app import words
 from app.charts import run as charts
+from app.inspection import choose_query
 from app.library import page as shelf
+from app.run import beside, replay, rewind
 from app.run import by_hand as hands
 from app.run import page as live
 from app.run import steering as steer
@@ -102,6 +104,8 @@ def test_a_change_on_the_page_is_what_is_wanted_of_the_run(runs):
     assert not test.exception
     assert read_control(run.path).changes == {"strategy": "badge", "n_query": 3}
     assert "from the next query on: strategy BADGE, labels per round 3" in text(test)
+    assert "Asked for, and waiting for the next query: strategy BADGE, labels per round 3." in text(test)
+    assert button(test, "Nothing more is changed").disabled
     execute_from_pause(run)
     assert [e.changes for e in run.history().of(Steered)] == [{"strategy": "badge", "n_query": 3}]
 
@@ -133,7 +137,7 @@ def test_a_steered_run_is_marked_on_its_curves_and_offers_a_ghost(runs):
     history = child.history()
     rounds = data.rounds_of_tasks(history, child.config)
     # Round 2 of task 2 begins where round 1 ended: two of four steps into the task.
-    assert [(x, e.changes) for x, e in data.steered_at(history, rounds)] == [(1.5, {"strategy": "uniform"})]
+    assert live._marks(child, history, rounds) == [(1.5, "fork, strategy Uniform")]
 
 
 def test_a_chart_draws_marks_and_other_runs_without_moving_the_axes():
@@ -194,7 +198,7 @@ def test_forking_makes_a_child_that_plays(runs, monkeypatch):
     assert read_control(child.path).mode == "play"
     execute(child)
     test = page("run", run=child.id)
-    assert "fork from 2.1: strategy Entropy" in text(test)
+    assert "from 2.1" in text(test) and "strategy Entropy from task 2" in text(test)
 
 
 def test_a_recording_can_be_forked():
@@ -444,3 +448,91 @@ def test_nothing_on_its_page_goes_on_with_an_earlier_run(runs):
     labels = {b.label: b.disabled for b in test.button}
     assert not {"Play", "Step", "Choose or label by hand"} & labels.keys()
     assert all(labels[label] for label in ("Fork", "Verify", "What would have happened?"))
+
+
+# -- what a run is called -----------------------------------------------------------------------------
+
+
+def test_a_run_that_was_led_says_so_wherever_it_is_named(runs):
+    plain = finished(runs)
+    assert words.title(plain) == words.run_title(plain.config)
+    child = fork(plain, (2, 2), {"lambda": 0.0}, runs)
+    execute(child)
+    said = words.title(child)
+    assert said == f"{words.run_title(plain.config)} · fork of {plain.id[-4:]} from 2.2 · λ 0 from task 2, round 2"
+    assert "-fork-" in child.id
+    by_hand = Bought(2, 1, [1, 2, 3], [0, 0, 1], "human", 5, [7, 8], [1])
+    history = History([Row(0, 0.0, by_hand), Row(1, 0.0, Steered(2, 1, {"lambda": 0.0}))])
+    done = data.interventions(history)
+    assert words.happened(None, done) == ["λ 0 from task 2", "2 picks and 1 label by hand"]
+    other = history.rows + [Row(2 + i, 0.0, Steered(3, i, {"n_query": i})) for i in (1, 2)]
+    assert words.happened(None, data.interventions(History(other)))[0] == "3 changes of settings"
+    # Title of the page, menu of Inspect, cards of the first page, row and title of the Library.
+    fragment = "λ 0 from task 2"
+    assert fragment in " ".join(m.value for m in page("run", run=child.id).markdown)
+    assert fragment in choose_query.run_names({child.id: child})[child.id]
+    assert any(fragment in b.label for b in page("start").button)
+    assert fragment in shelf._row(child)["changed"] and fragment in shelf._title(child)
+
+
+def test_the_dashed_run_is_named_and_says_how_much_more_it_kept(runs):
+    parent = finished(runs)
+    child = fork(parent, (2, 2), {"strategy": "uniform"}, runs)
+    execute(child)
+    other = beside.beside(child, child.history())
+    assert other.run.id == parent.id and other.said == "the run this one is a fork of"
+    ghost = fork(child, (2, 2), {}, runs, ghost=True)
+    other = beside.beside(child, child.history())
+    assert other.run.id == ghost.id and beside.beside(ghost, ghost.history()).said == "with the change"
+    table = pd.DataFrame({"x": [1.0, 1.5, 2.0], "when": ["after task 1", "task 2, round 1", "after task 2"]})
+    ours, theirs = table.assign(kept=[90.0, 80.0, 70.0]), table.assign(kept=[90.0, 80.0, 71.5])
+    said = "Dashed: without this change. After task 2: 1.5 points more kept without the change."
+    assert beside.caption(other, ours, theirs, 1.5) == said
+    assert beside.caption(other, ours, theirs.iloc[:2], 1.5) == "Dashed: without this change."
+    assert "as much kept" in beside.caption(other, ours, ours, 1.5)
+    test = page("run", run=child.id)
+    assert sum("Dashed" in c.value for c in test.caption) == 1
+
+
+def test_a_fork_keeps_the_pace(runs):
+    run = paused_at(runs, (1, 2, "evaluate"))
+    request(run.path, pace=1.0)
+    test = page("run", run=run.id)
+    button(test, "Fork").click().run()
+    button(test, "Fork and play").click().run()
+    assert not test.exception
+    (child,) = [other for other in list_runs(runs) if other.id != run.id]
+    assert read_control(child.path).pace == 1.0
+
+
+# -- played again -------------------------------------------------------------------------------------
+
+
+def test_a_recording_plays_at_its_pace_and_the_slider_follows(monkeypatch):
+    recorded = Run(state.RECORDED / "recorded-er-accuacl-digits-s0")
+    facts = rewind.facts(recorded.history())
+    clock = [100.0]
+    monkeypatch.setattr(replay.time, "monotonic", lambda: clock[0])
+    test = page("run", run=recorded.id)
+    button(test, "Play").click().run()
+    assert test.select_slider[0].value.startswith("1 · the beginning")
+    for number in (2, 3, 4):
+        test.run()
+        assert test.select_slider[0].value.startswith(f"{number - 1} · ")  # it was drawn for another reason
+        clock[0] += 0.3
+        test.run()
+        assert test.select_slider[0].value.startswith(f"{number} · ")
+    button(test, "Pause").click().run()
+    clock[0] += 10
+    test.run()
+    assert test.select_slider[0].value.startswith("4 · ")
+    button(test, "Step").click().run()
+    assert test.select_slider[0].value.startswith("5 · ") and not test.exception
+    # At its end it pauses, and Play begins anew.
+    test.session_state[f"rewound-{recorded.id}"] = facts[-2].seq
+    button(test, "Play").click().run()
+    clock[0] += 0.3
+    test.run()
+    assert test.select_slider[0].value.startswith(f"{len(facts)} · ")
+    button(test, "Play").click().run()
+    assert test.select_slider[0].value.startswith("1 · ")

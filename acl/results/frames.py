@@ -28,6 +28,8 @@ from acl.runs.fork import led_by_hand
 from acl.runs.sameness import key, telling
 
 FULL_LABEL = "Full"
+FIGURES = ("A", "F", "F_diag", "LA")
+AWARE = "_aware"
 Rows = list[dict[str, Any]]
 
 
@@ -49,8 +51,9 @@ class Frames:
     did to it: such a run stands for no settings); parent; and after the last task it finished A, F, F_diag, LA,
     A_test_se (standard error of A from the size of the test sets), labels, query_s (mean of a query), train_s,
     images_per_s.
-    tasks: after each task A, F, LA, BWT, and the labels and seconds of queries so far.
+    tasks: after each task A, F, F_diag, LA, BWT, and the labels and seconds of queries so far.
     matrix: accuracy, accuracy_aware and likelihood `on` each task `after` each task.
+    A column name_aware is its twin among each task's own classes, with the task told (`among_own` takes those).
     queries: strategy, n, pool, lambda, seconds, peak_bytes.
     labels: how many labels of each class each task bought.
     """
@@ -128,8 +131,7 @@ def _empty(name: str) -> pd.DataFrame:
 def digest(run: Run, config: RunConfig, history: History) -> Digest:
     """What `history`, the events of `run`, adds up to."""
     evaluations = history.finals()
-    r = [event.accuracy for event in evaluations]
-    tasks = _tasks(run.id, history, r)
+    tasks = _tasks(run.id, history, evaluations)
     trained = history.of(Trained)
     seconds, images = sum(e.seconds for e in trained), sum(e.images for e in trained)
     queries = _queries(run.id, history)
@@ -143,8 +145,8 @@ def digest(run: Run, config: RunConfig, history: History) -> Digest:
         "settings": json.dumps(settings, sort_keys=True),
         "by_hand": led_by_hand(history),
         "parent": run.parent.run if run.parent else "",
-        "tasks": len(r),
-        **{name: tasks[-1][name] if tasks else math.nan for name in ("A", "F", "F_diag", "LA")},
+        "tasks": len(tasks),
+        **{name + twin: tasks[-1][name + twin] if tasks else math.nan for twin in ("", AWARE) for name in FIGURES},
         "A_test_se": _test_error(history, evaluations),
         "labels": sum(len(event.ids) for event in history.of(Bought)),
         "query_s": sum(q["seconds"] for q in queries) / len(queries) if queries else math.nan,
@@ -154,22 +156,36 @@ def digest(run: Run, config: RunConfig, history: History) -> Digest:
     return Digest([row], tasks, _matrix(run.id, evaluations), queries, _labels(run.id, history))
 
 
-def _tasks(run: str, history: History, r: Matrix) -> Rows:
+def _tasks(run: str, history: History, evaluations: Sequence[Evaluated]) -> Rows:
     bought, scored = history.of(Bought), history.of(Scored)
+    r, aware = [event.accuracy for event in evaluations], [event.accuracy_aware for event in evaluations]
     return [
         {
             "run": run,
             "task": t,
-            "A": average_accuracy(r, t),
-            "F": forgetting(r, t),
-            "F_diag": -backward_transfer(r, t) if t > 1 else 0.0,
-            "LA": learning_accuracy(r, t),
-            "BWT": backward_transfer(r, t),
+            **_figures(r, t),
+            **{f"{name}{AWARE}": value for name, value in _figures(aware, t).items()},
             "labels": sum(len(event.ids) for event in bought if event.task <= t),
             "query_s": sum(_seconds(event) for event in scored if event.task <= t),
         }
         for t in range(1, len(r) + 1)
     ]
+
+
+def _figures(r: Matrix, t: int) -> dict[str, float]:
+    bwt = backward_transfer(r, t)
+    return {
+        "A": average_accuracy(r, t), "F": forgetting(r, t), "F_diag": -bwt if t > 1 else 0.0,
+        "LA": learning_accuracy(r, t), "BWT": bwt,
+    }  # fmt: skip
+
+
+def among_own(table: pd.DataFrame) -> pd.DataFrame:
+    """The same table with every accuracy that among each task's own classes."""
+    twins = [str(name) for name in table.columns if str(name).endswith(AWARE)]
+    return table.drop(columns=[name.removesuffix(AWARE) for name in twins]).rename(
+        columns={name: name.removesuffix(AWARE) for name in twins}
+    )
 
 
 def _test_error(history: History, evaluations: Sequence[Evaluated]) -> float:

@@ -127,7 +127,8 @@ def create(
     """A new run folder for `config`; there at once and whole, or not at all. `fill` adds to it before it is seen."""
     check_folder(runs)
     stamp = time.strftime("%Y%m%d-%H%M%S")
-    name = f"{stamp}-{config.learner}-{config.strategy}-{config.dataset}-s{config.seed}-{secrets.token_hex(2)}"
+    kind = "" if parent is None else "-ghost" if parent.ghost else "-fork"
+    name = f"{stamp}-{config.learner}-{config.strategy}-{config.dataset}-s{config.seed}{kind}-{secrets.token_hex(2)}"
     draft = runs / f".new-{name}"
     with disk_trouble("The runs folder", runs):
         try:

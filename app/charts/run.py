@@ -22,6 +22,8 @@ PERCENT = {"min": 0, "max": 100, "axisLabel": {"formatter": "{value} %"}, "inter
 # The inner square runs the other way round, which leaves a hole.
 HOLLOW_DIAMOND = "path://M0 -10 L10 0 L0 10 L-10 0 Z M0 -6 L-6 0 L0 6 L6 0 Z"
 MARK = "#D5572B"
+NO_LABEL: Spec = {"endLabel": {"show": False}}
+SEEN_POINTS = 1.0
 
 
 def tasks_axis(n_tasks: int, name: str) -> Spec:
@@ -31,7 +33,10 @@ def tasks_axis(n_tasks: int, name: str) -> Spec:
     }  # fmt: skip
 
 
-def _end_label(text: str = "{a}") -> Spec:
+def _end_label(table: pd.DataFrame, column: str, text: str = "{a}") -> Spec:
+    """The name of a line, where it ends. A line without points says so: ECharts would keep the label it had."""
+    if column not in table or not table[column].notna().any():
+        return NO_LABEL
     return {
         "endLabel": {
             "show": True,
@@ -81,7 +86,8 @@ def accuracy_chart(
         series.append(
             {
                 **common, "type": "line", "datasetIndex": 0, "color": colour, "symbol": "circle", "symbolSize": 5,
-                "lineStyle": {"width": 2}, "labelLayout": {"moveOverlap": "shiftY"}, **({} if slim else _end_label()),
+                "lineStyle": {"width": 2.5}, "labelLayout": {"moveOverlap": "shiftY"},
+                **({} if slim else _end_label(table, f"task_{j}")),
                 **(_marks(marks) if j == 1 else {}),
             }
         )  # fmt: skip
@@ -104,31 +110,65 @@ def accuracy_chart(
 
 
 def balance_chart(table: pd.DataFrame, n_tasks: int, marks: Marks = (), others: Sequence[pd.DataFrame] = ()) -> Spec:
-    """Learned, kept, and forgetting after each task; `others` as in accuracy_chart."""
-    lines = (
-        ("learned", "LA learned ↑", LEARNED, "solid"),
-        ("kept", "A kept ↑", KEPT, "solid"),
-        ("forgetting", "F forgetting ↓", FORGOTTEN, "dashed"),
-    )
+    """What was learned and what is kept at every evaluation, large marks where a task ends; the shaded gap between
+    the lines is what was forgotten. `others` as in accuracy_chart."""
+    ends = table[table["final"]].reset_index(drop=True) if len(table) else table
+    lines = (("learned", "learned ↑", LEARNED), ("kept", "kept ↑", KEPT))
+    # Along one line and back along the other: filled down to the axis, nothing but what lies between them remains.
+    there = [*zip(table["x"], table["learned"], strict=True)]
+    back = [*zip(table["x"], table["kept"], strict=True)][::-1]
+    unseen = {"type": "line", "symbol": "none", "silent": True, "lineStyle": {"opacity": 0}, "color": FORGOTTEN, "z": 1}
+    series: list[Spec] = [
+        {
+            **unseen, "name": "gap", "data": [list(point) for point in (*there, *back)], "areaStyle": {"opacity": 0.22},
+            "tooltip": {"show": False},
+        },
+        {
+            **unseen, "name": "forgotten ↓", "datasetIndex": 0,
+            "encode": {"x": "x", "y": "forgotten", "tooltip": ["forgotten"]},
+        },
+    ]  # fmt: skip
+    for column, name, colour in lines:
+        common = {"encode": {"x": "x", "y": column, "tooltip": [column]}, "name": name, "color": colour}
+        series.append(
+            {
+                **common, "type": "line", "datasetIndex": 0, "lineStyle": {"width": 2.5}, "symbol": "circle",
+                "symbolSize": 4, "labelLayout": {"moveOverlap": "shiftY"}, "z": 3, **_end_label(table, column),
+                **(_marks([(x, "") for x, _ in marks]) if column == "learned" else {}),
+            }
+        )  # fmt: skip
+        series.append(
+            {
+                **common, "type": "scatter", "datasetIndex": 1, "symbolSize": 10, "silent": True,
+                "tooltip": {"show": False}, "z": 3,
+            }
+        )  # fmt: skip
+    # The gap is named where it ends, halfway up, if it is wide enough to be seen.
+    last = table.iloc[-1:]
+    named = len(last) > 0 and abs(last["forgotten"].iloc[0]) >= SEEN_POINTS
+    series.append(
+        {
+            **unseen, "name": "size of the gap",
+            "data": [[row["x"], (row["learned"] + row["kept"]) / 2] for row in last.to_dict("records")],
+            "tooltip": {"show": False}, "labelLayout": {"moveOverlap": "shiftY"},
+            **(_end_label(table, "kept", f"{forgotten(last.iloc[0]):.1f} % forgotten ↓") if named else NO_LABEL),
+        }
+    )  # fmt: skip
+    series += [_faint(column, "x", 2 + k, colour) for k in range(len(others)) for column, _, colour in lines]
     return {
         "animation": False,
         "grid": {**GRID, "right": 112},
-        "dataset": [{"source": table}, *({"source": other} for other in others)],
+        "dataset": [{"source": table}, {"source": ends}, *({"source": other} for other in others)],
         "tooltip": {"trigger": "axis", "valueFormatter": "%.1f %%"},
         "xAxis": tasks_axis(n_tasks, "tasks learned"),
         "yAxis": PERCENT,
-        "series": [
-            {
-                "type": "line", "name": name, "datasetIndex": 0,
-                "encode": {"x": "task", "y": column, "tooltip": [column]},
-                "color": colour, "lineStyle": {"width": 2.5, "type": style}, "symbol": "circle", "symbolSize": 8,
-                "labelLayout": {"moveOverlap": "shiftY"}, **_end_label(),
-                **(_marks([(x, "") for x, _ in marks]) if column == "learned" else {}),
-            }
-            for column, name, colour, style in lines
-        ]
-        + [_faint(column, "task", 1 + k, colour) for k in range(len(others)) for column, _, colour, _ in lines],
-    }  # fmt: skip
+        "series": series,
+    }
+
+
+def forgotten(row: pd.Series) -> float:
+    """As it is written everywhere: the difference of what is written for learned and kept, in points."""
+    return float(round(round(row["learned"], 1) - round(row["kept"], 1), 1)) + 0.0  # never −0.0
 
 
 def loss_chart(table: pd.DataFrame, boundaries: list[float]) -> Spec:

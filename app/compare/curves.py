@@ -5,12 +5,14 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
+from acl.results.frames import among_own
 from acl.results.spread import over_seeds
 from app import words
 from app.charts import comparison as arena_charts
 from app.compare import details as arena_details
 from app.compare.cohorts import Chosen
 from app.compare.legend import choose_baseline, legend
+from app.widgets.own_classes import own_classes
 from app.widgets.scrubber import scrubber
 from app.widgets.url import select
 
@@ -26,9 +28,9 @@ TITLES = {
 
 
 def view(found: Chosen) -> None:
-    until, spread, baseline = _controls(found)
+    until, spread, baseline, own = _controls(found)
     legend(found)
-    tasks = found.rows("tasks")
+    tasks = among_own(found.rows("tasks")) if own else found.rows("tasks")
     grid = st.grid(2, min_column_width=WIDTH, gap=("xsmall", "medium"))
     for metric, (title, more) in TITLES.items():
         with grid.cell():
@@ -45,7 +47,7 @@ def view(found: Chosen) -> None:
         if ended:
             who = words.plain("; ".join(ended)) if len(ended) <= MOST_NAMED else f"{len(ended)} of {len(found.looks)}"
             st.caption(f"Without those that have fewer than {until} tasks: {who}.")
-    arena_details.tabs(arena_details.Seen(found, baseline, until, spread))
+    arena_details.tabs(arena_details.Seen(found, baseline, until, spread, own))
 
 
 def plane_points(tasks: pd.DataFrame) -> pd.DataFrame:
@@ -58,15 +60,17 @@ def plane_points(tasks: pd.DataFrame) -> pd.DataFrame:
     return points
 
 
-def _controls(found: Chosen) -> tuple[int, str, str]:
-    """The task everything is shown up to, what the bands mean, and the baseline."""
+def _controls(found: Chosen) -> tuple[int, str, str, bool]:
+    """The task everything is shown up to, what the bands mean, the baseline, and whether only a task's own classes
+    can be answered."""
     with st.container(horizontal=True, vertical_alignment="center", key="compare-scrub"):
         tasks = [str(t) for t in range(1, found.n_tasks + 1)]
         until = int(scrubber("task", tasks, lambda t: f"after task {t} of {len(tasks)}", PLAY_S))
         st.space("stretch")
+        own = own_classes()
         baseline = choose_baseline(found)
         spread = select(
             "Bands over seeds", "band", list(SPREADS), "half", lambda name: f"Bands: {SPREADS[name]}", "half",
             label_visibility="collapsed", width=210,
         )  # fmt: skip
-    return until, spread, baseline
+    return until, spread, baseline, own

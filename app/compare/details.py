@@ -11,7 +11,7 @@ import streamlit as st
 
 from acl.config import FULL, RunConfig
 from acl.plugins.registry import Kind
-from acl.results.frames import differing, with_cohorts
+from acl.results.frames import among_own, differing, with_cohorts
 from acl.results.spread import over_seeds
 from acl.results.sweep import PLUGINS
 from app import words
@@ -32,12 +32,21 @@ TASK_HEIGHT, MATRIX_HEIGHT = 190, 240
 @dataclass(frozen=True)
 class Seen:
     """What a view shows: the runs, the cohort others are held against, the last task shown, what a band means
-    ("std", "half" or "")."""
+    ("std", "half" or ""), and whether accuracies are those among each task's own classes."""
 
     found: Chosen
     baseline: str
     until: int
     spread: str
+    own: bool
+
+    @property
+    def matrix(self) -> pd.DataFrame:
+        return among_own(self.found.rows("matrix")) if self.own else self.found.rows("matrix")
+
+    @property
+    def runs(self) -> pd.DataFrame:
+        return among_own(self.found.runs) if self.own else self.found.runs
 
 
 def tabs(seen: Seen) -> None:
@@ -52,7 +61,7 @@ def _ink() -> str:
 
 def _each_task(seen: Seen) -> None:
     st.caption("Accuracy on each task after it and every later task was learned: how it fades.")
-    bands = over_seeds(seen.found.rows("matrix"), ["cohort", "on", "after"], "accuracy")
+    bands = over_seeds(seen.matrix, ["cohort", "on", "after"], "accuracy")
     shown = sorted(bands["on"].unique())[:MOST_TASKS]
     tables = [arena_charts.wide(bands[bands["on"] == j], seen.found.looks, "after", seen.spread) for j in shown]
     columns = min(COLUMNS, len(tables))
@@ -66,7 +75,7 @@ def _each_task(seen: Seen) -> None:
 
 def _matrices(seen: Seen) -> None:
     against = st.toggle(f"Difference from {words.plain(seen.baseline)}", key="difference", bind="query-params")
-    cells = over_seeds(seen.found.rows("matrix"), ["cohort", "after", "on"], "accuracy")
+    cells = over_seeds(seen.matrix, ["cohort", "after", "on"], "accuracy")
     cells = cells[cells["after"] <= seen.until].assign(value=100 * cells["mean"])
     st.caption(
         f"{words.HELP['R']} In percent, mean over seeds; rows: after task, columns: on task."
@@ -90,7 +99,7 @@ def _matrices(seen: Seen) -> None:
 
 def _against_labels(seen: Seen) -> None:
     """The paper's figure of label budgets: cohorts that differ in the budget alone become one line."""
-    runs = seen.found.runs.assign(settings=[_without(text, "n_end") for text in seen.found.runs["settings"]])
+    runs = seen.runs.assign(settings=[_without(text, "n_end") for text in seen.runs["settings"]])
     families = with_cohorts(runs.drop(columns="cohort")).rename(columns={"cohort": "family"})
     families["x"] = families["labels"] / families["tasks"]
     _against(families, "labels per task", seen.spread)
@@ -100,7 +109,7 @@ def _against_labels(seen: Seen) -> None:
 
 def _against_seconds(seen: Seen) -> None:
     """The paper's figure of costs."""
-    families = seen.found.runs.rename(columns={"cohort": "family"}).assign(x=seen.found.runs["query_s"])
+    families = seen.runs.rename(columns={"cohort": "family"}).assign(x=seen.runs["query_s"])
     # Seconds differ from seed to seed; the mean stands for the cohort.
     families["x"] = families.groupby("family")["x"].transform("mean")
     _against(families, "seconds a query (forward pass and scores)", seen.spread)

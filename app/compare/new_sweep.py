@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from contextlib import nullcontext
+from functools import partial
 from typing import TypedDict
 
 import streamlit as st
@@ -22,6 +24,7 @@ from app.store.session import RUNS, ensure_backend
 from app.widgets import dialogs
 from app.widgets import how_long as howlong
 from app.widgets import url as address
+from app.widgets.one_press import once
 from app.widgets.wishes import PACES
 
 RACERS = (HERO, "uniform", "entropy", "badge")
@@ -66,10 +69,10 @@ def race_form() -> None:
         return
     _outlook(configs)
     names = ", ".join(words.strategy(name) for name in strategies)
-    if st.button(
+    pressed = st.button(
         "Start the race", type="primary", icon=":material/sprint:", key="race-start", disabled=len(strategies) < 2
-    ):
-        _start(configs, f"{names} × {n} seed{'s' if n > 1 else ''}", "race", pace)
+    )
+    _start(pressed, configs, f"{names} × {n} seed{'s' if n > 1 else ''}", "race", pace)
 
 
 def sweep_form() -> None:
@@ -107,8 +110,8 @@ def sweep_form() -> None:
         st.error(words.plain(words.in_titles(str(error))), icon=":material/error:")
         return
     _outlook(configs)
-    if st.button(f"Start {len(configs):,} runs", type="primary", icon=":material/play_arrow:", key="sweep-start"):
-        _start(configs, title.strip() or f"{PRESETS[preset].label}: {len(configs):,} runs", "sweep")
+    pressed = st.button(f"Start {len(configs):,} runs", type="primary", icon=":material/play_arrow:", key="sweep-start")
+    _start(pressed, configs, title.strip() or f"{PRESETS[preset].label}: {len(configs):,} runs", "sweep")
 
 
 def _preset(form: str) -> str:
@@ -168,11 +171,14 @@ def _outlook(configs: Sequence[RunConfig]) -> None:
         howlong.show(resolved(configs[0], stream), stream, len(configs) - done)
 
 
-def _start(configs: Sequence[RunConfig], title: str, kind: sweep.SweepKind, pace: float = 0.0) -> None:
+def _start(pressed: bool, configs: Sequence[RunConfig], title: str, kind: sweep.SweepKind, pace: float = 0.0) -> None:
+    make = partial(sweep.start, configs, RUNS, title, kind, pace)
     try:
-        with st.spinner("Making the runs…"):
-            started = sweep.start(configs, RUNS, title, kind, pace)
-            ensure_backend()
+        with st.spinner("Making the runs…") if pressed else nullcontext():
+            started = once(kind, pressed, make)
+        if started is None:
+            return
+        ensure_backend()
     except UserError as error:
         errors.show(str(error), errors.details_of(error))
         return

@@ -91,7 +91,7 @@ def run_names(runs: Mapping[str, Run]) -> dict[str, str]:
 
 def _run_name(run: Run) -> str:
     try:
-        name = words.run_title(run.config)
+        name = words.title(run)
     except UserError:
         return f"{run.id} (damaged)"
     return f"{name} · recorded" if run.recorded else f"{name} · {run.id[4:8]} {run.id[9:15]} {run.id[-4:]}"

@@ -44,6 +44,7 @@ COLUMNS: dict[str, ColumnConfig | str] = {
     "labels": st.column_config.NumberColumn("Labels/task", width=90),
     "memory": st.column_config.NumberColumn("Memory", help=words.HELP["memory"], width=80),
     "seed": st.column_config.NumberColumn("Seed", width=60),
+    "changed": st.column_config.TextColumn("Changed", width=150, help="What was done to it since it began."),
     "started": st.column_config.TextColumn("Started", width=130),
     "id": "Run",
 }
@@ -140,6 +141,7 @@ def _row(run: Run) -> dict[str, Any]:
     started = f"{run.id[0:4]}-{run.id[4:6]}-{run.id[6:8]} {run.id[9:11]}:{run.id[11:13]}"
     row: dict[str, Any] = {"id": run.id, "started": started if run.id[:8].isdigit() else "", "trouble": ""}
     row |= {"fork": _fork(run), "tags": tags_of(run)}
+    row["changed"] = " · ".join(words.happened(None, data.interventions_of(run)))
     # What the table says in its headings can be searched for too.
     row["also"] = "fork" if row["fork"] else ""
     status = data.status_of(run)
@@ -206,7 +208,7 @@ def _actions(run: Run, row: dict[str, Any]) -> None:
 
 def _title(run: Run) -> str:
     try:
-        return words.run_title(run.config)
+        return words.title(run)
     except UserError:
         return "Damaged run"
 

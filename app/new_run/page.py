@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import streamlit as st
 
 from acl.config import RunConfig, UserError
@@ -11,6 +13,7 @@ from app import errors, words
 from app.new_run.form import new_run_form
 from app.store import runs as data
 from app.store.session import RECORDED, RUNS, open_run
+from app.widgets.one_press import once
 from app.widgets.wishes import PACES, WATCH
 
 
@@ -35,18 +38,19 @@ def _new_run() -> None:
         pressed = start.button(
             "Start the run", type="primary", icon=":material/play_arrow:", disabled=config is None, width="stretch"
         )
-    if pressed and config is not None:
-        _start(config, chosen)
-
-
-def _start(config: RunConfig, pace: float) -> None:
     try:
-        run = create(config, RUNS)
-        request(run.path, mode="play", pace=pace)
+        run = None if config is None else once("new-run", pressed, partial(_made, config, chosen))
     except UserError as error:
         errors.show(error)
         return
-    open_run(run)
+    if run is not None:
+        open_run(run)
+
+
+def _made(config: RunConfig, pace: float) -> Run:
+    run = create(config, RUNS)
+    request(run.path, mode="play", pace=pace)
+    return run
 
 
 def _open_run() -> None:
@@ -62,7 +66,7 @@ def _open_run() -> None:
 
 def _card(run: Run) -> None:
     try:
-        title = words.plain(words.run_title(run.config))
+        title = words.plain(words.title(run))
     except UserError:
         return
     found = run.summary or {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import streamlit as st
@@ -20,13 +21,24 @@ from app.run import verification as checking
 from app.store import runs as data
 from app.widgets.gallery import Card, cards_html
 
+if TYPE_CHECKING:
+    from streamlit.elements.lib.column_types import ColumnConfig
+
 MAX_POINTS = 500
 MOST_PICTURES = 300
+FIGURES: dict[str, ColumnConfig | str] = {
+    "task": "after task",
+    "LA": st.column_config.NumberColumn("learned, LA ↑", format="%.1f %%", help=words.HELP["LA"]),
+    "A": st.column_config.NumberColumn("kept, A ↑", format="%.1f %%", help=words.HELP["A"]),
+    "forgotten": st.column_config.NumberColumn("forgotten, LA − A ↓", format="%.1f %%", help=words.HELP["forgotten"]),
+    "F": st.column_config.NumberColumn("F, from the best ↓", format="%.1f %%", help=words.HELP["F"]),
+    "F_diag": st.column_config.NumberColumn("F of the authors, −BWT ↓", format="%.1f %%", help=words.HELP["F_diag"]),
+}
 TABS = ("Matrix R", "Memory", "Loss", "What happened", "Settings")
 
 
-def tabs(run: Run, config: RunConfig, history: History, n_tasks: int) -> None:
-    """Only the chosen one is worked out."""
+def tabs(run: Run, config: RunConfig, history: History, n_tasks: int, own: bool) -> None:
+    """Only the chosen one is worked out. own: accuracies are those among each task's own classes."""
     # Kept apart from the widget, whose state goes when another page, or half a drawing of this one, comes between.
     kept = st.session_state.get("details-tab", TABS[0])
     tab = st.segmented_control(
@@ -34,11 +46,7 @@ def tabs(run: Run, config: RunConfig, history: History, n_tasks: int) -> None:
     )
     st.session_state["details-tab"] = tab
     if tab == "Matrix R":
-        st.caption(words.HELP["R"])
-        spec = charts.matrix_chart(data.matrix(history), n_tasks, st.context.theme.type == "dark")
-        st.echarts_chart(spec, key="matrix", width=760, height=64 + 34 * n_tasks, alt="Accuracy matrix R")
-        written = matrix_csv(data.matrix(history), n_tasks)
-        st.download_button("R as CSV", written, "accuracy-matrix.csv", "text/csv", icon=":material/download:")
+        _matrix(history, n_tasks, own)
     elif tab == "Memory":
         _memory(run, history, n_tasks)
     elif tab == "Loss":
@@ -48,6 +56,17 @@ def tabs(run: Run, config: RunConfig, history: History, n_tasks: int) -> None:
         _story(history)
     else:
         _settings(run, config, history)
+
+
+def _matrix(history: History, n_tasks: int, own: bool) -> None:
+    r = data.matrix(history, own)
+    st.caption(words.HELP["R"])
+    spec = charts.matrix_chart(r, n_tasks, st.context.theme.type == "dark")
+    st.echarts_chart(spec, key="matrix", width=760, height=64 + 34 * n_tasks, alt="Accuracy matrix R")
+    st.dataframe(data.figures_table(history, own), key="figures", width=760, column_config=FIGURES)
+    written = matrix_csv(r, n_tasks)
+    name = "accuracy-matrix-own-classes.csv" if own else "accuracy-matrix.csv"
+    st.download_button("R as CSV", written, name, "text/csv", icon=":material/download:")
 
 
 def _memory(run: Run, history: History, n_tasks: int) -> None:

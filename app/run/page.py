@@ -2,51 +2,71 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
 import streamlit as st
 
 from acl.config import EARLIER, METHOD, RunConfig
-from acl.events import History
+from acl.events import History, Steered
 from acl.runs.control import ACTIVE, Status
-from acl.runs.folder import Run, list_runs
+from acl.runs.folder import Run
 from acl.runs.fork import settings_after
 from app import errors, words
 from app.charts import run as charts
+from app.run import beside, details, replay, rewind
 from app.run import by_hand as hands
-from app.run import details, rewind
 from app.run import newest_query as close_up
 from app.run import steering as steer
 from app.run import verification as checking
 from app.run.transport import transport
 from app.store import runs as data
-from app.store.session import PAGES, POLL_S, RECORDED, RUNS, ensure_backend, new_run
+from app.store.session import PAGES, POLL_S, RUNS, ensure_backend, new_run
 from app.widgets import dialogs
 from app.widgets import fork_dialog as forking
+from app.widgets.own_classes import own_classes
 
 STILL_POLL_S = 5 * POLL_S
-SILENCE_S = 4.0
-CURVE_WIDTH, CURVE_HEIGHT = 440, 220
+SILENCE_S, LONG_SILENCE_S = 4.0, 30.0
+CURVE_WIDTH, CURVE_HEIGHT = 420, 220
 
 
 def page(run: Run, config: RunConfig) -> None:
     """Polls as often as something may change; another rhythm redraws the page once."""
     rhythm = _rhythm(run, data.status_of(run))
     st.fragment(_live, run_every=rhythm)(run, config, rhythm)
+    if rhythm is None and not run.recorded:
+        st.fragment(_watch, run_every=STILL_POLL_S)(run)
+
+
+def _watch(run: Run) -> None:
+    """Of a run that is over, all that can still happen to it elsewhere: it is deleted."""
+    if not run.path.is_dir():
+        st.rerun()
 
 
 def _rhythm(run: Run, status: Status | None) -> float | None:
     """Seconds between looks: a run that stands still may be started from elsewhere, one that is over may not."""
+    if often := replay.rhythm(run):
+        return often
     if checking.busy(run) or any((s := data.status_of(g)) and s.state in ACTIVE for g in data.ghosts_of(run, RUNS)):
         return POLL_S
-    if run.recorded or (status and status.state == "finished"):
+    if _over(run, status):
         return None
     return POLL_S if status is None or status.state in ACTIVE else STILL_POLL_S
 
 
+def _over(run: Run, status: Status | None) -> bool:
+    return run.recorded or (status is not None and status.state == "finished")
+
+
 def _live(run: Run, config: RunConfig, rhythm: float | None) -> None:
+    if not run.path.is_dir():
+        st.rerun()  # shown_run says that it was deleted
     live, status, control = data.live_run(run.path), data.status_of(run), data.control_of(run)
     history = live.history()
     n_tasks = data.n_tasks(history)
+    replay.advance(run, history)
     # One container for each part, whatever it holds: parts that come and go must not move their neighbours.
     header, progress, controls, notes, body = (st.container() for _ in range(5))
     with header:
@@ -56,6 +76,9 @@ def _live(run: Run, config: RunConfig, rhythm: float | None) -> None:
     if not run.recorded and config.method == METHOD and (status is None or status.state != "finished"):
         with controls:
             transport(run, config, history, control, status)
+    elif n_tasks and _over(run, status):
+        with controls:
+            replay.controls(run, history)
     shown = rewind.shown(run, history)
     with notes:
         if config.method != METHOD:
@@ -67,10 +90,10 @@ def _live(run: Run, config: RunConfig, rhythm: float | None) -> None:
             hands.offer(run, query, control)
     with body:
         if n_tasks:
-            _curves(run, shown, config, n_tasks)
+            own = _curves(run, shown, config, n_tasks)
             rewind.scrubber(run, history)
             close_up.newest_query(run, settings_after(config, shown.rows), shown)
-            details.tabs(run, config, shown, n_tasks)
+            details.tabs(run, config, shown, n_tasks, own)
         elif rhythm == POLL_S:
             st.skeleton(height=300)
             st.caption("The worker is starting; the curves appear with the first labels.")
@@ -84,6 +107,8 @@ def _live(run: Run, config: RunConfig, rhythm: float | None) -> None:
 def _header(run: Run, config: RunConfig, history: History, status: Status | None) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="header"):
         st.markdown(f"#### {words.plain(words.run_title(config))}", width="content")
+        for said in words.happened(data.parent_of(run), data.interventions(history)):
+            st.badge(words.plain(said), icon=":material/alt_route:", color="gray")
         if run.recorded:
             st.badge("recorded", icon=":material/movie:", color="violet")
         elif status:
@@ -96,14 +121,6 @@ def _header(run: Run, config: RunConfig, history: History, status: Status | None
         wanted = words.requested(control, status)
         if wanted and not run.recorded:
             st.badge(words.plain(wanted), icon=":material/schedule_send:", color="gray")
-        parent = data.parent_of(run)
-        if parent:
-            kind = "ghost" if parent.ghost else "fork"
-            changed = f": {words.plain(words.changes(parent.changes))}" if parent.changes else ""
-            at = f"{parent.task}.{parent.round}"
-            st.badge(
-                f"{kind} from {at}{changed}", icon=":material/fork_right:", color="gray", help=words.plain(parent.run)
-            )
         st.space("stretch")
         st.button("Fork", icon=":material/fork_right:", key="fork-run", on_click=forking.ask, args=(run,),
                   disabled=config.method != METHOD,
@@ -123,7 +140,7 @@ def _beside(run: Run, config: RunConfig) -> dict[str, str]:
 
 def _progress(run: Run, config: RunConfig, status: Status | None, n_tasks: int) -> None:
     if run.recorded:
-        st.caption("Recorded from a real run of this engine. Start a new run to play with it.")
+        st.caption("Recorded from a real run of this engine: Play shows it again as it went.")
         return
     if status is None:
         st.caption("Waiting for the backend to take the run.")
@@ -141,8 +158,13 @@ def _notes(run: Run, status: Status | None, trouble: str, damage: list[str]) -> 
     silent = data.silent_s(run)
     if not run.recorded and status and status.state in {"starting", "playing", "queued"} and silent > SILENCE_S:
         ensure_backend()
-        st.caption(f"No sign of the worker for {words.duration(silent)}; the backend looks after it.")
+        if silent > LONG_SILENCE_S:
+            st.caption(f"No sign of the worker for {words.duration(silent)}; the backend looks after it.")
+        elif status.state != "playing":
+            st.caption("Starting takes a moment longer while the machine is busy.")
     _trouble(status)
+    if status and status.state == "stopped" and not run.recorded:
+        st.caption("Its worker has ended. Everything is kept: Play takes the run up again where it was.")
     if trouble:
         said = f"events.jsonl {trouble}: what is drawn here may be wrong."
         st.warning(words.plain(said), icon=":material/warning:")
@@ -160,35 +182,51 @@ def _trouble(status: Status | None) -> None:
         errors.show(f"{status.error} Every finished round is kept.", status.details)
 
 
-def _curves(run: Run, history: History, config: RunConfig, n_tasks: int) -> None:
+def _curves(run: Run, history: History, config: RunConfig, n_tasks: int) -> bool:
+    """Returns whether accuracies are those among each task's own classes."""
     rounds = data.rounds_of_tasks(history, config)
-    table, balance = data.accuracy_table(history, rounds), data.balance_table(history)
-    marks = [(x, words.changes(event.changes)) for x, event in data.steered_at(history, rounds)]
-    ghosts = data.ghosts_of(run, RUNS)
-    others = [data.live_run(other.path).history() for other in (*ghosts, *_parent(run))]
-    curves = [data.accuracy_table(other, data.rounds_of_tasks(other, config)) for other in others]
+    marks = _marks(run, history, rounds)
+    other = beside.beside(run, history)
+    theirs = [data.live_run(other.run.path).history()] if other else []
     grid = st.grid(2, min_column_width=CURVE_WIDTH, gap=("xsmall", "medium"))
     with grid.cell():
-        st.markdown("**Accuracy on each task** after each round", help=words.HELP["R"])
+        with st.container(horizontal=True, vertical_alignment="center", key="accuracy-title"):
+            st.markdown("**Accuracy on each task**", help=words.HELP["R"], width="content")
+            own = own_classes()
+        table = data.accuracy_table(history, rounds, own)
+        curves = [data.accuracy_table(one, data.rounds_of_tasks(one, config), own) for one in theirs]
         spec = charts.accuracy_chart(table, n_tasks, marks, curves)
         st.echarts_chart(spec, key="accuracy", height=CURVE_HEIGHT, alt="Accuracy on each task")
     with grid.cell():
-        st.markdown(_balance_title(balance), help=" ".join(words.HELP[k] for k in ("LA", "A", "F", "forgotten")))
-        spec = charts.balance_chart(balance, n_tasks, marks, [data.balance_table(other) for other in others])
+        balance = data.balance_table(history, rounds, own)
+        st.markdown(_balance_title(balance), help=words.HELP["forgotten"])
+        curves = [data.balance_table(one, data.rounds_of_tasks(one, config), own) for one in theirs]
+        spec = charts.balance_chart(balance, n_tasks, marks, curves)
         st.echarts_chart(spec, key="balance", height=CURVE_HEIGHT, alt="Learned, kept and forgotten")
-    steer.notes(run, history, ghosts)
+    with st.container(horizontal=True, vertical_alignment="center", key="steered"):
+        steer.notes(run, history)
+        if other:
+            since = data.began(*other.since, rounds) if other.since[0] in rounds else 0.0
+            st.caption(words.plain(beside.caption(other, balance, curves[0], since)), width="content")
+    return own
 
 
-def _parent(run: Run) -> list[Run]:
-    """The run this one is a fork of, if it is still there."""
+def _marks(run: Run, history: History, rounds: Mapping[int, int]) -> list[tuple[float, str]]:
+    """Where on the curves the run became a fork, or a human did something to it, and what."""
+    found: dict[float, list[str]] = {}
     parent = data.parent_of(run)
-    if parent is None:
-        return []
-    return [other for other in list_runs(RUNS, RECORDED) if other.id == parent.run]
+    if parent and parent.task in rounds:
+        found[data.began(parent.task, parent.round, rounds)] = ["ghost" if parent.ghost else "fork"]
+    for event in data.interventions(history):
+        said = words.changes(event.changes) if isinstance(event, Steered) else words.by_hand([event])
+        found.setdefault(data.began(event.task, event.round, rounds), []).append(said)
+    return [(x, ", ".join(texts)) for x, texts in found.items()]
 
 
 def _balance_title(balance: pd.DataFrame) -> str:
     if balance.empty:
-        return "**Learned − forgotten = kept**, after each task"
+        return "**Learned − forgotten = kept**"
     last = balance.iloc[-1]
-    return f"**{last.learned:.1f} % learned − {last.forgotten:.1f} % forgotten = {last.kept:.1f} % kept**"
+    lost = charts.forgotten(last)
+    change = f"− {lost:.1f} % forgotten" if lost >= 0 else f"+ {-lost:.1f} % gained since"
+    return f"{last.when}: **{last.learned:.1f} % learned {change} = {last.kept:.1f} % kept**"

@@ -48,7 +48,11 @@ def popover(run: Run, config: RunConfig, history: History, control: Control) -> 
         # Fresh widgets once a change was asked for, here or in another tab: they begin at what holds then.
         chosen = steering_form(f"steer-{run.id}-{sorted(control.changes.items())}", now)
         changes = differences(now, chosen)
-        said = f"Change: {words.plain(words.changes(changes))}" if changes else "Nothing is changed yet"
+        waits = pending(config, history, control)
+        if waits:
+            st.caption(f"Asked for, and waiting for the next query: {words.plain(waits)}.")
+        idle = "Nothing more is changed" if waits else "Nothing is changed yet"
+        said = f"Change: {words.plain(words.changes(changes))}" if changes else idle
         st.button(said, key=f"steer-{run.id}", type="primary", disabled=not changes, on_click=_ask, args=(run, changes))
 
 
@@ -60,33 +64,38 @@ def _ask(run: Run, changes: dict[str, Any]) -> None:
         st.session_state["trouble"] = str(error)
 
 
-def notes(run: Run, history: History, ghosts: list[Run]) -> None:
+def notes(run: Run, history: History) -> None:
     """What was changed last, and the offer of a ghost: the same run without that change."""
     changes = history.of(Steered)
     if not changes or run.recorded:
         return
     last = changes[-1]
-    haunted = {(p.task, p.round) for ghost in ghosts if (p := data.parent_of(ghost))}
-    with st.container(horizontal=True, vertical_alignment="center", key="steered"):
-        st.caption(
-            f":material/tune: From task {last.task}{f', round {last.round}' if last.round else ''} on: "
-            f"{words.plain(words.changes(last.changes))}.",
-            width="content",
-        )
-        if (last.task, last.round) in haunted:
-            st.caption("Dashed: without this change.", width="content")
-        else:
-            st.button(
-                "What would have happened?", icon=":material/blur_on:", key=f"ghost-{run.id}", type="tertiary",
-                disabled=run.config.method != METHOD,
-                help="A ghost: a fork without this change runs along and is drawn dashed.",
-                on_click=_haunt, args=(run, (last.task, last.round)),
-            )  # fmt: skip
+    st.caption(
+        f":material/tune: From task {last.task}{f', round {last.round}' if last.round else ''} on: "
+        f"{words.plain(words.changes(last.changes))}.",
+        width="content",
+    )
+    if not _haunted(run, last):
+        st.button(
+            "What would have happened?", icon=":material/blur_on:", key=f"ghost-{run.id}", type="tertiary",
+            disabled=run.config.method != METHOD,
+            help="A ghost: a fork without this change runs along and is drawn dashed.",
+            on_click=_haunt, args=(run, last),
+        )  # fmt: skip
 
 
-def _haunt(run: Run, at: tuple[int, int]) -> None:
+def _haunted(run: Run, change: Steered) -> bool:
+    """Whether a ghost shows the run without this change already."""
+    parents = filter(None, map(data.parent_of, data.ghosts_of(run, RUNS)))
+    return any((p.task, p.round) == (change.task, change.round) for p in parents)
+
+
+def _haunt(run: Run, change: Steered) -> None:
+    # Pressed twice before the page is drawn anew, it is still one ghost.
+    if _haunted(run, change):
+        return
     try:
-        ghost = fork(run, at, {}, RUNS, ghost=True)
+        ghost = fork(run, (change.task, change.round), {}, RUNS, ghost=True)
         request(ghost.path, mode="play")
         ensure_backend()
     except UserError as error:

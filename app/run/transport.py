@@ -44,7 +44,14 @@ def transport(run: Run, config: RunConfig, history: History, control: Control, s
         step("Step query round", "skip_next", "round", "Play to the end of this query round, then pause.")
         step("Step task", "fast_forward", "task", "Play to the end of this task, then pause.")
         button("Pause", "pause", "pause", "Hold as soon as possible; nothing is lost.", state == "paused", mode="pause")
-        button("Stop", "stop", "stop", "End the worker. Play takes the run up again.", state == "stopped", mode="stop")
+        button(
+            "Stop",
+            "power_settings_new",
+            "stop",
+            "End the worker. Play takes the run up again.",
+            state == "stopped",
+            mode="stop",
+        )
         steering.popover(run, config, history, control)
         _pace(run, control)
 

@@ -18,7 +18,7 @@ from safetensors.numpy import load_file
 from acl.analysis import plane
 from acl.config import RunConfig, UserError
 from acl.events import Bought, Evaluated, History, Remembered, Scored, Started, Steered
-from acl.metrics import average_accuracy, backward_transfer, forgetting, learning_accuracy
+from acl.metrics import average_accuracy, backward_transfer, balance, forgetting, learning_accuracy
 from acl.names import distinct
 from acl.plugins.registry import Kind, choices, prepare
 from acl.runs.control import Control, Status, read_control, read_status
@@ -102,6 +102,26 @@ def parent_of(run: Run) -> Parent | None:
 def ghosts_of(run: Run, runs: Path) -> list[Run]:
     """Forks that exist to show what would have happened to `run` without a change."""
     return [other for other in list_runs(runs) if (p := parent_of(other)) and p.ghost and p.run == run.id]
+
+
+@st.cache_data(max_entries=4000, show_spinner=False)
+def _interventions(path: str, size: int) -> list[Steered | Bought]:
+    text = Path(path).read_bytes()
+    # Most runs are led by nobody: that is seen without reading their events.
+    if b'"steered"' not in text and b'"human"' not in text:
+        return []
+    return interventions(Run(Path(path).parent).history())
+
+
+def interventions_of(run: Run) -> list[Steered | Bought]:
+    """`interventions` of a run in a list, whose events nobody has read yet."""
+    return _interventions(str(run.events), run.events.stat().st_size) if run.events.is_file() else []
+
+
+def interventions(history: History) -> list[Steered | Bought]:
+    """What a human did to the run: settings changed, samples chosen or labelled; oldest first."""
+    events = [row.event for row in history.rows]
+    return [e for e in events if isinstance(e, Steered) or (isinstance(e, Bought) and e.by == "human")]
 
 
 SCORED = {"id", "predicted", "rank", "picked", "label", "magnitude", "distribution"}
@@ -220,20 +240,29 @@ def place(task: int, round_: int, rounds: Mapping[int, int]) -> float:
     return task - 1 + (round_ + 1) / (rounds[task] + 1)
 
 
-def steered_at(history: History, rounds: Mapping[int, int]) -> list[tuple[float, Steered]]:
-    """Where on that axis the run was steered."""
-    return [(place(event.task, event.round - 1, rounds), event) for event in history.of(Steered)]
+def began(task: int, round_: int, rounds: Mapping[int, int]) -> float:
+    """Where on that axis a round begins, which is where the one before it ended."""
+    return place(task, round_ - 1, rounds)
 
 
-def accuracy_table(history: History, rounds: Mapping[int, int]) -> pd.DataFrame:
+def accuracies(event: Evaluated, own: bool) -> list[float]:
+    """On each task seen: among any class seen so far, or among the task's own classes alone (told the task)."""
+    return event.accuracy_aware if own else event.accuracy
+
+
+def accuracy_table(history: History, rounds: Mapping[int, int], own: bool = False) -> pd.DataFrame:
     """A row for each evaluation: x, its label, whether it ends a task, and a column task_j in percent."""
     rows = []
     for event in history.of(Evaluated):
-        row: dict[str, Any] = {"x": place(event.task, event.round, rounds), "final": event.final}
-        row["when"] = f"task {event.task}, " + (f"round {event.round}" if event.round else "first labels")
-        row |= {f"task_{j}": 100 * a for j, a in enumerate(event.accuracy, start=1)}
+        row = _moment(event, rounds) | {f"task_{j}": 100 * a for j, a in enumerate(accuracies(event, own), start=1)}
         rows.append(row)
     return pd.DataFrame(rows, columns=["x", "final", "when", *(f"task_{j}" for j in range(1, n_tasks(history) + 1))])
+
+
+def _moment(event: Evaluated, rounds: Mapping[int, int]) -> dict[str, Any]:
+    within = f"task {event.task}, " + (f"round {event.round}" if event.round else "first labels")
+    return {"x": place(event.task, event.round, rounds), "final": event.final,
+            "when": f"after task {event.task}" if event.final else within}  # fmt: skip
 
 
 def n_tasks(history: History) -> int:
@@ -249,25 +278,34 @@ def task_of_memory(history: History, task: int) -> dict[int, int]:
     return {i: task_of[i] for i in held[-1].ids if i in task_of} if held else {}
 
 
-def matrix(history: History) -> list[list[float]]:
+def matrix(history: History, own: bool = False) -> list[list[float]]:
     """R, rows after each finished task, fractions."""
-    return [event.accuracy for event in history.finals()]
+    return [accuracies(event, own) for event in history.finals()]
 
 
-def balance_table(history: History) -> pd.DataFrame:
-    """After each task, in percent: learned (LA), kept (A_t), forgotten, with learned − forgotten = kept; and F_t."""
-    r = matrix(history)
+def balance_table(history: History, rounds: Mapping[int, int], own: bool = False) -> pd.DataFrame:
+    """A row for each evaluation: x, its label, whether it ends a task, and in percent what was learned, kept and
+    forgotten by then (acl.metrics.balance). Those that lack the end of an earlier task (damaged events) are left out.
+    """
+    r = matrix(history, own)
     rows = [
-        {
-            "task": t,
-            "learned": 100 * learning_accuracy(r, t),
-            "kept": 100 * average_accuracy(r, t),
-            "forgotten": 100 * (t - 1) / t * -backward_transfer(r, t) if t > 1 else 0.0,
-            "forgetting": 100 * forgetting(r, t),
-        }
-        for t in range(1, len(r) + 1)
+        _moment(event, rounds) | {name: 100 * v for name, v in balance(r, accuracies(event, own))._asdict().items()}
+        for event in history.of(Evaluated)
+        if event.task - 1 <= len(r)
     ]
-    return pd.DataFrame(rows, columns=["task", "learned", "kept", "forgotten", "forgetting"])
+    return pd.DataFrame(rows, columns=["x", "final", "when", "learned", "kept", "forgotten"])
+
+
+def figures_table(history: History, own: bool = False) -> pd.DataFrame:
+    """After each task, in percent: LA, A, what was forgotten between them, and F as the maximum and as −BWT."""
+    r = matrix(history, own)
+    rows = [
+        {"task": t, "LA": learning_accuracy(r, t), "A": average_accuracy(r, t),
+         "forgotten": balance(r, r[t - 1]).forgotten, "F": forgetting(r, t), "F_diag": -backward_transfer(r, t)}
+        for t in range(1, len(r) + 1)
+    ]  # fmt: skip
+    table = pd.DataFrame(rows, columns=["task", "LA", "A", "forgotten", "F", "F_diag"]).set_index("task")
+    return 100 * table.astype(float)
 
 
 def label_of(kind: Kind, name: str) -> str:

@@ -45,7 +45,12 @@ def shown_run() -> Run | None:
         return None
     if not ID.fullmatch(name):
         raise UserError(f"'{name[:100]}' is not the name of a run: choose one in the Library.")
-    run = find_run(name, RUNS, RECORDED)
+    try:
+        run = find_run(name, RUNS, RECORDED)
+    except UserError:
+        if st.session_state.get("run") != name:
+            raise
+        raise UserError(f"The run {name} was deleted: open another in the Library, or start a new one.") from None
     st.session_state["run"] = run.id
     if st.query_params.get("run") != run.id:
         st.query_params["run"] = run.id

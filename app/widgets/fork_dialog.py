@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -16,6 +17,7 @@ from app import errors, words
 from app.store import runs as data
 from app.store.session import RUNS, ensure_backend, open_run
 from app.widgets import dialogs
+from app.widgets.one_press import once
 from app.widgets.steering_form import steering_form, useful
 
 
@@ -49,13 +51,21 @@ def form(run: Run, at: Place | None, suggested: Mapping[str, Any]) -> None:
         st.markdown(f"As it would have gone without the change made there ({words.plain(words.changes(dropped))}).")
     else:
         st.markdown("Nothing changed: the same again.")
-    if st.button("Fork and play", type="primary", icon=":material/fork_right:", key="fork-now"):
-        try:
-            child = fork(run, place, changes, RUNS)
-            request(child.path, mode="play")
-            ensure_backend()
-        except UserError as error:
-            errors.show(error)
+    pressed = st.button("Fork and play", type="primary", icon=":material/fork_right:", key="fork-now")
+    try:
+        child = once(f"fork-{run.id}", pressed, partial(_made, run, place, changes))
+        if child is None:
             return
-        dialogs.close()
-        open_run(child)
+        ensure_backend()
+    except UserError as error:
+        errors.show(error)
+        return
+    dialogs.close()
+    open_run(child)
+
+
+def _made(run: Run, place: Place, changes: Mapping[str, Any]) -> Run:
+    """The fork, which plays at the pace of the run it left."""
+    child = fork(run, place, changes, RUNS)
+    request(child.path, mode="play", pace=data.control_of(run).pace)
+    return child

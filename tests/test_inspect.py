@@ -478,7 +478,7 @@ def test_a_dropped_file_keeps_its_name(tmp_path, monkeypatch):
     here = sight.sight_of_file(test.query_params["snapshot"])
     assert (here.file, here.title) == ("my *queries*.safetensors", "my *queries*")
     named: list[str] = []
-    monkeypatch.setattr(export.st, "download_button", lambda label, data, name, *args, **kwargs: named.append(name))
+    monkeypatch.setattr(export, "download", lambda label, make, name, *args, **kwargs: named.append(name))
     test.button(key="export").click().run()
     assert len(named) > 5 and all(name.startswith("my *queries*") for name in named)
 

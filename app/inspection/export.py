@@ -20,8 +20,10 @@ from app.inspection.panels import judged_figures, ribbon, target
 from app.inspection.samples import Choice
 from app.inspection.source import Sight
 from app.widgets import dialogs
+from app.widgets.download import download
 
 TITLE = "Take it with you"
+PARQUET = "application/vnd.apache.parquet"
 
 
 def ask() -> None:
@@ -37,12 +39,8 @@ def offer(
     st.markdown("**Scores of every sample**")
     table = scores(frame, choice)
     with st.container(horizontal=True):
-        st.download_button(
-            "CSV", lambda: table.to_csv(index=False), f"{sight.title}.csv", key="scores-csv", on_click="ignore"
-        )
-        st.download_button(
-            "Parquet", lambda: _parquet(table), f"{sight.title}.parquet", key="scores-parquet", on_click="ignore"
-        )
+        download("CSV", lambda: table.to_csv(index=False), f"{sight.title}.csv", "text/csv", "scores-csv")
+        download("Parquet", lambda: _parquet(table), f"{sight.title}.parquet", PARQUET, "scores-parquet")
     st.markdown("**Figures**, each a page that works without a network")
     drawn: dict[str, Callable[[], Figure]] = {
         view.title.split(",")[0]: partial(_picture, shown, view) for view in views
@@ -55,10 +53,7 @@ def offer(
     every = judged_figures.by_name(sight, settings)
     with st.container(horizontal=True):
         for name, draw in (drawn | every).items():
-            st.download_button(
-                words.plain(name), _html(draw), f"{sight.title}-{name}.html", "text/html", key=f"html-{name}",
-                on_click="ignore",
-            )  # fmt: skip
+            download(name, _html(draw), f"{sight.title}-{name}.html", "text/html", f"html-{name}")
     st.caption("For PNG and SVG, the two pictures of the page have buttons of their own, the panels below a camera.")
     st.markdown("**Link to this view**")
     # What Streamlit calls the URL ends before the question mark.

@@ -17,6 +17,7 @@ from app.charts import run as charts
 from app.charts.palette import OTHER, task_colours
 from app.run import verification as checking
 from app.store import runs as data
+from app.widgets.download import download
 from app.widgets.gallery import Card, cards_html
 
 MAX_POINTS = 500
@@ -36,8 +37,8 @@ def tabs(run: Run, config: RunConfig, history: History, n_tasks: int) -> None:
         st.caption(words.HELP["R"])
         spec = charts.matrix_chart(data.matrix(history), n_tasks, st.context.theme.type == "dark")
         st.echarts_chart(spec, key="matrix", width=760, height=64 + 34 * n_tasks, alt="Accuracy matrix R")
-        written = matrix_csv(data.matrix(history), n_tasks)
-        st.download_button("R as CSV", written, "accuracy-matrix.csv", "text/csv", icon=":material/download:")
+        r = data.matrix(history)
+        download("R as CSV", lambda: matrix_csv(r, n_tasks), "accuracy-matrix.csv", "text/csv", "matrix-csv")
     elif tab == "Memory":
         _memory(run, history, n_tasks)
     elif tab == "Loss":

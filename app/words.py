@@ -56,6 +56,7 @@ HELP = {
     "redundancy": "Mean distance in feature space from each pick to its nearest other pick: small means that picks "
     "repeat each other.",
     "nearest_memory": "Mean distance in feature space from each pick to the nearest memory sample.",
+    "balance": "Class balance: how evenly the picks are spread over the pool's true classes; 100 % is as many of each.",
     "overlap": "Jaccard overlap: picks two strategies share, divided by all picks of either.",
     "plane": "Each point is a strategy. A dotted line joins equal A: what is kept is what was learned minus what was "
     "forgotten; up and to the left is better.",

@@ -12,7 +12,6 @@ import streamlit as st
 from plotly.graph_objects import Figure
 
 from acl.analysis.what_if import Settings
-from app import words
 from app.charts import inspection as figures
 from app.charts.score_plane import View
 from app.inspection import sample_card

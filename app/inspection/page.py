@@ -29,6 +29,7 @@ from app.inspection.samples import Choice
 from app.inspection.source import Sight
 from app.store.session import new_run
 from app.widgets import dialogs
+from app.widgets.fading import fading
 from app.widgets.gallery import shared_sheet
 
 
@@ -67,8 +68,19 @@ def _page(sight: Sight, history: History | None) -> None:
     settings, strategy = what_if(sight)
     if waits_for_a_yes(sight, strategy, settings):
         return
-    with st.spinner("Asking the strategy…", show_time=True):
-        choice = pool.choose(sight, strategy, settings)
+    with fading("answer"):
+        with st.spinner(_asking(strategy, settings), show_time=True):
+            choice = pool.choose(sight, strategy, settings)
+        with st.container(key="answer"):
+            _answer(sight, history, strategy, settings, choice)
+
+
+def _asking(strategy: str, settings: Settings) -> str:
+    weight = f" at λ = {settings.lambda_:.2f}" if strategy == HERO else ""
+    return f"Asking {words.plain(words.strategy(strategy))}{weight} for {settings.n}…"
+
+
+def _answer(sight: Sight, history: History | None, strategy: str, settings: Settings, choice: Choice) -> None:
     frame = pool.table(sight, choice)
     view = row_of_changes(sight, frame, settings, strategy)
     for remark in remarks(words.picks(strategy), pool.deciding(choice), settings.n, settings.oversample):

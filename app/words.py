@@ -37,8 +37,10 @@ HELP = {
     "LA": "LA, accuracy learned: mean accuracy on each task right after it was learned. ↑ better",
     "F": "F_t, forgetting: how far each old task fell below its best accuracy, on average. ↓ better",
     "R": "R[i, j]: accuracy on task j after task i was learned.",
-    "M": "Magnitude: length of the sample's Fisher embedding; large where it is unsure and features are strong.",
-    "D": "Distribution score: how alike the sample's Fisher information and the target are spread; 1 is the same.",
+    "M": "Magnitude M: how much the sample would move the network, the length of its Fisher embedding; large where the "
+    "network is unsure and its features are strong.",
+    "D": "Distribution score D: how alike that is to what past and new tasks need, its Fisher information beside the "
+    "target's; 1 is spread the same.",
     "λ": "λ: weight of the past in the target, 0 = only the new task, 1 = only the memory.",
     "memory": "Old samples kept for replay; the only thing the network still sees of past tasks.",
     "map": "Each point is a sample, placed by the two main directions (PCA) of the network's features.",
@@ -147,8 +149,12 @@ def requested(control: Control, status: Status | None) -> str:
     if status is None or control.seq <= status.seq or status.state == "finished":
         return ""
     if control.mode == "play" and control.until:
-        return f"requested: play to the end of “{control.until[2]}”"
-    return f"requested: {control.mode}"
+        return f"asked for, not yet begun: play until it has {DONE.get(control.until[2], control.until[2])}"
+    return f"asked for, not yet done: {control.mode}"
+
+
+DONE = {"score": "chosen", "buy": "labelled", "train": "trained", "evaluate": "tested"}
+"""The phases of a round, done: choose, label, train, test."""
 
 
 def changes(changed: Mapping[str, Any]) -> str:

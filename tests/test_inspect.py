@@ -235,9 +235,9 @@ def test_the_gallerys_groups_part_the_pool():
     choice = pool.choose(here, "accuacl", here.recorded)
     frame = pool.table(here, choice)
     groups = sample_card.groups(frame, choice, lasso=[here.picks[0]])
-    parts = [groups["Picks"], groups["Left out by the D cut"], groups["Left out by the M cut"]]
+    parts = [groups["Picks"], groups["Left out by distribution (D)"], groups["Left out by magnitude (M)"]]
     assert sorted(sum(parts, [])) == sorted(here.context.pool.ids.tolist())
-    assert len(groups["Left out by the M cut"]) == len(groups["Picks"]) == 10
+    assert len(groups["Left out by magnitude (M)"]) == len(groups["Picks"]) == 10
     assert groups["Lasso"] == [here.picks[0]]
 
 
@@ -296,7 +296,7 @@ def test_a_pool_too_large_to_draw_is_whole_in_the_gallery(monkeypatch):
     test = page(run=RECORDED)
     assert "are not drawn" in text(test)
     group = next(w for w in test.segmented_control if str(w.key).startswith("group-"))
-    assert group.options[:3] == ["Picks (10)", "Left out by the D cut (198)", "Left out by the M cut (10)"]
+    assert group.options[:3] == ["Picks (10)", "Left out by distribution (D) (198)", "Left out by magnitude (M) (10)"]
 
 
 def test_the_map_is_the_principal_plane():
@@ -370,9 +370,43 @@ def test_the_exported_plane_has_every_sample_and_both_cuts():
 def test_exported_scores_name_every_pick():
     here = recorded_sight()
     choice = pool.choose(here, "accuacl", here.recorded)
-    table = export.scores(pool.table(here, choice), choice)
+    frame = pool.table(here, choice)
+    drawn = maps.draw(here, frame, "pca").view
+    table = export.scores(here, frame, choice, here.recorded, frame, drawn)
     ranked = table.dropna(subset=["rank"]).sort_values("rank")
     assert ranked["id"].tolist() == list(here.picks)
+
+
+def test_the_exported_table_holds_all_that_the_page_shows_of_a_sample():
+    here = recorded_sight()
+    choice = pool.choose(here, "accuacl", here.recorded)
+    frame = pool.table(here, choice)
+    table = export.scores(here, frame, choice, here.recorded, frame, maps.draw(here, frame, "pca").view)
+    context = here.context
+    p = table[[f"p: {here.class_name(c)}" for c in context.classes]].to_numpy()
+    assert np.array_equal(p[: len(context.pool)], context.pool.p.numpy()) and np.allclose(p.sum(1), 1, atol=1e-5)
+    truth = data.true_labels(here.run, table["id"].tolist())
+    assert table["true"].tolist() == truth.tolist()
+    assert table["true_name"].tolist() == [here.class_name(label) for label in truth.tolist()]
+    assert table[["map_x", "map_y"]].notna().all(axis=None)
+    inside = table[table["role"].isin(["pool", "picks"])]
+    assert set(inside["id"][inside["candidate"].astype(bool)]) == set(
+        context.pool.ids[choice.ranking.candidates].tolist()
+    )
+    assert inside["reason"].str.startswith("Picked").sum() == len(here.picks)
+    # Whoever is picked at the recorded λ is picked between two λ that were tried, or none was near enough.
+    ever = inside["picked_at_lambda"] != ""
+    assert ever.any() and table["reason"][len(inside) :].isna().all()
+
+
+def test_hidden_true_classes_are_nowhere():
+    here = replace(recorded_sight(), hidden=True)
+    frame = pool.table(here, pool.choose(here, "accuacl", here.recorded))
+    assert frame["true"].isna().all() and not judging.classes(here)[1]
+    test = page(run=RECORDED)
+    assert "true class" in test.selectbox(key="inspect-colour").options
+    test.toggle(key="hide-true-classes").set_value(True).run()
+    assert "true class" not in test.selectbox(key="inspect-colour").options and not test.exception
 
 
 # -- files of somebody's own ---------------------------------------------------------------------------

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 
 import numpy as np
+import pandas as pd
 import torch
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
@@ -141,4 +142,46 @@ def evenness(counts: Sequence[int], classes: int) -> float | None:
     if classes < 2:
         return None
     share = np.array(counts) / sum(counts)
-    return float(-(share * np.log(share)).sum() / np.log(classes))
+    return float((share * -np.log(share)).sum() / np.log(classes))
+
+
+# -- tables --------------------------------------------------------------------------------------------
+
+
+def table(rows: Sequence[Row]) -> pd.DataFrame:
+    """A row for each; shares in percent, classes as "3: 7, 4: 3"."""
+    records = []
+    for row in rows:
+        record = asdict(row)
+        for name in ("random", "overlap", "balance"):
+            record[f"{name}_percent"] = None if record[name] is None else 100 * record[name]
+        record["classes"] = ", ".join(f"{label}: {count}" for label, count in (row.classes or {}).items())
+        records.append(record)
+    return pd.DataFrame(records).rename(columns={"lambda_": "lambda"})[COLUMNS]
+
+
+def as_csv(rows: Sequence[Row]) -> str:
+    return str(table(rows).to_csv(index=False))
+
+
+def as_markdown(rows: Sequence[Row]) -> str:
+    heads = {name: name.replace("_percent", " %").replace("_", " ") for name in COLUMNS}
+    lines = [" | ".join(heads.values()), " | ".join("---" for _ in heads)]
+    for record in table(rows).to_dict("records"):
+        lines.append(" | ".join(_written(record[name]) for name in heads))
+    return "".join(f"| {line} |\n" for line in lines)
+
+
+def _written(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else ""
+    if isinstance(value, float):
+        return "" if np.isnan(value) else f"{value:.4g}"
+    return "" if value is None else str(value).replace("|", "\\|")
+
+
+COLUMNS = [
+    "task", "round", "strategy", "recorded", "n", "lambda", "J", "past", "new", "random_percent", "overlap_percent",
+    "balance_percent", "nearest_pick", "nearest_memory", "classes",
+]  # fmt: skip
+FORMATS = {"md": as_markdown, "csv": as_csv}

@@ -69,15 +69,11 @@ def _page(sight: Sight, history: History | None) -> None:
     if waits_for_a_yes(sight, strategy, settings):
         return
     with fading("answer"):
-        with st.spinner(_asking(strategy, settings), show_time=True):
+        asking = f"Asking {words.plain(words.strategy(strategy))} for {settings.n}, at λ = {settings.lambda_:.2f}…"
+        with st.spinner(asking, show_time=True):
             choice = pool.choose(sight, strategy, settings)
         with st.container(key="answer"):
             _answer(sight, history, strategy, settings, choice)
-
-
-def _asking(strategy: str, settings: Settings) -> str:
-    weight = f" at λ = {settings.lambda_:.2f}" if strategy == HERO else ""
-    return f"Asking {words.plain(words.strategy(strategy))}{weight} for {settings.n}…"
 
 
 def _answer(sight: Sight, history: History | None, strategy: str, settings: Settings, choice: Choice) -> None:

@@ -33,7 +33,7 @@ class Sight:
     """One query. `picks` are the recorded ones, best first; of a file of somebody's own AccuACL's at its settings.
 
     series: task and snapshot of every query of the run that has one, in order; file: what a file is called;
-    own_pictures: those that came with it.
+    own_pictures: those that came with it; hidden: true classes are not to be shown.
     """
 
     path: Path
@@ -48,6 +48,7 @@ class Sight:
     series: tuple[tuple[int, Path], ...] = ()
     file: str = ""
     own_pictures: SamplePictures | None = None
+    hidden: bool = False
 
     @property
     def mark(self) -> tuple[str, int]:
@@ -84,7 +85,7 @@ class Sight:
     def truth(self, ids: Sequence[int]) -> np.ndarray | None:
         """The true classes of these samples, also of those never labelled; None where nobody here knows them, or where
         they are hidden (a lecture asks its audience)."""
-        if st.session_state.get(HIDDEN):
+        if self.hidden:
             return None
         if self.run:
             return data.true_labels(self.run, list(ids))
@@ -124,7 +125,7 @@ def sight_of_run(run: Run, config: RunConfig, history: History, query: Scored) -
     series = tuple((q.task, run.snapshot(q.task, q.round)) for q in queries_of(run, history))
     return Sight(
         run.snapshot(query.task, query.round), query.strategy, tuple(query.ids), words.class_names(history), tasks,
-        held | bought, settings_at(config, history, query), run, query, series,
+        held | bought, settings_at(config, history, query), run, query, series, hidden=bool(st.session_state.get(HIDDEN)),
     )  # fmt: skip
 
 
@@ -141,7 +142,7 @@ def sight_of_file(name: str) -> Sight:
     return Sight(
         shelved.path, "", _usual_picks(*mark), names, tuple((c,) for c in context.classes),
         pictures.known() if pictures else {}, DEFAULTS.changed(**{"lambda": context.lambda_}), file=shelved.file,
-        own_pictures=pictures,
+        own_pictures=pictures, hidden=bool(st.session_state.get(HIDDEN)),
     )  # fmt: skip
 
 

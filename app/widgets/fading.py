@@ -7,8 +7,9 @@ from contextlib import contextmanager
 
 import streamlit as st
 
+# With the span it is a part of the page, which can be taken away again: style alone Streamlit puts aside, for good.
 OLD = (
-    "<style>.st-key-{key} {{ opacity: .25; transition: opacity .12s linear .08s; }}"
+    "<span></span><style>.st-key-{key} {{ opacity: .25; transition: opacity .12s linear .08s; }}"
     "@media (prefers-reduced-motion: reduce) {{ .st-key-{key} {{ transition: none; }} }}</style>"
 )
 

@@ -17,7 +17,7 @@ from acl.plugins.registry import choices
 from app import words
 from app.charts import inspection as figures
 from app.inspection.panels.draw import draw
-from app.inspection.source import HIDDEN, Sight, microscope
+from app.inspection.source import Sight, microscope
 from app.store import runs as data
 
 MEASURES = {
@@ -53,7 +53,7 @@ def panel(sight: Sight, history: History) -> None:
         settings = settings_at(config, history, query)
         for names_ in ((), *((name,) for name in asked)):
             mark = str(path), path.stat().st_mtime_ns
-            found = judged(*mark, settings.to_json(), names_, bool(st.session_state.get(HIDDEN)), _at=(sight, query))
+            found = judged(*mark, settings.to_json(), names_, sight.hidden, _at=(sight, query))
             rows += found[1:] if names_ else found
     bar.empty()
     frame = table(rows)

@@ -33,9 +33,21 @@ def yardsticks(path: str, changed_ns: int, settings: Settings) -> tuple[np.ndarr
 
 def judged_here(sight: Sight, settings: Settings) -> tuple[dict[str, comparison.Judged | str], np.ndarray, float]:
     """Every strategy's picks, judged (those that take minutes only if asked for), J of random subsets, greedy J."""
+    return judged_by(sight, settings, names_here(sight))
+
+
+def names_here(sight: Sight) -> list[str]:
+    """The strategies that are asked: those that take long only after a yes."""
     names = [name for name in choices("strategies") if name != FULL]
-    if not st.session_state.get("slow-strategies"):
-        names = [name for name in names if not comparison.is_slow(name, sight.context, sight.config)]
+    if st.session_state.get("slow-strategies"):
+        return names
+    return [name for name in names if not comparison.is_slow(name, sight.context, sight.config)]
+
+
+def judged_by(
+    sight: Sight, settings: Settings, names: list[str]
+) -> tuple[dict[str, comparison.Judged | str], np.ndarray, float]:
+    """The same of these strategies."""
     # What does not change an answer is left out of what it is kept by.
     any_oversample = replace(settings, oversample=1.0)
     found = judged(*sight.mark, settings, sight.config.to_json(), tuple(names))

@@ -40,11 +40,12 @@ def _tabs(sight: Sight, choice: Choice, settings: Settings, history: History | N
         )  # fmt: skip
     asked = repr((*sight.mark, settings, choice.strategy))
     mark = hashlib.blake2b(asked.encode(), digest_size=8).hexdigest()
-    if st.session_state.get(DRAWN, mark) != mark and not was_painted(mark, "picks-painted"):
+    tab_before, mark_before = st.session_state.get(DRAWN, (tab, mark))
+    if tab == tab_before and mark != mark_before and not was_painted(mark, "picks-painted"):
         st.skeleton(height=HEIGHT)
         painted(mark, "picks-painted")
         return
-    st.session_state[DRAWN] = mark
+    st.session_state[DRAWN] = tab, mark
     with fading("panel-body"), st.container(key="panel-body"):
         if tab == "Target":
             target.panel(sight, choice, settings)

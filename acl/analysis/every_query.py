@@ -34,8 +34,8 @@ class Row:
 
     recorded: these are the picks of the run; J, past, new: the trace objective (lower is better) and its two terms;
     random: the share of random subsets with a lower J, 0..1; overlap: Jaccard with the recorded picks, 0..1; classes:
-    picks of each class, None where they are not known; balance: entropy of those counts over that of as many picks of each
-    class of the pool, 0..1, None where the pool's classes are not known or only one; nearest_pick, nearest_memory: as in `Judged`; why: why it could not be asked.
+    picks of each class, None where they are not known; balance: their `evenness` over the classes of the pool, None
+    where these are not known; nearest_pick, nearest_memory: as in `Judged`; why: why it could not be asked.
     """
 
     task: int

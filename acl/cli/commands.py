@@ -181,7 +181,7 @@ def _parser() -> Parser:
     _set_option(sub)
 
     sub = add(
-        "inspect", _inspect, "open a query snapshot in the app's page Inspect; --all: every query of a run as a table"
+        "inspect", _inspect, "open a query snapshot in the app's page Inspect; with --all: a table of a run's queries"
     )
     sub.add_argument("what", type=typed.place, metavar="FILE.safetensors | RUN", help="with --all a run: id or folder")
     sub.add_argument(
@@ -402,8 +402,8 @@ def _follow(started: Sweep, arguments: argparse.Namespace) -> None:
     from acl.runs.control import ACTIVE
 
     on = (
-        f"the runs of {started.id} go on without this command, watched by the backend: the Compare page shows them, the "
-        f"same command waits for them again, acl backend --stop --runs {arguments.runs} holds them"
+        f"the runs of {started.id} go on without this command: the Compare page shows them, the same command waits for "
+        f"them again, acl backend --stop --runs {arguments.runs} holds them"
     )
     with _goes_on(on), tqdm(total=len(started.members), disable=arguments.quiet, unit="run", desc="sweep") as bar:
         while True:
@@ -685,9 +685,7 @@ def _inspect_all(arguments: argparse.Namespace) -> None:
     history = run.history()
     queries = analysis.queries_of(run, history)
     if not queries:
-        raise UserError(
-            f"{run.id} has no query with a snapshot: play it with --set snapshots=all, or name another run."
-        )
+        raise UserError(f"{run.id} has no query with a snapshot (see its setting snapshots): name another run.")
     wanted = values_of("strategy", arguments.strategies) if arguments.strategies else []
     names = [plugin("strategies", name).name for name in wanted if name not in {FULL, run.config.strategy}]
     _say_slow(names, load_snapshot(run.snapshot(queries[-1].task, queries[-1].round)).context, run.config, len(queries))

@@ -224,10 +224,11 @@ def over_queries(
     for name in sorted(lines, key=lambda each: each == first):
         x, y = zip(*lines[name], strict=True)
         strategy = strategies.get(name) or strategies[name.rpartition(",")[0]]
-        line = {"color": strategy_colour(strategy), "width": 3 if name == first else 1.5}
+        width, size = (3, 8) if name == first else (1.5, 5)
         figure.add_trace(
             go.Scatter(
-                x=x, y=y, mode="lines+markers", name=as_text(name), line=line, marker={"size": 8 if name == first else 5},
+                x=x, y=y, mode="lines+markers", name=as_text(name), marker={"size": size},
+                line={"color": strategy_colour(strategy), "width": width},
                 hovertemplate="query %{x}: %{y:.4g}" + (" %" if percent else "") + "<extra>%{fullData.name}</extra>",
             )
         )  # fmt: skip

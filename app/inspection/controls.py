@@ -55,8 +55,8 @@ def what_if(sight: Sight) -> tuple[Settings, str]:
         )  # fmt: skip
         most_dims = max(context.pool.h.shape[1], recorded.dims_per_class)
         dims = st.number_input(
-            "Fisher entries per class", 1, most_dims, int(_number(url.get("dims"), recorded.dims_per_class, 1, most_dims)),
-            key=f"dims-{key}", disabled=fixed, width=175, help=words.HELP["dims"] + reason,
+            "Fisher entries per class", 1, most_dims,
+            int(_number(url.get("dims"), recorded.dims_per_class, 1, most_dims)), key=f"dims-{key}", disabled=fixed, width=175, help=words.HELP["dims"] + reason,
         )  # fmt: skip
         most = len(context.pool) / n
         first_over = min(_number(url.get("oversample"), recorded.oversample, 1.0, most), most)
@@ -189,7 +189,7 @@ def _view_settings(frame: pd.DataFrame, strategy: str) -> dict[str, str]:
         )  # fmt: skip
         st.toggle(
             "Hide true classes", key=HIDDEN, persist_state="session",
-            help="For lectures: what no strategy has seen is not shown, in no picture, table or file, until it is labelled.",
+            help="For lectures: what no strategy has seen is in no picture, table or file until it is labelled.",
         )  # fmt: skip
     return {"colour": colour, "x": across, "y": up, "map": kind}
 

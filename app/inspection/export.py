@@ -74,9 +74,9 @@ def _picture(shown: pd.DataFrame, view: View) -> Figure:
 def scores(
     sight: Sight, frame: pd.DataFrame, choice: Choice, settings: Settings, shown: pd.DataFrame, view: View
 ) -> pd.DataFrame:  # fmt: skip
-    """One row for each sample: id, role, rank (1 = first pick), label, prediction, true class (numbers and names), every
-    score, its place in the map, the probability of each class; of the pool under AccuACL also whether it is a candidate,
-    the reason, and the λ that pick it."""
+    """One row for each sample: id, role, rank (1 = first pick), label, prediction, true class (numbers and names),
+    every score, its place in the map, the probability of each class; of the pool under AccuACL also whether it is a
+    candidate, the reason, and the λ that pick it."""
     rank = {i: place for place, i in enumerate(choice.picked, start=1)}
     table = frame.drop(columns="colour", errors="ignore").rename(columns={"p": "predicted_p"})
     table.insert(2, "rank", table["id"].map(rank).astype("Int64"))

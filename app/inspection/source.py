@@ -125,7 +125,8 @@ def sight_of_run(run: Run, config: RunConfig, history: History, query: Scored) -
     series = tuple((q.task, run.snapshot(q.task, q.round)) for q in queries_of(run, history))
     return Sight(
         run.snapshot(query.task, query.round), query.strategy, tuple(query.ids), words.class_names(history), tasks,
-        held | bought, settings_at(config, history, query), run, query, series, hidden=bool(st.session_state.get(HIDDEN)),
+        held | bought, settings_at(config, history, query), run, query, series,
+        hidden=bool(st.session_state.get(HIDDEN)),
     )  # fmt: skip
 
 

@@ -24,7 +24,7 @@ from acl.events import (
     Trained,
 )
 from acl.names import printable
-from acl.plugins.registry import choices
+from acl.plugins.registry import Kind, choices
 from acl.plugins.unused import KINDS
 from acl.runs.control import ACTIVE, Control, Status
 from app.charts.score_plane import axis
@@ -203,6 +203,13 @@ def at(place: tuple[int, int]) -> str:
 
 def strategy(name: str) -> str:
     return label_of("strategies", name)
+
+
+def described(kind: Kind, names: Iterable[str]) -> str:
+    """For the help of a menu of plug-ins, a line for each: what it is called, and what it says it does."""
+    found = choices(kind)
+    lines = [(found[name].label, found[name].summary) for name in names if name in found]
+    return "".join(f"\n- **{plain(label)}**: {plain(summary.removeprefix(f'{label}: '))}" for label, summary in lines)
 
 
 def uses_lambda(strategy: str) -> bool:

@@ -39,7 +39,8 @@ def what_if(sight: Sight) -> tuple[Settings, str]:
         first = url.get("strategy", own)
         strategy = st.selectbox(
             "Strategy shown", names, names.index(first) if first in names else names.index(own), width=150,
-            format_func=words.strategy, key=f"strategy-{key}", help="Ask another strategy about the same pool.",
+            format_func=words.strategy, key=f"strategy-{key}",
+            help="Ask another strategy about the same pool.\n" + words.described("strategies", names),
         )  # fmt: skip
         fixed = strategy != HERO
         reason = f" {words.plain(words.strategy(strategy))} does not use it." if fixed else ""
@@ -56,7 +57,8 @@ def what_if(sight: Sight) -> tuple[Settings, str]:
         most_dims = max(context.pool.h.shape[1], recorded.dims_per_class)
         dims = st.number_input(
             "Fisher entries per class", 1, most_dims,
-            int(_number(url.get("dims"), recorded.dims_per_class, 1, most_dims)), key=f"dims-{key}", disabled=fixed, width=175, help=words.HELP["dims"] + reason,
+            int(_number(url.get("dims"), recorded.dims_per_class, 1, most_dims)),
+            key=f"dims-{key}", disabled=fixed, width=175, help=words.HELP["dims"] + reason,
         )  # fmt: skip
         most = len(context.pool) / n
         first_over = min(_number(url.get("oversample"), recorded.oversample, 1.0, most), most)

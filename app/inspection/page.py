@@ -9,6 +9,7 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
+from acl.analysis import embedding as layout
 from acl.analysis.embedding import MOST_POINTS
 from acl.analysis.what_if import Settings, sentence, why
 from acl.config import UserError
@@ -31,6 +32,13 @@ from app.store.session import new_run
 from app.widgets import dialogs
 from app.widgets.fading import fading
 from app.widgets.gallery import shared_sheet
+
+CARD = (
+    ".st-key-sample-card { position: fixed; right: 1.5rem; bottom: 1.5rem; z-index: 100; width: min(25rem, 90vw); "
+    "max-height: calc(100vh - 6rem); overflow-y: auto; padding: 1rem; border-radius: .75rem; "
+    "background: var(--st-background-color, Canvas); border: 1px solid rgba(128, 138, 150, .3); "
+    "box-shadow: 0 6px 30px rgba(0, 0, 0, .28); }"
+)
 
 
 def page() -> None:
@@ -73,10 +81,11 @@ def _page(sight: Sight, history: History | None) -> None:
         with st.spinner(asking, show_time=True):
             choice = pool.choose(sight, strategy, settings)
         with st.container(key="answer"):
-            _answer(sight, history, strategy, settings, choice)
+            _answer(sight, strategy, settings, choice)
+    tabs(sight, choice, settings, history)
 
 
-def _answer(sight: Sight, history: History | None, strategy: str, settings: Settings, choice: Choice) -> None:
+def _answer(sight: Sight, strategy: str, settings: Settings, choice: Choice) -> None:
     frame = pool.table(sight, choice)
     view = row_of_changes(sight, frame, settings, strategy)
     for remark in remarks(words.picks(strategy), pool.deciding(choice), settings.n, settings.oversample):
@@ -89,7 +98,6 @@ def _answer(sight: Sight, history: History | None, strategy: str, settings: Sett
     _remember(sight, frame, settings, strategy, view, opened)
     _below(sight, frame, choice, settings, lasso, opened)
     dialogs.fill(export.TITLE, export.offer, sight, frame, choice, settings, drawn, views, opened)
-    tabs(sight, choice, settings, history)
 
 
 def _opened(sight: Sight, frame: pd.DataFrame) -> int | None:
@@ -131,8 +139,8 @@ def _linked(
     lens(data_, "lens", partial(_keep, f"lasso-{sight.name}"), partial(_keep, f"opened-{sight.name}"))
     if right.waits_for:
         st.caption(
-            ":material/hourglass_top: The right picture is PCA until UMAP is ready: the first takes about half a "
-            "minute, the next ones a second or a few."
+            f":material/hourglass_top: The right picture is PCA until UMAP of these {len(frame):,} samples is ready: about "
+            f"{words.duration(layout.seconds(len(frame)))} the first time, then a few; longer while runs are trained."
         )
         maps.wait(right.waits_for)
     if right.why:
@@ -175,13 +183,12 @@ def _below(
     sight: Sight, frame: pd.DataFrame, choice: Choice, settings: Settings, lasso: list[int],
     opened: int | None,
 ) -> None:  # fmt: skip
-    """The gallery, and beside it the card of the sample that was opened."""
+    """The gallery; and above all else, where it is seen and moves nothing, the card of the sample that was opened."""
     key = f"opened-{sight.name}"
-    left, right = (st.container(), None) if opened is None else st.columns([3, 2], gap="large")
-    with left:
-        sample_card.gallery(sight, frame, choice, lasso, opened, partial(_keep, key))
-    if opened is not None and right:
-        with right, st.container(key="sample-card"):
+    sample_card.gallery(sight, frame, choice, lasso, opened, partial(_keep, key))
+    if opened is not None:
+        st.html(f"<style>{CARD}</style>")
+        with st.container(key="sample-card"):
             st.button("Close", icon=":material/close:", key="close-card", on_click=_keep, args=(key, None))
             sample_card.sample_card(sight, frame, choice, _why(sight, frame, choice, settings, opened), opened)
 

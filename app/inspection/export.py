@@ -12,7 +12,7 @@ import pandas as pd
 import streamlit as st
 from plotly.graph_objects import Figure
 
-from acl.analysis.what_if import Settings, ranges, sentence, why
+from acl.analysis.what_if import Ranges, Settings, ranges, sentence, why
 from acl.names import distinct
 from app.charts import inspection as figures
 from app.charts.score_plane import HERO, View
@@ -84,7 +84,7 @@ def scores(
         table[name] = table[name].astype("Int64")
     for name in ("label", "predicted", "true"):
         said = [sight.class_name(int(label)) if pd.notna(label) else None for label in table[name]]
-        table.insert(table.columns.get_loc(name) + 1, f"{name}_name", said)
+        table.insert(list(table.columns).index(name) + 1, f"{name}_name", said)
     places = pd.DataFrame({"map_x": view.x, "map_y": view.y}, index=shown["id"])
     table = table.join(places, on="id")
     if choice.strategy == HERO:
@@ -97,7 +97,8 @@ def scores(
 def reasons(sight: Sight, choice: Choice, settings: Settings) -> pd.DataFrame:
     """Of each pool sample, by id: candidate, reason and the λ that pick it, as far apart as they are tried."""
     pool, ranking = sight.context.pool.ids.tolist(), choice.ranking
-    candidates, tried, found = set(ranking.candidates.tolist()), 0, [()] * len(pool)
+    candidates, tried = set(ranking.candidates.tolist()), 0
+    found: list[Ranges] = [()] * len(pool)
     if len(sight.context.memory):
         lambdas, picked = ribbon.tried_here(sight, settings)
         tried = len(lambdas)

@@ -35,7 +35,7 @@ from app.widgets.gallery import shared_sheet
 
 CARD = (
     ".st-key-sample-card { position: fixed; right: 1.5rem; bottom: 1.5rem; z-index: 100; width: min(25rem, 90vw); "
-    "max-height: calc(100vh - 6rem); overflow-y: auto; padding: 1rem; border-radius: .75rem; "
+    "max-height: 60vh; overflow-y: auto; padding: 1rem; border-radius: .75rem; "
     "background: var(--st-background-color, Canvas); border: 1px solid rgba(128, 138, 150, .3); "
     "box-shadow: 0 6px 30px rgba(0, 0, 0, .28); }"
 )
@@ -76,16 +76,18 @@ def _page(sight: Sight, history: History | None) -> None:
     settings, strategy = what_if(sight)
     if waits_for_a_yes(sight, strategy, settings):
         return
-    with fading("answer"):
+    with fading("answer", (sight.mark, settings, strategy)):
         asking = f"Asking {words.plain(words.strategy(strategy))} for {settings.n}, at λ = {settings.lambda_:.2f}…"
         with st.spinner(asking, show_time=True):
             choice = pool.choose(sight, strategy, settings)
         with st.container(key="answer"):
-            _answer(sight, strategy, settings, choice)
+            frame, opened = _answer(sight, strategy, settings, choice)
+    _card(sight, frame, choice, settings, opened)
     tabs(sight, choice, settings, history)
 
 
-def _answer(sight: Sight, strategy: str, settings: Settings, choice: Choice) -> None:
+def _answer(sight: Sight, strategy: str, settings: Settings, choice: Choice) -> tuple[pd.DataFrame, int | None]:
+    """Its table, and the sample that is opened."""
     frame = pool.table(sight, choice)
     view = row_of_changes(sight, frame, settings, strategy)
     for remark in remarks(words.picks(strategy), pool.deciding(choice), settings.n, settings.oversample):
@@ -96,8 +98,9 @@ def _answer(sight: Sight, strategy: str, settings: Settings, choice: Choice) -> 
     opened = _opened(sight, frame)
     drawn, views = _linked(sight, frame, choice, view, meanings, lasso, opened)
     _remember(sight, frame, settings, strategy, view, opened)
-    _below(sight, frame, choice, settings, lasso, opened)
+    sample_card.gallery(sight, frame, choice, lasso, opened, partial(_keep, f"opened-{sight.name}"))
     dialogs.fill(export.TITLE, export.offer, sight, frame, choice, settings, drawn, views, opened)
+    return frame, opened
 
 
 def _opened(sight: Sight, frame: pd.DataFrame) -> int | None:
@@ -138,9 +141,10 @@ def _linked(
     )
     lens(data_, "lens", partial(_keep, f"lasso-{sight.name}"), partial(_keep, f"opened-{sight.name}"))
     if right.waits_for:
+        took = words.duration(layout.seconds(len(frame)))
         st.caption(
-            f":material/hourglass_top: The right picture is PCA until UMAP of these {len(frame):,} samples is ready: about "
-            f"{words.duration(layout.seconds(len(frame)))} the first time, then a few; longer while runs are trained."
+            f":material/hourglass_top: The right picture is PCA until UMAP of these {len(frame):,} samples is ready: "
+            f"about {took} the first time, then a few; longer while runs are trained."
         )
         maps.wait(right.waits_for)
     if right.why:
@@ -179,18 +183,15 @@ def _sheet(sight: Sight, frame: pd.DataFrame) -> str:
     return str(kept[name])
 
 
-def _below(
-    sight: Sight, frame: pd.DataFrame, choice: Choice, settings: Settings, lasso: list[int],
-    opened: int | None,
-) -> None:  # fmt: skip
-    """The gallery; and above all else, where it is seen and moves nothing, the card of the sample that was opened."""
-    key = f"opened-{sight.name}"
-    sample_card.gallery(sight, frame, choice, lasso, opened, partial(_keep, key))
-    if opened is not None:
-        st.html(f"<style>{CARD}</style>")
-        with st.container(key="sample-card"):
-            st.button("Close", icon=":material/close:", key="close-card", on_click=_keep, args=(key, None))
-            sample_card.sample_card(sight, frame, choice, _why(sight, frame, choice, settings, opened), opened)
+def _card(sight: Sight, frame: pd.DataFrame, choice: Choice, settings: Settings, opened: int | None) -> None:
+    """Of the sample that was opened, above all else: it is seen wherever that was, and moves nothing."""
+    if opened is None:
+        return
+    st.html(f"<style>{CARD}</style>")
+    with st.container(key="sample-card"):
+        key = f"opened-{sight.name}"
+        st.button("Close", icon=":material/close:", key="close-card", on_click=_keep, args=(key, None))
+        sample_card.sample_card(sight, frame, choice, _why(sight, frame, choice, settings, opened), opened)
 
 
 def _keep(key: str, value: object) -> None:

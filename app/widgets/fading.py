@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 
 import streamlit as st
@@ -15,12 +15,13 @@ OLD = (
 
 
 @contextmanager
-def fading(key: str) -> Iterator[None]:
-    """While this lasts, the container of this key shows what it held before, faint. Streamlit itself lets an answer
-    stand as it was until the next one is whole. What takes less than a glance is not seen to fade."""
+def fading(key: str, asked: Hashable) -> Iterator[None]:
+    """While this lasts, the container of this key shows what it held before, faint, if that answers something else than
+    is `asked` now. Streamlit itself lets an answer stand as it was until the next one is whole. What takes less than a
+    glance is not seen to fade."""
     place = st.empty()
-    place.html(OLD.format(key=key))
-    try:
-        yield
-    finally:
-        place.empty()
+    if st.session_state.get(f"answered-{key}") != asked:
+        place.html(OLD.format(key=key))
+    yield
+    st.session_state[f"answered-{key}"] = asked
+    place.empty()

@@ -25,4 +25,4 @@ def painted(mark: str, key: str) -> None:
 
 def was_painted(mark: str, key: str) -> bool:
     """Whether that is why the fragment is drawn."""
-    return sent.value(st.session_state.get(key), "painted") == mark
+    return bool(sent.value(st.session_state.get(key), "painted") == mark)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -115,7 +116,7 @@ def table(rows: Sequence[Row]) -> pd.DataFrame:
     ).pipe(lambda frame: frame if frame["why"].any() else frame.drop(columns="why"))
 
 
-def columns() -> dict[str, object]:
+def columns() -> dict[str, Any]:
     number = st.column_config.NumberColumn
     return {
         "query": st.column_config.TextColumn("Query", help="task.round"),

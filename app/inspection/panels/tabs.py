@@ -46,7 +46,7 @@ def _tabs(sight: Sight, choice: Choice, settings: Settings, history: History | N
         painted(mark, "picks-painted")
         return
     st.session_state[DRAWN] = tab, mark
-    with fading("panel-body"), st.container(key="panel-body"):
+    with fading("panel-body", (tab, mark)), st.container(key="panel-body"):
         if tab == "Target":
             target.panel(sight, choice, settings)
         elif tab == "Every strategy on this pool":

@@ -227,6 +227,29 @@ def test_a_strategy_that_takes_long_is_asked_only_after_a_yes(monkeypatch):
     assert not test.exception and "Also BAIT: about" in test.toggle(key="slow-strategies").label
 
 
+def drawn_figures(test: AppTest) -> int:
+    return len(test.get("plotly_chart"))
+
+
+def test_picks_come_before_heat_maps():
+    test = page(run=RECORDED)
+    assert drawn_figures(test) == 1
+    before = test.query_params["run"]
+    keyed(test, "lambda-").set_value(0.1).run()
+    # The browser asks for the panel when it has painted the picks.
+    assert "leave" in text(test) and drawn_figures(test) == 0 and test.query_params["run"] == before
+    test.segmented_control(key="panel").set_value("λ ribbon").run()
+    assert drawn_figures(test) == 1 and not test.exception
+
+
+def test_the_newest_of_ones_own_runs_comes_before_a_recording(runs):
+    assert page().query_params["run"].startswith("recorded-")
+    run = create(small_config(), runs)
+    execute(run)
+    create(small_config(strategy="full"), runs)
+    assert page().query_params["run"] == run.id
+
+
 # -- parts -------------------------------------------------------------------------------------------
 
 
@@ -747,7 +770,7 @@ def test_the_target_map_marks_the_kept_entries_and_stays_light():
 def test_the_objective_bars_keep_past_and_new_apart():
     here = recorded_sight()
     settings: Settings = here.recorded
-    found = judging.judged(*here.mark, settings, here.config.to_json(), ("accuacl", "entropy"))
+    found = judging.judged_by(here, settings, ["accuacl", "entropy"])[0]
     band, greedy = judging.yardsticks(*here.mark, settings)
     figure = judged_figures.objective(found, band, greedy)
     bars, (sums,) = figure.data[:2], figure.data[2:]
@@ -760,7 +783,7 @@ def test_the_objective_bars_keep_past_and_new_apart():
 def test_the_page_says_where_accuacl_is_worse_than_random():
     here = recorded_sight()
     settings = here.recorded
-    found = judging.judged(*here.mark, settings, here.config.to_json(), ("accuacl",))
+    found = judging.judged_by(here, settings, ["accuacl"])[0]
     total = found["accuacl"].objective.total
     assert "worse than random" in judging.verdicts(found, np.full(200, total / 2))[0]
     assert judging.verdicts(found, np.full(200, total * 2))[0].startswith("0 of 200")

@@ -143,8 +143,8 @@ def _linked(
     if right.waits_for:
         took = words.duration(layout.seconds(len(frame)))
         st.caption(
-            f":material/hourglass_top: The right picture is PCA until UMAP of these {len(frame):,} samples is ready: "
-            f"about {took} the first time, then a few; longer while runs are trained."
+            f":material/hourglass_top: The right picture is PCA until UMAP is ready: about {took} for these "
+            f"{len(frame):,} samples the first time, then a few seconds; longer while runs are trained."
         )
         maps.wait(right.waits_for)
     if right.why:

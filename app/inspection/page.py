@@ -82,7 +82,9 @@ def _page(sight: Sight, history: History | None) -> None:
             choice = pool.choose(sight, strategy, settings)
         with st.container(key="answer"):
             frame, opened = _answer(sight, strategy, settings, choice)
-    _card(sight, frame, choice, settings, opened)
+    # A place of its own also where nothing is opened: a new element would for a moment hold what stood at its number.
+    with st.container():
+        _card(sight, frame, choice, settings, opened)
     tabs(sight, choice, settings, history)
 
 

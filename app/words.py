@@ -24,7 +24,7 @@ from acl.events import (
     Trained,
 )
 from acl.names import printable
-from acl.plugins.registry import choices
+from acl.plugins.registry import Kind, choices
 from acl.plugins.unused import KINDS
 from acl.runs.control import ACTIVE, Control, Status
 from acl.runs.folder import Parent, Run
@@ -38,8 +38,10 @@ HELP = {
     "LA": "LA, accuracy learned: mean accuracy on each task right after it was learned. ↑ better",
     "F": "F_t, forgetting: how far each old task fell below its best accuracy, on average. ↓ better",
     "R": "R[i, j]: accuracy on task j after task i was learned.",
-    "M": "Magnitude: length of the sample's Fisher embedding; large where it is unsure and features are strong.",
-    "D": "Distribution score: how alike the sample's Fisher information and the target are spread; 1 is the same.",
+    "M": "Magnitude M: how much the sample would move the network, the length of its Fisher embedding; large where the "
+    "network is unsure and its features are strong.",
+    "D": "Distribution score D: how alike that is to what past and new tasks need, its Fisher information beside the "
+    "target's; 1 is spread the same.",
     "λ": "λ: weight of the past in the target, 0 = only the new task, 1 = only the memory.",
     "memory": "Old samples kept for replay; the only thing the network still sees of past tasks.",
     "map": "Each point is a sample, placed by the two main directions (PCA) of the network's features.",
@@ -62,6 +64,7 @@ HELP = {
     "redundancy": "Mean distance in feature space from each pick to its nearest other pick: small means that picks "
     "repeat each other.",
     "nearest_memory": "Mean distance in feature space from each pick to the nearest memory sample.",
+    "balance": "Class balance: how evenly the picks are spread over the pool's true classes; 100 % is as many of each.",
     "overlap": "Jaccard overlap: picks two strategies share, divided by all picks of either.",
     "plane": "Each point is a strategy. A dotted line joins equal A: what is kept is what was learned minus what was "
     "forgotten; up and to the left is better.",
@@ -189,8 +192,12 @@ def requested(control: Control, status: Status | None) -> str:
     if status is None or control.seq <= status.seq or status.state == "finished":
         return ""
     if control.mode == "play" and control.until:
-        return f"requested: play to the end of “{control.until[2]}”"
-    return f"requested: {control.mode}"
+        return f"asked for, not yet begun: play until it has {DONE.get(control.until[2], control.until[2])}"
+    return f"asked for, not yet done: {control.mode}"
+
+
+DONE = {"score": "chosen", "buy": "labelled", "train": "trained", "evaluate": "tested"}
+"""The phases of a round, done: choose, label, train, test."""
 
 
 def changes(changed: Mapping[str, Any]) -> str:
@@ -239,6 +246,13 @@ def at(place: tuple[int, int]) -> str:
 
 def strategy(name: str) -> str:
     return label_of("strategies", name)
+
+
+def described(kind: Kind, names: Iterable[str]) -> str:
+    """For the help of a menu of plug-ins, a line for each: what it is called, and what it says it does."""
+    found = choices(kind)
+    lines = [(found[name].label, found[name].summary) for name in names if name in found]
+    return "".join(f"\n- **{plain(label)}**: {plain(summary.removeprefix(f'{label}: '))}" for label, summary in lines)
 
 
 def uses_lambda(strategy: str) -> bool:

@@ -268,7 +268,7 @@ def test_a_step_raises_the_target_to_the_end_of_what_is_shown(shown, step, expec
 
 def test_what_was_asked_shows_until_the_worker_has_seen_it():
     control = Control(seq=4, mode="pause")
-    assert words.requested(control, Status("playing", seq=3)) == "requested: pause"
+    assert words.requested(control, Status("playing", seq=3)) == "asked for, not yet done: pause"
     assert words.requested(control, Status("paused", seq=4)) == ""
 
 

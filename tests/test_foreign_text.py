@@ -48,7 +48,7 @@ TAGS = re.compile(r"""<(script|style|a |img (?!class=))""")
 """In what a page gives the browser as HTML."""
 PLAIN = {
     "options", "default", "set_value", "id", "spec", "json", "data", "element_id", "user_key", "file_name", "url",
-    "raw_value", "code_text",
+    "raw_value", "code_text", "alt",
 }  # fmt: skip
 """Parts of Streamlit's messages that are drawn as they are, in which escapes would be seen; charts see below."""
 
@@ -363,7 +363,7 @@ def test_what_a_zip_brings_is_listed_and_can_be_deleted(here, good, tmp_path):
 OURS = {
     "words.plain", "len", "words.duration", "words.why", "words.event_name", "table.caption", "_figures", "_seed",
     "_balance_title", "_count", "summary", "refused", "_verdict", "_lambda_help", "_oversample_name", "steps", "_state",
-    "_run_label",
+    "_run_label", "words.described",
 }  # fmt: skip
 """The door, and functions that put a sentence together out of numbers, words of ours and what came through it."""
 HTML_OURS = {"html.escape", "escape", "cards_html", "legend_html", "_probabilities", "_sheet"}

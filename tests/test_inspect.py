@@ -227,6 +227,29 @@ def test_a_strategy_that_takes_long_is_asked_only_after_a_yes(monkeypatch):
     assert not test.exception and "Also BAIT: about" in test.toggle(key="slow-strategies").label
 
 
+def drawn_figures(test: AppTest) -> int:
+    return len(test.get("plotly_chart"))
+
+
+def test_picks_come_before_heat_maps():
+    test = page(run=RECORDED)
+    assert drawn_figures(test) == 1
+    before = test.query_params["run"]
+    keyed(test, "lambda-").set_value(0.1).run()
+    # The browser asks for the panel when it has painted the picks.
+    assert "leave" in text(test) and drawn_figures(test) == 0 and test.query_params["run"] == before
+    test.segmented_control(key="panel").set_value("λ ribbon").run()
+    assert drawn_figures(test) == 1 and not test.exception
+
+
+def test_the_newest_of_ones_own_runs_comes_before_a_recording(runs):
+    assert page().query_params["run"].startswith("recorded-")
+    run = create(small_config(), runs)
+    execute(run)
+    create(small_config(strategy="full"), runs)
+    assert page().query_params["run"] == run.id
+
+
 # -- parts -------------------------------------------------------------------------------------------
 
 
@@ -235,9 +258,9 @@ def test_the_gallerys_groups_part_the_pool():
     choice = pool.choose(here, "accuacl", here.recorded)
     frame = pool.table(here, choice)
     groups = sample_card.groups(frame, choice, lasso=[here.picks[0]])
-    parts = [groups["Picks"], groups["Left out by the D cut"], groups["Left out by the M cut"]]
+    parts = [groups["Picks"], groups["Left out by distribution (D)"], groups["Left out by magnitude (M)"]]
     assert sorted(sum(parts, [])) == sorted(here.context.pool.ids.tolist())
-    assert len(groups["Left out by the M cut"]) == len(groups["Picks"]) == 10
+    assert len(groups["Left out by magnitude (M)"]) == len(groups["Picks"]) == 10
     assert groups["Lasso"] == [here.picks[0]]
 
 
@@ -296,7 +319,7 @@ def test_a_pool_too_large_to_draw_is_whole_in_the_gallery(monkeypatch):
     test = page(run=RECORDED)
     assert "are not drawn" in text(test)
     group = next(w for w in test.segmented_control if str(w.key).startswith("group-"))
-    assert group.options[:3] == ["Picks (10)", "Left out by the D cut (198)", "Left out by the M cut (10)"]
+    assert group.options[:3] == ["Picks (10)", "Left out by distribution (D) (198)", "Left out by magnitude (M) (10)"]
 
 
 def test_the_map_is_the_principal_plane():
@@ -370,9 +393,43 @@ def test_the_exported_plane_has_every_sample_and_both_cuts():
 def test_exported_scores_name_every_pick():
     here = recorded_sight()
     choice = pool.choose(here, "accuacl", here.recorded)
-    table = export.scores(pool.table(here, choice), choice)
+    frame = pool.table(here, choice)
+    drawn = maps.draw(here, frame, "pca").view
+    table = export.scores(here, frame, choice, here.recorded, frame, drawn)
     ranked = table.dropna(subset=["rank"]).sort_values("rank")
     assert ranked["id"].tolist() == list(here.picks)
+
+
+def test_the_exported_table_holds_all_that_the_page_shows_of_a_sample():
+    here = recorded_sight()
+    choice = pool.choose(here, "accuacl", here.recorded)
+    frame = pool.table(here, choice)
+    table = export.scores(here, frame, choice, here.recorded, frame, maps.draw(here, frame, "pca").view)
+    context = here.context
+    p = table[[f"p: {here.class_name(c)}" for c in context.classes]].to_numpy()
+    assert np.array_equal(p[: len(context.pool)], context.pool.p.numpy()) and np.allclose(p.sum(1), 1, atol=1e-5)
+    truth = data.true_labels(here.run, table["id"].tolist())
+    assert table["true"].tolist() == truth.tolist()
+    assert table["true_name"].tolist() == [here.class_name(label) for label in truth.tolist()]
+    assert table[["map_x", "map_y"]].notna().all(axis=None)
+    inside = table[table["role"].isin(["pool", "picks"])]
+    assert set(inside["id"][inside["candidate"].astype(bool)]) == set(
+        context.pool.ids[choice.ranking.candidates].tolist()
+    )
+    assert inside["reason"].str.startswith("Picked").sum() == len(here.picks)
+    # Whoever is picked at the recorded λ is picked between two λ that were tried, or none was near enough.
+    ever = inside["picked_at_lambda"] != ""
+    assert ever.any() and table["reason"][len(inside) :].isna().all()
+
+
+def test_hidden_true_classes_are_nowhere():
+    here = replace(recorded_sight(), hidden=True)
+    frame = pool.table(here, pool.choose(here, "accuacl", here.recorded))
+    assert frame["true"].isna().all() and not judging.classes(here)[1]
+    test = page(run=RECORDED)
+    assert "true class" in test.selectbox(key="inspect-colour").options
+    test.toggle(key="hide-true-classes").set_value(True).run()
+    assert "true class" not in test.selectbox(key="inspect-colour").options and not test.exception
 
 
 # -- files of somebody's own ---------------------------------------------------------------------------
@@ -478,7 +535,7 @@ def test_a_dropped_file_keeps_its_name(tmp_path, monkeypatch):
     here = sight.sight_of_file(test.query_params["snapshot"])
     assert (here.file, here.title) == ("my *queries*.safetensors", "my *queries*")
     named: list[str] = []
-    monkeypatch.setattr(export.st, "download_button", lambda label, data, name, *args, **kwargs: named.append(name))
+    monkeypatch.setattr(export, "download", lambda label, make, name, *args, **kwargs: named.append(name))
     test.button(key="export").click().run()
     assert len(named) > 5 and all(name.startswith("my *queries*") for name in named)
 
@@ -713,7 +770,7 @@ def test_the_target_map_marks_the_kept_entries_and_stays_light():
 def test_the_objective_bars_keep_past_and_new_apart():
     here = recorded_sight()
     settings: Settings = here.recorded
-    found = judging.judged(*here.mark, settings, here.config.to_json(), ("accuacl", "entropy"))
+    found = judging.judged_by(here, settings, ["accuacl", "entropy"])[0]
     band, greedy = judging.yardsticks(*here.mark, settings)
     figure = judged_figures.objective(found, band, greedy)
     bars, (sums,) = figure.data[:2], figure.data[2:]
@@ -726,7 +783,7 @@ def test_the_objective_bars_keep_past_and_new_apart():
 def test_the_page_says_where_accuacl_is_worse_than_random():
     here = recorded_sight()
     settings = here.recorded
-    found = judging.judged(*here.mark, settings, here.config.to_json(), ("accuacl",))
+    found = judging.judged_by(here, settings, ["accuacl"])[0]
     total = found["accuacl"].objective.total
     assert "worse than random" in judging.verdicts(found, np.full(200, total / 2))[0]
     assert judging.verdicts(found, np.full(200, total * 2))[0].startswith("0 of 200")
@@ -788,7 +845,8 @@ def test_an_answer_is_kept_by_all_that_it_depends_on_and_nothing_else(tmp_path, 
         asked.clear()
         ribbon.tried_here(here, replace(here.recorded, **change))
         judging.judged_here(here, replace(here.recorded, **change))
-        assert asked == anew, change
+        # Each strategy is asked by itself.
+        assert list(dict.fromkeys(asked)) == anew, change
 
 
 # -- strategies of others, and scores that say nothing --------------------------------------------------

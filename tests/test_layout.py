@@ -126,3 +126,13 @@ def test_the_next_task_is_turned_onto_the_memory_it_shares():
     onto = np.array([before[int(i)] for i in ids[rows]])
     # Nothing is left to gain by turning it once more.
     np.testing.assert_allclose(layout.aligned(xy, onto, rows, np.arange(len(rows)))[rows], xy[rows], atol=1e-3)
+
+
+def test_neighbours_are_those_of_the_slow_search_and_each_comes_before_its_twins():
+    x = np.random.default_rng(3).normal(size=(1500, 7)).astype(np.float32)
+    x[700] = x[3]
+    index, far = layout.neighbours(x, 5)
+    apart = np.linalg.norm(x[:, None].astype(float) - x[None], axis=2)
+    assert index[:, 0].tolist() == list(range(len(x))) and not far[:, 0].any()
+    np.testing.assert_allclose(far, np.sort(apart, 1)[:, :5], atol=2e-3)
+    np.testing.assert_allclose(np.take_along_axis(apart, index, 1), np.sort(apart, 1)[:, :5], atol=2e-3)

@@ -68,8 +68,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         print(f"acl: {_named(error)} cannot be used: {REASONS[error.errno]}.", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("acl: interrupted; every finished round is kept (acl resume RUN).", file=sys.stderr)
+    except KeyboardInterrupt as interrupt:
+        print(f"acl: interrupted{interrupt}.", file=sys.stderr)
         return 130
     return 0
 
@@ -187,8 +187,19 @@ def _parser() -> Parser:
     sub.add_argument("--scores", type=typed.output, metavar="OUT.parquet", help="write every sample's scores here")
     _set_option(sub)
 
-    sub = add("inspect", _inspect, "open a query snapshot of any size in the app's page Inspect")
-    sub.add_argument("file", type=typed.file, metavar="FILE.safetensors")
+    sub = add(
+        "inspect", _inspect, "open a query snapshot in the app's page Inspect; with --all: a table of a run's queries"
+    )
+    sub.add_argument("what", type=typed.place, metavar="FILE.safetensors | RUN", help="with --all a run: id or folder")
+    sub.add_argument(
+        "--all", action="store_true",
+        help="of each query J, overlap with the recorded picks, class balance and redundancy, for the recorded picks "
+        "and what each strategy would have picked",
+    )  # fmt: skip
+    sub.add_argument("--strategies", metavar="A,B|all", help="with --all: beside the recorded picks (default: none)")
+    sub.add_argument("--format", choices=("md", "csv"), help="with --all (default: md)")
+    sub.add_argument("-o", "--output", type=typed.output, metavar="FILE", help="with --all: instead of on stdout")
+    sub.add_argument("--quiet", action="store_true", help="with --all: no progress bar")
     sub.add_argument(
         "--port", type=typed.whole(1, 65535), default=8501, help="of the app, if it is not running yet (default: 8501)"
     )
@@ -388,7 +399,11 @@ def _follow(started: Sweep, arguments: argparse.Namespace) -> None:
     from acl.results import sweep
     from acl.runs.control import ACTIVE
 
-    with tqdm(total=len(started.members), disable=arguments.quiet, unit="run", desc="sweep") as bar:
+    on = (
+        f"the runs of {started.id} go on without this command: the Compare page shows them, the same command waits for "
+        f"them again, acl backend --stop --runs {arguments.runs} holds them"
+    )
+    with _goes_on(on), tqdm(total=len(started.members), disable=arguments.quiet, unit="run", desc="sweep") as bar:
         while True:
             here = sweep.progress(started, arguments.runs)
             bar.update(sum(each.state == "finished" for each in here) - bar.n)
@@ -477,7 +492,9 @@ def _progress(name: str, quiet: bool) -> Iterator[Callable[[Loop, Event], None]]
 
     from acl.events import Epoch
 
-    with tqdm(total=1000, disable=quiet, desc=name, bar_format="{desc} {percentage:3.0f}%|{bar}| {postfix}") as bar:
+    with tqdm(
+        total=1000, disable=quiet, desc=name, bar_format="{desc} {percentage:3.0f}%|{bar}| {remaining} left {postfix}"
+    ) as bar:
 
         def show(loop: Loop, event: Event) -> None:
             if isinstance(event, Epoch):
@@ -485,6 +502,15 @@ def _progress(name: str, quiet: bool) -> Iterator[Callable[[Loop, Event], None]]
             bar.update(int(1000 * loop.progress) - bar.n)
 
         yield show
+
+
+@contextmanager
+def _goes_on(what: str) -> Iterator[None]:
+    """Ctrl-C says what goes on, or how it goes on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"; {what}") from None
 
 
 @contextmanager
@@ -502,8 +528,9 @@ def _work(run: Run, quiet: bool) -> None:
     def say(sentence: str) -> None:
         tqdm.write(f"acl: {sentence}", file=sys.stderr)
 
-    with _progress(run.id, quiet) as show, _prints_aside():
-        status = execute(run, show, on_wait=say)
+    with _goes_on(f"every finished round is kept: acl resume {run.id}"):
+        with _progress(run.id, quiet) as show, _prints_aside():
+            status = execute(run, show, on_wait=say)
     if status.state != "finished":
         raise UserError(f"Run {run.id} was stopped before its end: acl resume {run.id} goes on.")
     _print_summary(run)
@@ -522,18 +549,7 @@ def _table(arguments: argparse.Namespace) -> None:
     runs, remarks = table.finished_runs(arguments.names, arguments.runs)
     for line in [*remarks, *table.kept_apart(runs), *table.noisy(runs)]:
         print(f"acl: {line}", file=sys.stderr)
-    text = table.FORMATS[arguments.format](table.results(runs))
-    if arguments.output is None:
-        print(text, end="")
-        return
-
-    from acl.system.files import disk_trouble, replace_file
-
-    output = arguments.output
-    if output.is_dir() or not output.parent.is_dir():
-        raise UserError(f"{output} cannot be written: it must be a file in a folder that exists.")
-    with disk_trouble("The table", output):
-        replace_file(output, lambda temporary: temporary.write_text(text, "utf-8"))
+    _give(table.FORMATS[arguments.format](table.results(runs)), arguments.output)
 
 
 def _convert(arguments: argparse.Namespace) -> None:
@@ -572,6 +588,7 @@ def _select(arguments: argparse.Namespace) -> None:
         context = replace(context, n=arguments.n)
     if config.lambda_ is not None:
         context = replace(context, lambda_=config.lambda_)
+    _say_slow([arguments.strategy], context, config)
     with _prints_aside():
         selection = ask(arguments.strategy, config, context)
     scores = {name: values.numpy() for name, values in selection.scores.items()}
@@ -587,6 +604,20 @@ def _select(arguments: argparse.Namespace) -> None:
         with disk_trouble("The table", arguments.scores):
             replace_file(arguments.scores, lambda temporary: pq.write_table(table, temporary))
     print(json.dumps({"ids": selection.ids.tolist()}))
+
+
+def _say_slow(names: Sequence[str], context: QueryContext, config: RunConfig, queries: int = 1) -> None:
+    """How long it takes, on stderr and beforehand, where that is long; and what would make it shorter."""
+    from acl.analysis import comparison
+    from acl.plugins.registry import plugin
+
+    for name in names:
+        if comparison.is_slow(name, context, config):
+            took = queries * comparison.seconds(name, context, config)
+            time = f"{took:.0f} s" if took < 90 else f"{took / 60:.0f} min"
+            hint = "; --set top_classes=K looks at the K likeliest classes of each sample alone, and is quicker"
+            shorter = hint if "top_classes" in plugin("strategies", name).uses else ""
+            print(f"acl: {name} takes about {time} on a pool of {len(context.pool):,}{shorter}.", file=sys.stderr)
 
 
 def _refuse_unasked(arguments: argparse.Namespace, changes: dict[str, Any]) -> None:
@@ -613,6 +644,15 @@ def _snapshot(path: Path) -> QueryContext:
 
 
 def _inspect(arguments: argparse.Namespace) -> None:
+    if arguments.all:
+        _inspect_all(arguments)
+        return
+    for name in ("strategies", "format", "output"):
+        if getattr(arguments, name):
+            raise UserError(f"--{name} is for --all: acl inspect RUN --all --{name} …")
+    if arguments.what.is_dir():
+        raise UserError(f"{arguments.what} is a folder: name a snapshot, or ask for every query of a run with --all.")
+    arguments.file = arguments.what
     _snapshot(arguments.file)
 
     from acl.snapshots import shelf as snapshot_shelf
@@ -626,6 +666,50 @@ def _inspect(arguments: argparse.Namespace) -> None:
     # In the place of this process, so that Ctrl-C ends the app as it does after make app.
     command = [sys.executable, "-m", "app.launch", "--port", str(arguments.port), "--page", f"inspect?snapshot={name}"]
     os.execve(sys.executable, command, {**os.environ, "ACL_RUNS": str(runs)})
+
+
+def _inspect_all(arguments: argparse.Namespace) -> None:
+    """A table of every query of a run, a row for each strategy's picks."""
+    from tqdm import tqdm
+
+    from acl.analysis import every_query as analysis
+    from acl.config import FULL
+    from acl.plugins.registry import plugin
+    from acl.results.sweep import values_of
+    from acl.runs.folder import find_run
+    from acl.snapshots.snapshot import load_snapshot
+
+    run = find_run(str(arguments.what), arguments.runs)
+    history = run.history()
+    queries = analysis.queries_of(run, history)
+    if not queries:
+        raise UserError(f"{run.id} has no query with a snapshot (see its setting snapshots): name another run.")
+    wanted = values_of("strategy", arguments.strategies) if arguments.strategies else []
+    names = [plugin("strategies", name).name for name in wanted if name not in {FULL, run.config.strategy}]
+    _say_slow(names, load_snapshot(run.snapshot(queries[-1].task, queries[-1].round)).context, run.config, len(queries))
+    rows: list[analysis.Row] = []
+    with tqdm(total=len(queries), desc=run.id, unit="query", disable=arguments.quiet) as bar, _prints_aside():
+        for found in analysis.every_query(run, history, names, analysis.truth_of(run, history)):
+            rows += found
+            bar.update()
+    for row in rows:
+        if row.why:
+            print(f"acl: task {row.task}, round {row.round}: {row.strategy} was not asked: {row.why}", file=sys.stderr)
+    _give(analysis.FORMATS[arguments.format or "md"](rows), arguments.output)
+
+
+def _give(text: str, output: Path | None) -> None:
+    """On stdout, or into a file."""
+    if output is None:
+        print(text, end="")
+        return
+
+    from acl.system.files import disk_trouble, replace_file
+
+    if output.is_dir() or not output.parent.is_dir():
+        raise UserError(f"{output} cannot be written: it must be a file in a folder that exists.")
+    with disk_trouble("The table", output):
+        replace_file(output, lambda temporary: temporary.write_text(text, "utf-8"))
 
 
 # -- lists and backend ---------------------------------------------------------------------------------

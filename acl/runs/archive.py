@@ -284,7 +284,9 @@ def _free_id(id_: str, runs: Path) -> str:
 
 
 def as_bytes(run: Run) -> bytes:
-    """The zip, for a download."""
+    """The zip, for a download. UserError where the run is gone."""
+    if not run.path.is_dir():
+        raise UserError(f"{run.id} is gone: it was deleted meanwhile.")
     file = io.BytesIO()
     export(run, file)
     return file.getvalue()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -211,6 +211,29 @@ def objective_bars(rows: pd.DataFrame, band: np.ndarray, greedy: float) -> go.Fi
     )  # fmt: skip
     axis = {"type": "log", "dtick": 1} if wide else {"rangemode": "tozero"}
     figure.update_xaxes(title={"text": "trace objective J" + (", logarithmic" if wide else "") + ", ↓ better"}, **axis)
+    return figure
+
+
+def over_queries(
+    lines: Mapping[str, Sequence[tuple[str, float | None]]], strategies: Mapping[str, str], first: str, title: str,
+    percent: bool,
+) -> go.Figure:  # fmt: skip
+    """A line for each name over the queries (task.round, value), `first` strongest and on top. strategies: by which of
+    them a name is coloured."""
+    figure = _figure(320, legend={"orientation": "h", "y": 1.12, "x": 0})
+    for name in sorted(lines, key=lambda each: each == first):
+        x, y = zip(*lines[name], strict=True)
+        strategy = strategies.get(name) or strategies[name.rpartition(",")[0]]
+        width, size = (3, 8) if name == first else (1.5, 5)
+        figure.add_trace(
+            go.Scatter(
+                x=x, y=y, mode="lines+markers", name=as_text(name), marker={"size": size},
+                line={"color": strategy_colour(strategy), "width": width},
+                hovertemplate="query %{x}: %{y:.4g}" + (" %" if percent else "") + "<extra>%{fullData.name}</extra>",
+            )
+        )  # fmt: skip
+    figure.update_xaxes(type="category", title={"text": "query: task.round"}, showgrid=False)
+    figure.update_yaxes(title={"text": as_text(title)}, ticksuffix=" %" if percent else "", rangemode="tozero")
     return figure
 
 

@@ -128,5 +128,6 @@ def view(scores: pd.DataFrame, strategy: str, cuts: Cuts | None = None, x: str =
         return made
     return replace(
         made, x_cut=cuts.distribution, y_cut=cuts.magnitude,
-        x_cut_name=f"cut on D: the {cuts.candidates} best", y_cut_name=f"cut on M: {cuts.picks} of them",
+        x_cut_name=f"the {cuts.candidates} with the highest D",
+        y_cut_name=f"of these the {cuts.picks} with the highest M",
     )  # fmt: skip

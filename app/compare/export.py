@@ -14,21 +14,20 @@ from app.compare.cohorts import Chosen
 from app.compare.details import what_differs
 from app.compare.legend import baseline_of
 from app.compare.significance import paired_results, unpaired
+from app.widgets.download import download
 
 
 def offer(found: Chosen) -> None:
     """Below every view: made only when it is asked for."""
     baseline = baseline_of(found)
     with st.container(horizontal=True, key="compare-export"):
-        st.download_button(
-            "Report (HTML)", lambda: report_of(found, baseline), "comparison.html", "text/html",
-            icon=":material/description:", on_click="ignore", key="compare-report",
-            help="One file with interactive figures; it works without a network.",
+        download(
+            "Report (HTML)", lambda: report_of(found, baseline), "comparison.html", "text/html", "compare-report",
+            icon="description", help_="One file with interactive figures; it works without a network.",
         )  # fmt: skip
-        st.download_button(
-            "Tables (CSV)", lambda: tables_of(found), "comparison.zip", "application/zip",
-            icon=":material/table:", on_click="ignore", key="compare-csv",
-            help="Runs, tasks, matrices, queries and labels, a row each; the same as acl.load_runs().",
+        download(
+            "Tables (CSV)", lambda: tables_of(found), "comparison.zip", "application/zip", "compare-csv", icon="table",
+            help_="Runs, tasks, matrices, queries and labels, a row each; the same as acl.load_runs().",
         )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
+from acl.analysis.every_query import queries_of
 from acl.config import UserError
 from acl.events import History, Scored
 from acl.runs.control import ACTIVE
@@ -17,7 +18,7 @@ from acl.snapshots import shelf as snapshot_shelf
 from acl.stream.downloads import data_dir
 from app import errors, words
 from app.charts.score_plane import HERO
-from app.inspection.source import Sight, queries_of, sight_of_file, sight_of_run, why_none
+from app.inspection.source import Sight, sight_of_file, sight_of_run, why_none
 from app.store import runs as data
 from app.store.session import POLL_S, RECORDED, RUNS, shown_run
 from app.widgets.shared_select import mirror
@@ -66,10 +67,7 @@ def _choose_run() -> Run | None:
     """The run this tab looks at; any other can be chosen."""
     runs = {run.id: run for run in list_runs(RUNS, RECORDED)}
     current = shown_run()
-    if current is None:
-        # A newcomer sees the method this page is about.
-        recorded = list_runs(RECORDED)
-        current = next((run for run in recorded if run.config.strategy == HERO), next(iter(recorded), None))
+    current = current or _newest()
     if current is None:
         return None
     runs.setdefault(current.id, current)
@@ -80,6 +78,15 @@ def _choose_run() -> Run | None:
         st.query_params["run"] = chosen
         st.rerun()
     return current
+
+
+def _newest() -> Run | None:
+    """The newest of one's own runs that has a query to look at; a newcomer sees the method this page is about."""
+    for run in list_runs(RUNS):
+        if (run.path / "config.json").exists() and queries_of(run, data.live_run(run.path).history()):
+            return run
+    recorded = list_runs(RECORDED)
+    return next((run for run in recorded if run.config.strategy == HERO), next(iter(recorded), None))
 
 
 def run_names(runs: Mapping[str, Run]) -> dict[str, str]:

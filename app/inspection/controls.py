@@ -18,7 +18,7 @@ from app.inspection import export
 from app.inspection import feature_map as maps
 from app.inspection import samples as pool
 from app.inspection.choose_query import drop
-from app.inspection.source import Sight
+from app.inspection.source import HIDDEN, Sight
 from app.widgets import fork_dialog as forking
 
 SAME_LAMBDA = 0.005
@@ -39,7 +39,8 @@ def what_if(sight: Sight) -> tuple[Settings, str]:
         first = url.get("strategy", own)
         strategy = st.selectbox(
             "Strategy shown", names, names.index(first) if first in names else names.index(own), width=150,
-            format_func=words.strategy, key=f"strategy-{key}", help="Ask another strategy about the same pool.",
+            format_func=words.strategy, key=f"strategy-{key}",
+            help="Ask another strategy about the same pool.\n" + words.described("strategies", names),
         )  # fmt: skip
         fixed = strategy != HERO
         reason = f" {words.plain(words.strategy(strategy))} does not use it." if fixed else ""
@@ -55,8 +56,9 @@ def what_if(sight: Sight) -> tuple[Settings, str]:
         )  # fmt: skip
         most_dims = max(context.pool.h.shape[1], recorded.dims_per_class)
         dims = st.number_input(
-            "Dims per class", 1, most_dims, int(_number(url.get("dims"), recorded.dims_per_class, 1, most_dims)),
-            key=f"dims-{key}", disabled=fixed, width=115, help=words.HELP["dims"] + reason,
+            "Fisher entries per class", 1, most_dims,
+            int(_number(url.get("dims"), recorded.dims_per_class, 1, most_dims)),
+            key=f"dims-{key}", disabled=fixed, width=175, help=words.HELP["dims"] + reason,
         )  # fmt: skip
         most = len(context.pool) / n
         first_over = min(_number(url.get("oversample"), recorded.oversample, 1.0, most), most)
@@ -166,7 +168,8 @@ def _view_settings(frame: pd.DataFrame, strategy: str) -> dict[str, str]:
     """Colour, axes and map."""
     names = pool.score_names(frame)
     x, y = pool.axes(strategy, names)
-    colours = [*pool.COLOURS, *names]
+    known = frame["true"].notna().any()
+    colours = [*(colour for colour in pool.COLOURS if known or colour != "true"), *names]
     wanted = st.query_params.get("colour", "role")
     with st.container(key="view-settings"):
         if st.session_state.setdefault("inspect-colour", wanted) not in colours:
@@ -185,6 +188,10 @@ def _view_settings(frame: pd.DataFrame, strategy: str) -> dict[str, str]:
         kind = st.selectbox(
             "Right: map", kinds, _place("map", kinds, kinds[0]), key="map-kind", width=250,
             format_func=maps.KINDS.__getitem__,
+        )  # fmt: skip
+        st.toggle(
+            "Hide true classes", key=HIDDEN, persist_state="session",
+            help="For lectures: what no strategy has seen is in no picture, table or file until it is labelled.",
         )  # fmt: skip
     return {"colour": colour, "x": across, "y": up, "map": kind}
 

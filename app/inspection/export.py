@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 from urllib.parse import urlencode
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 from plotly.graph_objects import Figure
 
-from acl.analysis.what_if import Settings
+from acl.analysis.what_if import Ranges, Settings, ranges, sentence, why
+from acl.names import distinct
 from acl.results.frames import as_csv
-from app import words
 from app.charts import inspection as figures
-from app.charts.score_plane import View
+from app.charts.score_plane import HERO, View
 from app.inspection import sample_card
 from app.inspection.panels import judged_figures, ribbon, target
 from app.inspection.samples import Choice
 from app.inspection.source import Sight
 from app.widgets import dialogs
+from app.widgets.download import download
 
 TITLE = "Take it with you"
+PARQUET = "application/vnd.apache.parquet"
 
 
 def ask() -> None:
@@ -36,12 +39,10 @@ def offer(
 ) -> None:  # fmt: skip
     """`frame` is every sample; `shown` the rows that the two `views` place; `opened` the sample whose card is open."""
     st.markdown("**Scores of every sample**")
-    table = scores(frame, choice)
+    table = cache(partial(scores, sight, frame, choice, settings, shown, views[1]))
     with st.container(horizontal=True):
-        st.download_button("CSV", lambda: as_csv(table), f"{sight.title}.csv", key="scores-csv", on_click="ignore")
-        st.download_button(
-            "Parquet", lambda: _parquet(table), f"{sight.title}.parquet", key="scores-parquet", on_click="ignore"
-        )
+        download("CSV", lambda: as_csv(table()), f"{sight.title}.csv", "text/csv", "scores-csv")
+        download("Parquet", lambda: _parquet(table()), f"{sight.title}.parquet", PARQUET, "scores-parquet")
     st.markdown("**Figures**, each a page that works without a network")
     drawn: dict[str, Callable[[], Figure]] = {
         view.title.split(",")[0]: partial(_picture, shown, view) for view in views
@@ -54,10 +55,7 @@ def offer(
     every = judged_figures.by_name(sight, settings)
     with st.container(horizontal=True):
         for name, draw in (drawn | every).items():
-            st.download_button(
-                words.plain(name), _html(draw), f"{sight.title}-{name}.html", "text/html", key=f"html-{name}",
-                on_click="ignore",
-            )  # fmt: skip
+            download(name, _html(draw), f"{sight.title}-{name}.html", "text/html", f"html-{name}")
     st.caption("For PNG and SVG, the two pictures of the page have buttons of their own, the panels below a camera.")
     st.markdown("**Link to this view**")
     # What Streamlit calls the URL ends before the question mark.
@@ -74,13 +72,47 @@ def _picture(shown: pd.DataFrame, view: View) -> Figure:
     return figures.scatter(shown, view, shown["colour"].tolist())
 
 
-def scores(frame: pd.DataFrame, choice: Choice) -> pd.DataFrame:
-    """One row for each sample: id, role, rank (1 = first pick), label, prediction, every score."""
+def scores(
+    sight: Sight, frame: pd.DataFrame, choice: Choice, settings: Settings, shown: pd.DataFrame, view: View
+) -> pd.DataFrame:  # fmt: skip
+    """One row for each sample: id, role, rank (1 = first pick), label, prediction, true class (numbers and names),
+    every score, its place in the map, the probability of each class; of the pool under AccuACL also whether it is a
+    candidate, the reason, and the λ that pick it."""
     rank = {i: place for place, i in enumerate(choice.picked, start=1)}
     table = frame.drop(columns="colour", errors="ignore").rename(columns={"p": "predicted_p"})
     table.insert(2, "rank", table["id"].map(rank).astype("Int64"))
-    table["label"] = table["label"].astype("Int64")
-    return table
+    for name in ("label", "true"):
+        table[name] = table[name].astype("Int64")
+    for name in ("label", "predicted", "true"):
+        said = [sight.class_name(int(label)) if pd.notna(label) else None for label in table[name]]
+        table.insert(list(table.columns).index(name) + 1, f"{name}_name", said)
+    places = pd.DataFrame({"map_x": view.x, "map_y": view.y}, index=shown["id"])
+    table = table.join(places, on="id")
+    if choice.strategy == HERO:
+        table = table.join(reasons(sight, choice, settings), on="id")
+    p = np.concatenate([samples.p.numpy() for samples in sight.context.roles().values() if len(samples)])
+    columns = distinct(f"p: {sight.class_name(label)}" for label in sight.context.classes)
+    return pd.concat([table, pd.DataFrame(p, columns=list(columns))], axis=1)
+
+
+def reasons(sight: Sight, choice: Choice, settings: Settings) -> pd.DataFrame:
+    """Of each pool sample, by id: candidate, reason and the λ that pick it, as far apart as they are tried."""
+    pool, ranking = sight.context.pool.ids.tolist(), choice.ranking
+    candidates, tried = set(ranking.candidates.tolist()), 0
+    found: list[Ranges] = [()] * len(pool)
+    if len(sight.context.memory):
+        lambdas, picked = ribbon.tried_here(sight, settings)
+        tried = len(lambdas)
+        found = [ranges(column, lambdas, lambda _: False) for column in picked.T.tolist()]
+    rows = [
+        {
+            "candidate": place in candidates,
+            "reason": sentence(why(place, ranking, between), tried),
+            "picked_at_lambda": "; ".join(f"{low:g} to {high:g}" for low, high in between),
+        }
+        for place, between in enumerate(found)
+    ]
+    return pd.DataFrame(rows, index=pool)
 
 
 def _parquet(table: pd.DataFrame) -> bytes:

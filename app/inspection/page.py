@@ -9,6 +9,7 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
+from acl.analysis import embedding as layout
 from acl.analysis.embedding import MOST_POINTS
 from acl.analysis.what_if import Settings, sentence, why
 from acl.config import UserError
@@ -29,7 +30,15 @@ from app.inspection.samples import Choice
 from app.inspection.source import Sight
 from app.store.session import new_run
 from app.widgets import dialogs
+from app.widgets.fading import fading
 from app.widgets.gallery import shared_sheet
+
+CARD = (
+    ".st-key-sample-card { position: fixed; right: 1.5rem; bottom: 1.5rem; z-index: 100; width: min(25rem, 90vw); "
+    "max-height: 60vh; overflow-y: auto; padding: 1rem; border-radius: .75rem; "
+    "background: var(--st-background-color, Canvas); border: 1px solid rgba(128, 138, 150, .3); "
+    "box-shadow: 0 6px 30px rgba(0, 0, 0, .28); }"
+)
 
 
 def page() -> None:
@@ -67,8 +76,20 @@ def _page(sight: Sight, history: History | None) -> None:
     settings, strategy = what_if(sight)
     if waits_for_a_yes(sight, strategy, settings):
         return
-    with st.spinner("Asking the strategy…", show_time=True):
-        choice = pool.choose(sight, strategy, settings)
+    with fading("answer", (sight.mark, settings, strategy)):
+        asking = f"Asking {words.plain(words.strategy(strategy))} for {settings.n}, at λ = {settings.lambda_:.2f}…"
+        with st.spinner(asking, show_time=True):
+            choice = pool.choose(sight, strategy, settings)
+        with st.container(key="answer"):
+            frame, opened = _answer(sight, strategy, settings, choice)
+    # A place of its own also where nothing is opened: a new element would for a moment hold what stood at its number.
+    with st.container():
+        _card(sight, frame, choice, settings, opened)
+    tabs(sight, choice, settings, history)
+
+
+def _answer(sight: Sight, strategy: str, settings: Settings, choice: Choice) -> tuple[pd.DataFrame, int | None]:
+    """Its table, and the sample that is opened."""
     frame = pool.table(sight, choice)
     view = row_of_changes(sight, frame, settings, strategy)
     for remark in remarks(words.picks(strategy), pool.deciding(choice), settings.n, settings.oversample):
@@ -79,9 +100,9 @@ def _page(sight: Sight, history: History | None) -> None:
     opened = _opened(sight, frame)
     drawn, views = _linked(sight, frame, choice, view, meanings, lasso, opened)
     _remember(sight, frame, settings, strategy, view, opened)
-    _below(sight, frame, choice, settings, lasso, opened)
+    sample_card.gallery(sight, frame, choice, lasso, opened, partial(_keep, f"opened-{sight.name}"))
     dialogs.fill(export.TITLE, export.offer, sight, frame, choice, settings, drawn, views, opened)
-    tabs(sight, choice, settings, history)
+    return frame, opened
 
 
 def _opened(sight: Sight, frame: pd.DataFrame) -> int | None:
@@ -122,9 +143,10 @@ def _linked(
     )
     lens(data_, "lens", partial(_keep, f"lasso-{sight.name}"), partial(_keep, f"opened-{sight.name}"))
     if right.waits_for:
+        took = words.duration(layout.seconds(len(frame)))
         st.caption(
-            ":material/hourglass_top: The right picture is PCA until UMAP is ready: the first takes about half a "
-            "minute, the next ones a second or a few."
+            f":material/hourglass_top: The right picture is PCA until UMAP is ready: about {took} for these "
+            f"{len(frame):,} samples the first time, then a few seconds; longer while runs are trained."
         )
         maps.wait(right.waits_for)
     if right.why:
@@ -163,19 +185,15 @@ def _sheet(sight: Sight, frame: pd.DataFrame) -> str:
     return str(kept[name])
 
 
-def _below(
-    sight: Sight, frame: pd.DataFrame, choice: Choice, settings: Settings, lasso: list[int],
-    opened: int | None,
-) -> None:  # fmt: skip
-    """The gallery, and beside it the card of the sample that was opened."""
-    key = f"opened-{sight.name}"
-    left, right = (st.container(), None) if opened is None else st.columns([3, 2], gap="large")
-    with left:
-        sample_card.gallery(sight, frame, choice, lasso, opened, partial(_keep, key))
-    if opened is not None and right:
-        with right, st.container(key="sample-card"):
-            st.button("Close", icon=":material/close:", key="close-card", on_click=_keep, args=(key, None))
-            sample_card.sample_card(sight, frame, choice, _why(sight, frame, choice, settings, opened), opened)
+def _card(sight: Sight, frame: pd.DataFrame, choice: Choice, settings: Settings, opened: int | None) -> None:
+    """Of the sample that was opened, above all else: it is seen wherever that was, and moves nothing."""
+    if opened is None:
+        return
+    st.html(f"<style>{CARD}</style>")
+    with st.container(key="sample-card"):
+        key = f"opened-{sight.name}"
+        st.button("Close", icon=":material/close:", key="close-card", on_click=_keep, args=(key, None))
+        sample_card.sample_card(sight, frame, choice, _why(sight, frame, choice, settings, opened), opened)
 
 
 def _keep(key: str, value: object) -> None:

@@ -37,8 +37,8 @@ def groups(frame: pd.DataFrame, choice: Choice, lasso: list[int]) -> dict[str, l
     found = {"Picks": list(choice.picked)}
     if choice.strategy == HERO:
         passed = set(inside["id"].to_numpy()[choice.ranking.candidates.numpy()].tolist())
-        found["Left out by the D cut"] = [i for i in rest.tolist() if i not in passed]
-        found["Left out by the M cut"] = [i for i in rest.tolist() if i in passed]
+        found["Left out by distribution (D)"] = [i for i in rest.tolist() if i not in passed]
+        found["Left out by magnitude (M)"] = [i for i in rest.tolist() if i in passed]
     else:
         found["Not picked"] = rest.tolist()
     shown = set(frame["id"].tolist())
@@ -56,7 +56,7 @@ def ordered(ids: list[int], frame: pd.DataFrame, by: str) -> list[int]:
 
 def card_of(row: Mapping[Hashable, Any], sight: Sight, colour: str, ranks: pd.DataFrame) -> Card:
     known = pd.notna(row["label"])
-    title = sight.class_name(int(row["label"])) if known else "no label"
+    title = sight.class_name(int(row["label"])) if known else _unlabelled(sight, row)
     mark = {"enters": "+ ", "leaves": "− "}.get(row["change"], "")
     if row["role"] in {"memory", "labelled"}:
         return Card(mark + title, (str(row["role"]),), colour, f"sample {row['id']}")
@@ -64,6 +64,11 @@ def card_of(row: Mapping[Hashable, Any], sight: Sight, colour: str, ranks: pd.Da
     lines = (f"M {rank['magnitude']:.0f} · D {rank['distribution']:.0f}",)
     hint = f"sample {row['id']}: M = {row['magnitude']:.4g}, D = {row['distribution']:.4g}"
     return Card(mark + title, lines, colour, hint)
+
+
+def _unlabelled(sight: Sight, row: Mapping[Hashable, Any]) -> str:
+    """In brackets the true class, which no strategy sees."""
+    return f"({sight.class_name(int(row['true']))})" if pd.notna(row["true"]) else "no label"
 
 
 def gallery(
@@ -88,7 +93,7 @@ def gallery(
     if not ids:
         empty = {
             "Lasso": "Draw a lasso around points in either picture: their samples appear here.",
-            "Left out by the M cut": "Every sample that passed the distribution cut was picked.",
+            "Left out by magnitude (M)": "Every sample that passed the distribution cut was picked.",
         }
         st.caption(empty.get(group, "Nothing here."))
         return
@@ -105,6 +110,8 @@ def sample_card(sight: Sight, frame: pd.DataFrame, choice: Choice, why: str, ope
     """Everything there is to know of one sample."""
     row = frame[frame["id"] == opened].iloc[0]
     known = sight.class_name(int(row["label"])) if pd.notna(row["label"]) else "not labelled yet"
+    if pd.isna(row["label"]) and pd.notna(row["true"]):
+        known += f", truly {sight.class_name(int(row['true']))}"
     role = {"picks": "picked", "pool": "in the pool, not picked"}.get(row["role"], row["role"])
     picture = sight.pictures([opened])
     with st.container(horizontal=True, vertical_alignment="center"):

@@ -118,6 +118,8 @@ def table(sight: Sight, choice: Choice) -> pd.DataFrame:
             "label": pd.Series([sight.labels.get(i, math.nan) for i in ids.tolist()], dtype=float),
         }
     )
+    truth = sight.truth(ids.tolist())
+    frame["true"] = np.nan if truth is None else np.where(truth >= 0, truth, np.nan)
     known = common_scores(*sight.mark) | choice.scores
     for name, values in known.items():
         frame[name] = np.concatenate([values, np.full(len(ids) - len(values), np.nan)])
@@ -134,7 +136,7 @@ def ranks(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
 
 
 def score_names(frame: pd.DataFrame) -> list[str]:
-    return [name for name in frame.columns if name not in {"id", "role", "predicted", "p", "label", "change", "colour"}]
+    return [name for name in frame.columns if name not in NO_SCORES]
 
 
 def _some(legend: list[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -150,7 +152,10 @@ def axes(strategy: str, names: Sequence[str]) -> tuple[str, str]:
     return (x, y) if x in names and y in names else PLANE
 
 
-COLOURS = {"role": "role", "class": "class, once labelled", "predicted": "predicted class"}
+COLOURS = {"role": "role", "class": "class, once labelled", "predicted": "predicted class", "true": "true class"}
+OF_CLASSES = {"class": "label", "predicted": "predicted", "true": "true"}
+"""Colours by class, and the column that says it."""
+NO_SCORES = {"id", "role", "predicted", "p", "label", "true", "change", "colour"}
 
 
 def colours(frame: pd.DataFrame, by: str, sight: Sight, strategy: str) -> tuple[list[str], list[tuple[str, str]]]:
@@ -158,9 +163,9 @@ def colours(frame: pd.DataFrame, by: str, sight: Sight, strategy: str) -> tuple[
     if by == "role":
         shade = role_colours(strategy)
         return [shade.get(role, "") for role in frame["role"].tolist()], []
-    if by in {"class", "predicted"}:
+    if by in OF_CLASSES:
         colour = palette.class_colours(sight.tasks)
-        values = frame["label" if by == "class" else "predicted"]
+        values = frame[OF_CLASSES[by]]
         present = sorted({int(v) for v in values.dropna()})
         legend = [(sight.class_name(v), colour.get(v, palette.OTHER)) for v in present]
         return [colour.get(int(v), palette.OTHER) if pd.notna(v) else "" for v in values], _some(legend)

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
+from acl.analysis.every_query import queries_of, settings_at
 from acl.analysis.what_if import Microscope, Settings
 from acl.config import FULL, RunConfig
-from acl.events import Bought, History, Remembered, Scored, Started, Steered
+from acl.events import Bought, History, Remembered, Scored, Started
 from acl.runs.folder import Run
-from acl.runs.fork import settings_after
 from acl.selection.query import QueryContext
 from acl.snapshots import shelf as snapshot_shelf
 from acl.snapshots.sample_pictures import SamplePictures, find_pictures
@@ -24,6 +24,8 @@ from app.store import runs as data
 from app.store.session import RUNS
 
 DEFAULTS = RunConfig()
+HIDDEN = "hide-true-classes"
+"""In the session: the switch that hides the true classes of what has no label."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Sight:
     """One query. `picks` are the recorded ones, best first; of a file of somebody's own AccuACL's at its settings.
 
     series: task and snapshot of every query of the run that has one, in order; file: what a file is called;
-    own_pictures: those that came with it.
+    own_pictures: those that came with it; hidden: true classes are not to be shown.
     """
 
     path: Path
@@ -46,6 +48,7 @@ class Sight:
     series: tuple[tuple[int, Path], ...] = ()
     file: str = ""
     own_pictures: SamplePictures | None = None
+    hidden: bool = False
 
     @property
     def mark(self) -> tuple[str, int]:
@@ -80,7 +83,10 @@ class Sight:
         return self.own_pictures.images(ids) if self.own_pictures else None
 
     def truth(self, ids: Sequence[int]) -> np.ndarray | None:
-        """The true classes of these samples, also of those never labelled; None where nobody here knows them."""
+        """The true classes of these samples, also of those never labelled; None where nobody here knows them, or where
+        they are hidden (a lecture asks its audience)."""
+        if self.hidden:
+            return None
         if self.run:
             return data.true_labels(self.run, list(ids))
         labels = self.own_pictures.labels(ids) if self.own_pictures else None
@@ -100,11 +106,6 @@ def microscope(path: str, changed_ns: int) -> Microscope:
     return Microscope(snapshot(path, changed_ns).context)
 
 
-def queries_of(run: Run, history: History) -> list[Scored]:
-    """The queries of `run` whose snapshot is there."""
-    return [q for q in history.of(Scored) if run.snapshot(q.task, q.round).exists()]
-
-
 def why_none(run: Run, config: RunConfig, history: History) -> str:
     """Why there is no query to look at, and what to do."""
     if config.strategy == FULL:
@@ -122,15 +123,11 @@ def sight_of_run(run: Run, config: RunConfig, history: History, query: Scored) -
     bought = {i: label for e in history.of(Bought) for i, label in zip(e.ids, e.labels, strict=True)}
     held = {i: label for e in history.of(Remembered) for i, label in zip(e.ids, e.labels, strict=True)}
     series = tuple((q.task, run.snapshot(q.task, q.round)) for q in queries_of(run, history))
-    steered = [row for row in history.rows if isinstance(row.event, Steered) and _at(row.event) <= _at(query)]
     return Sight(
         run.snapshot(query.task, query.round), query.strategy, tuple(query.ids), words.class_names(history), tasks,
-        held | bought, settings_after(config, steered), run, query, series,
+        held | bought, settings_at(config, history, query), run, query, series,
+        hidden=bool(st.session_state.get(HIDDEN)),
     )  # fmt: skip
-
-
-def _at(event: Scored | Steered) -> tuple[int, int]:
-    return event.task, event.round
 
 
 # -- files of somebody's own ---------------------------------------------------------------------------
@@ -146,7 +143,7 @@ def sight_of_file(name: str) -> Sight:
     return Sight(
         shelved.path, "", _usual_picks(*mark), names, tuple((c,) for c in context.classes),
         pictures.known() if pictures else {}, DEFAULTS.changed(**{"lambda": context.lambda_}), file=shelved.file,
-        own_pictures=pictures,
+        own_pictures=pictures, hidden=bool(st.session_state.get(HIDDEN)),
     )  # fmt: skip
 
 

@@ -22,6 +22,7 @@ from app.store import runs as data
 from app.store.session import PAGES, POLL_S, RECORDED, RUNS, ensure_backend, forget_run, new_run, open_run
 from app.widgets import dialogs
 from app.widgets import fork_dialog as forking
+from app.widgets.download import download
 
 if TYPE_CHECKING:
     from streamlit.elements.lib.column_types import ColumnConfig
@@ -197,10 +198,9 @@ def _actions(run: Run, row: dict[str, Any]) -> None:
         playing = active and row["state"] == "playing"
         st.button("Resume", icon=":material/play_arrow:", disabled=over or playing, on_click=_resume, args=(run,))
         st.button("Fork", icon=":material/fork_right:", disabled=damaged or earlier, on_click=forking.ask, args=(run,))
-        st.download_button(
-            "Export", lambda: as_bytes(run), f"{run.id}.zip", "application/zip", icon=":material/download:",
-            on_click="ignore", disabled=damaged, key=f"export-{run.id}",
-        )  # fmt: skip
+        download(
+            "Export", lambda: as_bytes(run), f"{run.id}.zip", "application/zip", f"export-{run.id}", disabled=damaged
+        )
         st.button("Delete", icon=":material/delete:", disabled=run.recorded, on_click=_ask_to_delete, args=([run],))
         _tags([run])
         st.markdown(f"{words.plain(_title(run))}  \n:small[{run.id}]")

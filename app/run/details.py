@@ -19,6 +19,7 @@ from app.charts import run as charts
 from app.charts.palette import OTHER, task_colours
 from app.run import verification as checking
 from app.store import runs as data
+from app.widgets.download import download
 from app.widgets.gallery import Card, cards_html
 
 if TYPE_CHECKING:
@@ -64,9 +65,8 @@ def _matrix(history: History, n_tasks: int, own: bool) -> None:
     spec = charts.matrix_chart(r, n_tasks, st.context.theme.type == "dark")
     st.echarts_chart(spec, key="matrix", width=760, height=64 + 34 * n_tasks, alt="Accuracy matrix R")
     st.dataframe(data.figures_table(history, own), key="figures", width=760, column_config=FIGURES)
-    written = matrix_csv(r, n_tasks)
     name = "accuracy-matrix-own-classes.csv" if own else "accuracy-matrix.csv"
-    st.download_button("R as CSV", written, name, "text/csv", icon=":material/download:")
+    download("R as CSV", lambda: matrix_csv(r, n_tasks), name, "text/csv", "matrix-csv")
 
 
 def _memory(run: Run, history: History, n_tasks: int) -> None:

@@ -9,6 +9,7 @@ export function lines(data, i) {
     `predicted ${data.titles[data.predicted[i]]} (${(100 * data.p[i]).toFixed(0)} %)`,
     `${data.roles[data.role[i]].name} · sample ${data.ids[i]}`,
   ];
+  if (data.true[i] >= 0 && data.true[i] !== data.title[i]) found.splice(1, 0, `truly ${data.titles[data.true[i]]}`);
   for (const [name, values] of Object.entries(data.values)) {
     if (Number.isNaN(values[i])) continue;
     found.push(`${name} ${three(values[i])} · rank ${data.ranks[name][i].toLocaleString("en")} of ${data.n_pool.toLocaleString("en")}`);

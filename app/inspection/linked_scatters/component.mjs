@@ -103,6 +103,17 @@ class Lens {
       };
       legend.append(button);
     }
+    for (const [sign, name, colour, there] of [
+      ["○", "enters", "#2E9E6B", this.change.includes(1)],
+      ["×", "leaves", "#D5572B", this.change.includes(2)],
+      ["○", "lasso", "currentColor", this.selected.size > 0],
+    ]) {
+      if (!there) continue;
+      const item = el("span"), shape = el("b", "", sign);
+      shape.style.color = colour;
+      item.append(shape, ` ${name}`);
+      legend.append(item);
+    }
     for (const [name, colour] of this.meanings) {
       const item = el("span"), dot = el("span", "swatch");
       dot.style.background = colour;

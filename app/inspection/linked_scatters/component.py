@@ -62,7 +62,8 @@ def payload(
     """What the browser gets. `scores`: column of `frame` → its short name on the card; `ranks`: by sample id, of the
     whole pool, of which `frame` may hold a part."""
     label = frame["label"].fillna(NO_LABEL).to_numpy(np.int64)
-    found, places = np.unique(np.concatenate([label, frame["predicted"]]), return_inverse=True)
+    true = frame["true"].fillna(NO_LABEL).to_numpy(np.int64)
+    found, places = np.unique(np.concatenate([label, frame["predicted"], true]), return_inverse=True)
     names = ["not labelled" if c == NO_LABEL else class_name(c) for c in found.tolist()]
     shades, colour = np.unique(np.array(look.colours, dtype=str), return_inverse=True)
     return {
@@ -76,7 +77,10 @@ def payload(
         "n_pool": len(ranks),
         "titles": names,
         "title": places[: len(frame)].tolist(),
-        "predicted": places[len(frame) :].tolist(),
+        "predicted": places[len(frame) : 2 * len(frame)].tolist(),
+        "true": [
+            place if known else -1 for place, known in zip(places[2 * len(frame) :].tolist(), true >= 0, strict=True)
+        ],
         "p": np.round(frame["p"].to_numpy(float), 4).tolist(),
         "palette": shades.tolist(),
         "colour": colour.tolist(),

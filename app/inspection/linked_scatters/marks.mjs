@@ -11,6 +11,7 @@ export function mark(pen, role, x, y, given, ink, alpha = 1, crowded = 1) {
     pen.shape({ x, y, r: r * crowded ** 0.7 }, { fill: colour, alpha: alpha * crowded });
   } else {
     const width = role.edge || (crowded < 1 ? 1 : 0);
-    pen.shape({ x, y, r }, { fill: colour, stroke: width ? ink.paper : undefined, width, alpha });
+    // An edge in the letters' colour: picks of a strategy whose own is grey are seen among grey points too.
+    pen.shape({ x, y, r }, { fill: colour, stroke: role.edge ? ink.text : width ? ink.paper : undefined, width, alpha });
   }
 }

@@ -17,7 +17,8 @@ export class CanvasPen {
     if (stroke) (p.strokeStyle = stroke), (p.lineWidth = width), p.stroke();
     p.globalAlpha = 1;
   }
-  text(words, x, y, { fill, align = "center", turn = 0, size = 12 }) {
+  // halo: the colour around the letters, so that what lies below does not run through them.
+  text(words, x, y, { fill, align = "center", turn = 0, size = 12, halo }) {
     const p = this.pen;
     p.save();
     p.translate(x, y);
@@ -25,6 +26,7 @@ export class CanvasPen {
     p.fillStyle = fill;
     p.font = `${size}px sans-serif`;
     p.textAlign = align;
+    if (halo) (p.strokeStyle = halo), (p.lineWidth = 4), (p.lineJoin = "round"), p.setLineDash([]), p.strokeText(words, 0, 0);
     p.fillText(words, 0, 0);
     p.restore();
   }
@@ -46,9 +48,10 @@ export class SvgPen {
     if (path.r) this.add("circle", { cx: path.x.toFixed(2), cy: path.y.toFixed(2), r: path.r, ...look });
     else this.add("path", { d: "M" + path.points.map((p) => p.map((v) => v.toFixed(2)).join(" ")).join("L") + (path.closed ? "Z" : ""), ...look });
   }
-  text(words, x, y, { fill, align = "center", turn = 0, size = 12 }) {
+  text(words, x, y, { fill, align = "center", turn = 0, size = 12, halo }) {
     const anchor = { center: "middle", left: "start", right: "end" }[align];
     const node = this.add("text", { transform: `translate(${x} ${y}) rotate(${turn})`, fill, "text-anchor": anchor, "font-size": size, "font-family": "sans-serif" });
+    if (halo) node.setAttribute("style", `paint-order:stroke;stroke:${halo};stroke-width:4px;stroke-linejoin:round`);
     node.textContent = words;
   }
 }

@@ -46,10 +46,10 @@ function cuts(pen, ink, plot) {
   if (cx !== null && cx >= zoom[0] && cx <= zoom[1]) {
     const flip = x > right - 150;
     pen.shape({ points: [[x, PAD.top], [x, bottom]] }, look);
-    pen.text(view.x_cut_name, x + (flip ? -5 : 5), bottom - 7, { fill: ink.text, align: flip ? "right" : "left", size: 11 });
+    pen.text(view.x_cut_name, x + (flip ? -5 : 5), bottom - 7, { fill: ink.text, align: flip ? "right" : "left", size: 11, halo: ink.paper });
   }
   if (cy !== null && cy >= zoom[2] && cy <= zoom[3]) {
     pen.shape({ points: [[PAD.left, y], [right, y]] }, look);
-    pen.text(view.y_cut_name, PAD.left + 6, y - 5, { fill: ink.text, align: "left", size: 11 });
+    pen.text(view.y_cut_name, PAD.left + 6, y - 5, { fill: ink.text, align: "left", size: 11, halo: ink.paper });
   }
 }

@@ -12,7 +12,7 @@ from app import words
 from app.charts import palette
 from app.inspection.panels.draw import draw
 from app.inspection.panels.judged_figures import balance, columns, objective, overlap, table
-from app.inspection.panels.judging import classes, fine, judged_here, verdicts
+from app.inspection.panels.judging import classes, fine, judged_here, names_here, verdicts
 from app.inspection.source import Sight
 from app.widgets.gallery import Card, cards_html
 
@@ -30,8 +30,13 @@ def panel(sight: Sight, settings: Settings) -> None:
         labels = ", ".join(words.plain(words.strategy(name)) for name in slow)
         took = words.duration(sum(comparison.seconds(name, *asked) for name in slow))
         st.toggle(f"Also {labels}: about {took} on a pool of this size, and the page waits", key="slow-strategies")
-    with st.spinner("Asking every strategy…", show_time=True):
-        found, band, greedy = judged_here(sight, settings)
+    bar, n = st.progress(0.0), len(names_here(sight))
+
+    def told(done: int, name: str) -> None:
+        bar.progress(done / n, f"Strategy {done + 1} of {n}: {words.plain(words.strategy(name))}")
+
+    found, band, greedy = judged_here(sight, settings, told)
+    bar.empty()
     for name, value in found.items():
         if isinstance(value, str):
             st.caption(f"{words.plain(words.strategy(name))} could not be asked: {words.plain(value)}")
@@ -39,7 +44,8 @@ def panel(sight: Sight, settings: Settings) -> None:
     for sentence in verdicts(judged, band):
         st.markdown(sentence)
     _strips(sight, judged)
-    draw(objective(judged, band, greedy), "objective")
+    said = ", ".join(f"{words.strategy(name)} {here.objective.total:,.0f}" for name, here in judged.items())
+    draw(objective(judged, band, greedy), "objective", alt=f"J, lower is better: {said}; greedy {greedy:,.0f}.")
     left, right = st.columns(2, gap="medium")
     with left:
         st.markdown("**Picks in common**", help=words.HELP["overlap"])

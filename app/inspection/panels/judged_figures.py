@@ -15,18 +15,21 @@ from acl.analysis.what_if import Settings
 from app import words
 from app.charts import inspection as figures
 from app.charts import palette
-from app.inspection.panels.judging import classes, fine, judged_here
+from app.inspection.panels.judging import classes, fine, judged_by, names_here
 from app.inspection.source import Sight
 
 
 def by_name(sight: Sight, settings: Settings) -> dict[str, Callable[[], go.Figure]]:
     """The figures by name, worked out when they are called for."""
 
+    # They may be called for where there is no session.
+    names = names_here(sight)
+
     def here() -> dict[str, comparison.Judged]:
-        return fine(judged_here(sight, settings)[0])
+        return fine(judged_by(sight, settings, names)[0])
 
     return {
-        "Trace objective": lambda: objective(here(), *judged_here(sight, settings)[1:]),
+        "Trace objective": lambda: objective(here(), *judged_by(sight, settings, names)[1:]),
         "Picks in common": lambda: overlap(here()),
         "Classes of the picks": lambda: balance(sight, here())[0],
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -15,14 +16,14 @@ from app.charts.score_plane import HERO
 from app.inspection.source import Sight, microscope
 
 
-@st.cache_data(max_entries=16, show_spinner=False)
+@st.cache_data(max_entries=200, show_spinner=False)
 def judged(
-    path: str, changed_ns: int, settings: Settings, config_json: str, names: tuple[str, ...]
+    path: str, changed_ns: int, settings: Settings, config_json: str, name: str
 ) -> dict[str, comparison.Judged | str]:
     config = RunConfig.from_json(config_json)
     config = config.changed(dims_per_class=settings.dims_per_class, oversample=settings.oversample)
     context = settings.asked(microscope(path, changed_ns).context)
-    return comparison.strategies_here(context, config, names)
+    return comparison.strategies_here(context, config, [name])
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
@@ -31,14 +32,31 @@ def yardsticks(path: str, changed_ns: int, settings: Settings) -> tuple[np.ndarr
     return comparison.yardsticks(settings.asked(microscope(path, changed_ns).context), settings.dims_per_class)
 
 
-def judged_here(sight: Sight, settings: Settings) -> tuple[dict[str, comparison.Judged | str], np.ndarray, float]:
+def judged_here(
+    sight: Sight, settings: Settings, told: Callable[[int, str], None] = lambda done, name: None
+) -> tuple[dict[str, comparison.Judged | str], np.ndarray, float]:
     """Every strategy's picks, judged (those that take minutes only if asked for), J of random subsets, greedy J."""
+    return judged_by(sight, settings, names_here(sight), told)
+
+
+def names_here(sight: Sight) -> list[str]:
+    """The strategies that are asked: those that take long only after a yes."""
     names = [name for name in choices("strategies") if name != FULL]
-    if not st.session_state.get("slow-strategies"):
-        names = [name for name in names if not comparison.is_slow(name, sight.context, sight.config)]
+    if st.session_state.get("slow-strategies"):
+        return names
+    return [name for name in names if not comparison.is_slow(name, sight.context, sight.config)]
+
+
+def judged_by(
+    sight: Sight, settings: Settings, names: list[str], told: Callable[[int, str], None] = lambda done, name: None
+) -> tuple[dict[str, comparison.Judged | str], np.ndarray, float]:
+    """The same of these strategies. told: hears before each how many are done, and which comes."""
     # What does not change an answer is left out of what it is kept by.
     any_oversample = replace(settings, oversample=1.0)
-    found = judged(*sight.mark, settings, sight.config.to_json(), tuple(names))
+    found: dict[str, comparison.Judged | str] = {}
+    for done, name in enumerate(names):
+        told(done, name)
+        found |= judged(*sight.mark, settings, sight.config.to_json(), name)
     return found, *yardsticks(*sight.mark, any_oversample)
 
 

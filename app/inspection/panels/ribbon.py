@@ -25,7 +25,12 @@ def panel(sight: Sight, settings: Settings) -> None:
         st.caption("The memory is empty in the first task: λ counts as 0 and changes nothing. See a later task.")
         return
     st.caption(f"Who AccuACL picks for each λ, tried at {steps(sight, settings)} values from 0 to 1. {words.HELP['λ']}")
-    draw(figure(sight, settings), "ribbon")
+    draw(figure(sight, settings), "ribbon", alt=_said(sight, settings))
+
+
+def _said(sight: Sight, settings: Settings) -> str:
+    _, picked = tried_here(sight, settings)
+    return f"{int(picked.any(0).sum())} samples are picked at some λ, {int(picked.all(0).sum())} of them at every λ."
 
 
 def steps(sight: Sight, settings: Settings) -> int:

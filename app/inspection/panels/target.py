@@ -18,7 +18,15 @@ from app.inspection.source import Sight, microscope
 
 def panel(sight: Sight, choice: Choice, settings: Settings) -> None:
     st.caption(words.HELP["target"])
-    draw(figure(sight, choice, settings), "target")
+    draw(figure(sight, choice, settings), "target", alt=_said(sight, choice, settings))
+
+
+def _said(sight: Sight, choice: Choice, settings: Settings) -> str:
+    target = microscope(*sight.mark).information.target(settings.lambda_)
+    most = torch.argsort(target.total.sum(1), descending=True)[:3].tolist()
+    share = target.total.sum(1) / target.total.sum().clamp_min(torch.finfo(torch.float64).tiny)
+    parts = ", ".join(f"{sight.class_name(sight.context.classes[c])} {100 * float(share[c]):.0f} %" for c in most)
+    return f"Of the target's Fisher information at λ = {settings.lambda_:.2f} most is at {parts}."
 
 
 def figure(sight: Sight, choice: Choice, settings: Settings) -> go.Figure:

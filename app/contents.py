@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from app.store.session import PAGES, ROOT
-from app.widgets import dialogs, ended
+from app.widgets import dialogs, ended, projector
 
 st.set_page_config("ACL Explorer", ROOT / "assets" / "icon.svg", layout="wide")
 st.logo(str(ROOT / "assets" / "logo.svg"), size="large")
@@ -21,5 +21,6 @@ page = st.navigation(
     position="top",
 )
 ended.watch()
+projector.switch()
 dialogs.draw(page.title)
 page.run()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pandas as pd
 import streamlit as st
 
@@ -12,6 +14,7 @@ from app.charts import comparison as arena_charts
 from app.compare import details as arena_details
 from app.compare.cohorts import Chosen
 from app.compare.legend import choose_baseline, legend
+from app.widgets import projector
 from app.widgets.own_classes import own_classes
 from app.widgets.scrubber import scrubber
 from app.widgets.url import select
@@ -31,23 +34,33 @@ def view(found: Chosen) -> None:
     until, spread, baseline, own = _controls(found)
     legend(found)
     tasks = among_own(found.rows("tasks")) if own else found.rows("tasks")
-    grid = st.grid(2, min_column_width=WIDTH, gap=("xsmall", "medium"))
-    for metric, (title, more) in TITLES.items():
-        with grid.cell():
-            st.markdown(f"**{title}** {more}", help=words.HELP[metric])
-            table = arena_charts.wide(over_seeds(tasks, ["cohort", "task"], metric), found.looks, "task", spread)
-            spec = arena_charts.curves(table, found.looks, found.n_tasks, until)
-            st.echarts_chart(spec, key=f"compare-{metric}", height=HEIGHT, alt=f"{title} after each task")
-    with grid.cell():
-        st.markdown(f"**Learned against forgotten** after task {until}", help=words.HELP["plane"])
-        window = plane_points(tasks)
-        spec = arena_charts.plane(window[window["task"] == until], found.looks, until, window, spread)
-        st.echarts_chart(spec, key="compare-plane", height=HEIGHT, alt="Learning accuracy against forgetting")
-        ended = [look.name for look in found.looks if look.name not in set(window[window["task"] == until]["cohort"])]
-        if ended:
-            who = words.plain("; ".join(ended)) if len(ended) <= MOST_NAMED else f"{len(ended)} of {len(found.looks)}"
-            st.caption(f"Without those that have fewer than {until} tasks: {who}.")
+    figures = {TITLES[metric][0]: partial(_curve, found, tasks, metric, until, spread) for metric in TITLES}
+    figures |= {"Learned against forgotten": partial(_plane, found, tasks, until, spread)}
+    if not projector.one_of("curves", figures):
+        grid = st.grid(2, min_column_width=WIDTH, gap=("xsmall", "medium"))
+        for draw in figures.values():
+            with grid.cell():
+                draw()
     arena_details.tabs(arena_details.Seen(found, baseline, until, spread, own))
+
+
+def _curve(found: Chosen, tasks: pd.DataFrame, metric: str, until: int, spread: str) -> None:
+    title, more = TITLES[metric]
+    st.markdown(f"**{title}** {more}", help=words.HELP[metric])
+    table = arena_charts.wide(over_seeds(tasks, ["cohort", "task"], metric), found.looks, "task", spread)
+    spec = arena_charts.curves(table, found.looks, found.n_tasks, until)
+    projector.chart(spec, key=f"compare-{metric}", height=HEIGHT, alt=f"{title} after each task")
+
+
+def _plane(found: Chosen, tasks: pd.DataFrame, until: int, spread: str) -> None:
+    st.markdown(f"**Learned against forgotten** after task {until}", help=words.HELP["plane"])
+    window = plane_points(tasks)
+    spec = arena_charts.plane(window[window["task"] == until], found.looks, until, window, spread)
+    projector.chart(spec, key="compare-plane", height=HEIGHT, alt="Learning accuracy against forgetting")
+    ended = [look.name for look in found.looks if look.name not in set(window[window["task"] == until]["cohort"])]
+    if ended:
+        who = words.plain("; ".join(ended)) if len(ended) <= MOST_NAMED else f"{len(ended)} of {len(found.looks)}"
+        st.caption(f"Without those that have fewer than {until} tasks: {who}.")
 
 
 def plane_points(tasks: pd.DataFrame) -> pd.DataFrame:

@@ -20,6 +20,7 @@ from app.charts import comparison_grids as arena_grids
 from app.charts.palette import Look, looks
 from app.compare.cohorts import Chosen
 from app.store.runs import label_of
+from app.widgets import projector
 from app.widgets.url import segments
 
 MOST_TASKS = 20
@@ -66,7 +67,7 @@ def _each_task(seen: Seen) -> None:
     tables = [arena_charts.wide(bands[bands["on"] == j], seen.found.looks, "after", seen.spread) for j in shown]
     columns = min(COLUMNS, len(tables))
     spec = arena_grids.each_task(tables, seen.found.looks, seen.found.n_tasks, seen.until, columns, TASK_HEIGHT)
-    st.echarts_chart(
+    projector.chart(
         spec, key="compare-tasks", height=TASK_HEIGHT * -(-len(tables) // columns), alt="Accuracy on each task"
     )
     if seen.found.n_tasks > len(shown):
@@ -94,7 +95,7 @@ def _matrices(seen: Seen) -> None:
         return
     columns = min(MATRIX_COLUMNS, len(tables))
     spec = arena_grids.matrices(tables, seen.found.n_tasks, _ink(), columns, MATRIX_HEIGHT, against)
-    st.echarts_chart(spec, key="compare-R", height=MATRIX_HEIGHT * -(-len(tables) // columns), alt="Accuracy matrices")
+    projector.chart(spec, key="compare-R", height=MATRIX_HEIGHT * -(-len(tables) // columns), alt="Accuracy matrices")
 
 
 def _against_labels(seen: Seen) -> None:
@@ -134,7 +135,7 @@ def _against(families: pd.DataFrame, x: str, spread: str) -> None:
         with grid.cell():
             st.markdown(f"**{title}** {better} after the last task", help=words.HELP[metric])
             spec = arena_charts.against(points, drawn, level, x, spread)
-            st.echarts_chart(spec, key=f"compare-against-{metric}", height=HEIGHT, alt=f"{title} against {x}")
+            projector.chart(spec, key=f"compare-against-{metric}", height=HEIGHT, alt=f"{title} against {x}")
 
 
 def _labels(seen: Seen) -> None:
@@ -153,7 +154,7 @@ def _labels(seen: Seen) -> None:
     most = float(sums.loc[choosers if choosers.any() else ~choosers, "mean"].max())
     tall = arena_charts.row_height([look.name for look in seen.found.looks], 30)
     spec = arena_grids.labels(sums, classes, _ink(), most)
-    st.echarts_chart(
+    projector.chart(
         spec, key="compare-labels", height=70 + tall * len(seen.found.looks), alt="Labels bought of each class"
     )
 

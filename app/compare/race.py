@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping
+from functools import partial
 
 import streamlit as st
 
@@ -36,7 +37,7 @@ from app.compare.race_moments import (
 from app.compare.significance import concluded
 from app.store import runs as data
 from app.store.session import PAGES, POLL_S, RUNS, ensure_backend, slots
-from app.widgets import dialogs
+from app.widgets import dialogs, projector
 from app.widgets.gallery import Card, cards_html
 from app.widgets.scrubber import rhythm, scrubber
 from app.widgets.url import go, segments
@@ -95,20 +96,32 @@ def _live(chosen: sweep.Sweep, often: float | None) -> None:
             _conclusion(chosen)
         with st.container(horizontal=True, vertical_alignment="center", key="race-scrub"):
             moment = _moment(lanes, reached[seed], seed, over=not active)
-        _overlay(lanes, shown, reached, n_tasks, moment if not active else None)
-        columns = st.columns(len(shown), gap="medium")
-        for column, look in zip(columns, shown, strict=True):
-            lane = next((lane for lane in lanes if lane.cohort == look.name and lane.config.seed == seed), None)
-            with column:
-                if lane is None:
-                    _head(look)
-                    st.caption(f"Its run of seed {seed} was deleted.")
-                else:
-                    _figures_of(lanes, look, reached, moment if not active else None)
-                    _column(lane, look, moment, n_tasks, len(seeds))
+        until = moment if not active else None
+        figures = {
+            "Kept": partial(_overlay, lanes, shown, reached, n_tasks, until),
+            "Each strategy": partial(_columns, lanes, shown, reached, seed, moment, until, n_tasks),
+        }
+        if not projector.one_of("race", figures):
+            for draw in figures.values():
+                draw()
     dialogs.follow()
     if _rhythm(chosen) != often:
         st.rerun()
+
+
+def _columns(
+    lanes: list[Lane], shown: list[Look], reached: Mapping[int, Moment | None], seed: int, moment: Moment | None,
+    until: Moment | None, n_tasks: int,
+) -> None:  # fmt: skip
+    """A column for each strategy: its means, and what its run of `seed` looks like."""
+    for column, look in zip(st.columns(len(shown), gap="medium"), shown, strict=True):
+        lane = next((lane for lane in lanes if lane.cohort == look.name and lane.config.seed == seed), None)
+        with column:
+            _figures_of(lanes, look, reached, until)
+            if lane is None:
+                st.caption(f"Its run of seed {seed} was deleted.")
+            else:
+                _column(lane, look, moment, n_tasks, len(reached))
 
 
 def _beginning(chosen: sweep.Sweep, lanes: list[Lane], shown: list[Look], n_tasks: int, active: bool) -> None:
@@ -248,7 +261,7 @@ def _overlay(
         more = "drawn, but in no mean" if begun - apart.keys() else "not comparable"
         st.caption(f"Seed {seed} is {more}: {words.plain(why)}.")
     spec = arena_charts.race(table, shown, seeds, n_tasks)
-    st.echarts_chart(spec, key="race-curves", height=HEIGHT, alt="Accuracy of each strategy on all tasks so far")
+    projector.chart(spec, key="race-curves", height=HEIGHT, alt="Accuracy of each strategy on all tasks so far")
 
 
 def _head(look: Look) -> None:
@@ -285,7 +298,7 @@ def _pictures_of(lane: Lane, look: Look, moment: Moment | None, n_tasks: int, na
     history = History(row for row in lane.history.rows if _until(row.event, moment))
     table = data.accuracy_table(history, data.rounds_of_tasks(lane.history, lane.config))
     spec = charts.accuracy_chart(table, n_tasks, slim=True)
-    st.echarts_chart(spec, key=f"race-tasks-{look.name}", height=SPARK, alt=f"{look.name}: accuracy on each task")
+    projector.chart(spec, key=f"race-tasks-{look.name}", height=SPARK, alt=f"{look.name}: accuracy on each task")
     _bought(lane, look, history)
     _remembered(lane, history, n_tasks)
     st.page_link(PAGES / "run.py", label="This run", icon=":material/open_in_new:", query_params={"run": lane.run.id})

@@ -16,6 +16,7 @@ from app.charts import comparison as arena_charts
 from app.compare import new_seeds
 from app.compare.cohorts import Chosen
 from app.compare.legend import baselines, choose_baseline, remarks
+from app.widgets import projector
 
 NAMES = {"A": "Kept (A) ↑", "LA": "Learned (LA) ↑", "F": "Forgetting (F) ↓"}
 
@@ -102,7 +103,7 @@ def _forests(results: list[Paired], found: Chosen, baseline: str) -> None:
             names = [r.one for r in here]
             spec = arena_charts.forest(rows, looks)
             height = 80 + arena_charts.row_height(names) * len(rows)
-            st.echarts_chart(spec, key=f"compare-forest-{metric}", height=height, alt=f"{NAMES[metric]}: differences")
+            projector.chart(spec, key=f"compare-forest-{metric}", height=height, alt=f"{NAMES[metric]}: differences")
 
 
 def _errors(found: Chosen) -> None:

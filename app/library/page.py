@@ -20,7 +20,7 @@ from acl.runs.tags import keep_tags, tags_of
 from app import errors, words
 from app.store import runs as data
 from app.store.session import PAGES, POLL_S, RECORDED, RUNS, ensure_backend, forget_run, new_run, open_run
-from app.widgets import dialogs
+from app.widgets import dialogs, width
 from app.widgets import fork_dialog as forking
 from app.widgets.download import download
 
@@ -50,6 +50,9 @@ COLUMNS: dict[str, ColumnConfig | str] = {
     "id": "Run",
 }
 
+WIDE = ("progress", "data", "λ", "labels", "memory", "LA", "id")
+"""Columns that a narrow window has no room for; they are found in the run."""
+
 
 def page() -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -57,12 +60,13 @@ def page() -> None:
             "Search", key="q", bind="query-params", placeholder="any word of a row, e.g. accuacl", width=320,
             label_visibility="collapsed",
         )  # fmt: skip
-        st.space("stretch")
-        with st.popover("Import", icon=":material/upload_file:"):
-            _import()
+        # At the left: the table's own tools lie over what is above its right end.
         if st.button("New run", icon=":material/add:"):
             new_run()
-    st.fragment(_table, run_every=2 * POLL_S)(search)
+        with st.popover("Import", icon=":material/upload_file:"):
+            _import()
+    columns = [name for name in COLUMNS if name not in WIDE] if width.narrow() else list(COLUMNS)
+    st.fragment(_table, run_every=2 * POLL_S)(search, columns)
 
 
 def _import() -> None:
@@ -78,7 +82,7 @@ def _import() -> None:
         st.toast(f"{run.id} is in the library.", icon=":material/check:")
 
 
-def _table(search: str) -> None:
+def _table(search: str, columns: list[str]) -> None:
     runs = as_tree(list_runs(RUNS)) + list_runs(RECORDED)
     rows = [row for row in map(_row, runs) if search.lower() in " ".join(map(str, row.values())).lower()]
     if not rows:
@@ -89,7 +93,7 @@ def _table(search: str) -> None:
     ids = " ".join(row["id"] for row in rows)
     with st.container(key="library"):
         event = st.dataframe(
-            frame, hide_index=True, placeholder="–", column_config=COLUMNS, column_order=list(COLUMNS),
+            frame, hide_index=True, placeholder="–", column_config=COLUMNS, column_order=columns,
             on_select="rerun", selection_mode="multi-row", key=f"runs-{zlib.crc32(ids.encode())}",
             height=min(38 + 35 * len(frame), 560),
         )  # fmt: skip

@@ -1,0 +1,50 @@
+"""For a room: a switch on every page that makes type large and lines thick, and shows one figure at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import streamlit as st
+
+from app.charts.sized import DESK, ROOM, Spec, sized
+
+KEY = "projector"
+STYLE = """<style>
+html { font-size: 20px !important; }
+.stMainBlockContainer { padding-left: 2rem; padding-right: 2rem; }
+</style>"""
+
+
+def switch() -> None:
+    """In the head of every page."""
+    with st.container(key="projector-switch"):
+        st.toggle(
+            "Projector", key=KEY, bind="query-params",
+            help="For a room: large type, thick lines, one figure at a time.",
+        )  # fmt: skip
+    st.html("<style>.st-key-projector-switch { position: fixed; top: .6rem; right: 1.2rem; z-index: 999991; "
+            "width: auto; }</style>")  # fmt: skip
+    if on():
+        st.html(STYLE)
+
+
+def on() -> bool:
+    return bool(st.session_state.get(KEY))
+
+
+def chart(spec: Spec, key: str, height: int, alt: str) -> None:
+    """An ECharts figure: the one door of all, so that all are as large as the room needs."""
+    size = ROOM if on() else DESK
+    st.echarts_chart(sized(spec, size), key=key, height=round(height * size.high), alt=alt)
+
+
+def one_of(name: str, figures: Mapping[str, Callable[[], object]]) -> bool:
+    """Before a room, draws the one of these figures that is chosen, and True; else nothing, and False."""
+    if not on():
+        return False
+    titles = list(figures)
+    chosen = st.segmented_control(
+        "Figure", titles, default=titles[0], required=True, key=f"figure-{name}", label_visibility="collapsed"
+    )
+    figures[chosen or titles[0]]()
+    return True

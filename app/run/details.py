@@ -19,6 +19,7 @@ from app.charts import run as charts
 from app.charts.palette import OTHER, task_colours
 from app.run import verification as checking
 from app.store import runs as data
+from app.widgets import projector
 from app.widgets.download import download
 from app.widgets.gallery import Card, cards_html
 
@@ -52,7 +53,7 @@ def tabs(run: Run, config: RunConfig, history: History, n_tasks: int, own: bool)
         _memory(run, history, n_tasks)
     elif tab == "Loss":
         table, boundaries = loss_table(history)
-        st.echarts_chart(charts.loss_chart(table, boundaries), key="loss", height=260, alt="Training loss")
+        projector.chart(charts.loss_chart(table, boundaries), key="loss", height=260, alt="Training loss")
     elif tab == "What happened":
         _story(history)
     else:
@@ -63,7 +64,7 @@ def _matrix(history: History, n_tasks: int, own: bool) -> None:
     r = data.matrix(history, own)
     st.caption(words.HELP["R"])
     spec = charts.matrix_chart(r, n_tasks, st.context.theme.type == "dark")
-    st.echarts_chart(spec, key="matrix", width=760, height=64 + 34 * n_tasks, alt="Accuracy matrix R")
+    projector.chart(spec, key="matrix", height=64 + 34 * n_tasks, alt="Accuracy matrix R")
     st.dataframe(data.figures_table(history, own), key="figures", width=760, column_config=FIGURES)
     name = "accuracy-matrix-own-classes.csv" if own else "accuracy-matrix.csv"
     download("R as CSV", lambda: matrix_csv(r, n_tasks), name, "text/csv", "matrix-csv")

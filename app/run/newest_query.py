@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -17,9 +20,10 @@ from app.charts.palette import OTHER, strategy_colour
 from app.charts.score_plane import HERO, PLANE, Cuts
 from app.store import runs as data
 from app.store.session import PAGES
+from app.widgets import projector
 from app.widgets.gallery import Card, cards_html
 
-WIDTH, HEIGHT = 370, 230
+WIDTH, HEIGHT = 270, 230
 MAX_CARDS = 60
 
 
@@ -32,13 +36,16 @@ def newest_query(run: Run, config: RunConfig, history: History) -> None:
         st.caption("Full labels buys every sample of a task at once: there is no query to look at.")
         _pictures(run, history)
         return
-    grid = st.grid(3, min_column_width=WIDTH, gap=("xsmall", "medium"))
-    with grid.cell():
-        _plane(query, scores, config)
-    with grid.cell():
-        _map(run, query, history)
-    with grid.cell():
-        _pictures(run, history)
+    figures: dict[str, Callable[[], None]] = {
+        "Scores": partial(_plane, query, scores, config),
+        "Map": partial(_map, run, query, history),
+        "Pictures": partial(_pictures, run, history),
+    }
+    if not projector.one_of("query", figures):
+        grid = st.grid(3, min_column_width=WIDTH, gap=("xsmall", "medium"))
+        for draw in figures.values():
+            with grid.cell():
+                draw()
     if query and scores is not None:
         for remark in remarks(words.picks(query.strategy), deciding(query, scores), len(query.ids), config.oversample):
             st.caption(f":material/warning: {words.plain(remark)}")
@@ -79,7 +86,7 @@ def _plane(query: Scored | None, scores: pd.DataFrame | None, config: RunConfig)
         return
     view = score_plane.view(scores, query.strategy, cuts(scores, query, config))
     spec = charts.plane_chart(scores, view, query.strategy)
-    st.echarts_chart(spec, key="plane", height=HEIGHT, alt="Magnitude and distribution score of the pool")
+    projector.chart(spec, key="plane", height=HEIGHT, alt="Magnitude and distribution score of the pool")
 
 
 def _lambda_help(query: Scored) -> str:
@@ -105,7 +112,7 @@ def _map(run: Run, query: Scored | None, history: History) -> None:
     points, flat = found
     n_tasks, age = data.n_tasks(history), data.task_of_memory(history, query.task)
     spec = charts.map_chart(points, set(query.ids), query.strategy, age, n_tasks)
-    st.echarts_chart(spec, key="map", height=HEIGHT, alt="Feature map of pool, memory and picks")
+    projector.chart(spec, key="map", height=HEIGHT, alt="Feature map of pool, memory and picks")
     if flat:
         st.caption(flat)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
 
 import pandas as pd
 import streamlit as st
@@ -22,7 +24,7 @@ from app.run import verification as checking
 from app.run.transport import transport
 from app.store import runs as data
 from app.store.session import PAGES, POLL_S, RUNS, ensure_backend, new_run
-from app.widgets import dialogs
+from app.widgets import dialogs, projector
 from app.widgets import fork_dialog as forking
 from app.widgets.own_classes import own_classes
 
@@ -90,9 +92,8 @@ def _live(run: Run, config: RunConfig, rhythm: float | None) -> None:
             hands.offer(run, query, control)
     with body:
         if n_tasks:
-            own = _curves(run, shown, config, n_tasks)
+            own = _figures(run, shown, config, n_tasks)
             rewind.scrubber(run, history)
-            close_up.newest_query(run, settings_after(config, shown.rows), shown)
             details.tabs(run, config, shown, n_tasks, own)
         elif rhythm == POLL_S:
             st.skeleton(height=300)
@@ -182,32 +183,66 @@ def _trouble(status: Status | None) -> None:
         errors.show(f"{status.error} Every finished round is kept.", status.details)
 
 
-def _curves(run: Run, history: History, config: RunConfig, n_tasks: int) -> bool:
-    """Returns whether accuracies are those among each task's own classes."""
+@dataclass(frozen=True)
+class _Curves:
+    """What both pictures of the curves are drawn from; theirs: of the run beside it."""
+
+    n_tasks: int
+    table: pd.DataFrame
+    balance: pd.DataFrame
+    marks: list[tuple[float, str]]
+    their_tables: list[pd.DataFrame]
+    their_balances: list[pd.DataFrame]
+
+    def accuracy(self) -> None:
+        spec = charts.accuracy_chart(self.table, self.n_tasks, self.marks, self.their_tables)
+        projector.chart(spec, key="accuracy", height=CURVE_HEIGHT, alt="Accuracy on each task")
+
+    def kept(self) -> None:
+        st.markdown(_balance_title(self.balance), help=words.HELP["forgotten"])
+        spec = charts.balance_chart(self.balance, self.n_tasks, self.marks, self.their_balances)
+        projector.chart(spec, key="balance", height=CURVE_HEIGHT, alt="Learned, kept and forgotten")
+
+
+def _figures(run: Run, history: History, config: RunConfig, n_tasks: int) -> bool:
+    """The curves, then the newest query; before a room one of them at a time. Returns whether accuracies are those
+    among each task's own classes."""
     rounds = data.rounds_of_tasks(history, config)
-    marks = _marks(run, history, rounds)
     other = beside.beside(run, history)
     theirs = [data.live_run(other.run.path).history()] if other else []
+    newest = partial(close_up.newest_query, run, settings_after(config, history.rows), history)
+
+    def curves(own: bool) -> _Curves:
+        return _Curves(
+            n_tasks, data.accuracy_table(history, rounds, own), data.balance_table(history, rounds, own),
+            _marks(run, history, rounds),
+            [data.accuracy_table(one, data.rounds_of_tasks(one, config), own) for one in theirs],
+            [data.balance_table(one, data.rounds_of_tasks(one, config), own) for one in theirs],
+        )  # fmt: skip
+
+    if projector.on():
+        own = own_classes()
+        drawn = curves(own)
+        projector.one_of(
+            "run", {"Accuracy on each task": drawn.accuracy, "Learned and kept": drawn.kept, "Newest query": newest}
+        )
+        return own
     grid = st.grid(2, min_column_width=CURVE_WIDTH, gap=("xsmall", "medium"))
     with grid.cell():
         with st.container(horizontal=True, vertical_alignment="center", key="accuracy-title"):
             st.markdown("**Accuracy on each task**", help=words.HELP["R"], width="content")
             own = own_classes()
-        table = data.accuracy_table(history, rounds, own)
-        curves = [data.accuracy_table(one, data.rounds_of_tasks(one, config), own) for one in theirs]
-        spec = charts.accuracy_chart(table, n_tasks, marks, curves)
-        st.echarts_chart(spec, key="accuracy", height=CURVE_HEIGHT, alt="Accuracy on each task")
+        drawn = curves(own)
+        drawn.accuracy()
     with grid.cell():
-        balance = data.balance_table(history, rounds, own)
-        st.markdown(_balance_title(balance), help=words.HELP["forgotten"])
-        curves = [data.balance_table(one, data.rounds_of_tasks(one, config), own) for one in theirs]
-        spec = charts.balance_chart(balance, n_tasks, marks, curves)
-        st.echarts_chart(spec, key="balance", height=CURVE_HEIGHT, alt="Learned, kept and forgotten")
+        drawn.kept()
     with st.container(horizontal=True, vertical_alignment="center", key="steered"):
         steer.notes(run, history)
         if other:
             since = data.began(*other.since, rounds) if other.since[0] in rounds else 0.0
-            st.caption(words.plain(beside.caption(other, balance, curves[0], since)), width="content")
+            said = beside.caption(other, drawn.balance, drawn.their_balances[0], since)
+            st.caption(words.plain(said), width="content")
+    newest()
     return own
 
 

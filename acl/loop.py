@@ -519,7 +519,7 @@ class Loop:
 
     @property
     def ordered(self) -> RunConfig:
-        """The settings of a training on the newest labels; of a repeat the seed is another, which decides the orders."""
+        """The settings of a training on the newest labels: a repeat has another seed, which decides its orders."""
         if not self._repeat:
             return self.config
         return self.config.changed(seed=key(self.config.seed, "repeat", *self._where, self._repeat) >> 33)

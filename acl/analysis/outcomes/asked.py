@@ -6,11 +6,11 @@ Nothing here needs torch, so that a page can ask and read.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from typing import Any, ClassVar, Literal
 
-from pydantic import TypeAdapter
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from acl.config import RunConfig, UserError
+from acl.config import RunConfig, UserError, told
 from acl.events import Bought, Evaluated, History, Scored
 from acl.runs.fork import Place, next_place, settings_after
 
@@ -82,6 +82,8 @@ class Plan:
     run's picks; repeats: orders that every set which is not drawn at random is learned in (random ones in one).
     """
 
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
     subsets: int = 200
     sizes: tuple[float, ...] = (0.0, 0.1, 0.25, 0.5, 1.0)
     equal_steps: bool = False
@@ -99,8 +101,6 @@ class Plan:
             raise UserError(f"subsets must be 0..{MOST_SETS:,}, got {self.subsets}.")
         if not 1 <= self.repeats <= MOST_REPEATS:
             raise UserError(f"repeats must be 1..{MOST_REPEATS}, got {self.repeats}.")
-        if self.horizon not in get_args(Horizon):
-            raise UserError(f"The horizon is one of {', '.join(get_args(Horizon))}, got '{self.horizon}'.")
         for name, shares in (("sizes", self.sizes), ("lambdas", self.lambdas)):
             if wrong := [share for share in shares if not 0 <= share <= 1]:
                 raise UserError(f"{name} must be between 0 and 1, got {wrong[0]:g}.")
@@ -112,8 +112,11 @@ class Plan:
 
     @staticmethod
     def from_json(value: Any) -> Plan:
-        """ValueError (UserError where it is one of sense) for what is no plan."""
-        return _PLAN.validate_python(value)
+        """A plan out of the values of its fields, as JSON or a user has them. UserError for what is none."""
+        try:
+            return _PLAN.validate_python(value)
+        except ValidationError as error:
+            raise UserError(told(error)) from None
 
 
 _PLAN = TypeAdapter(Plan)

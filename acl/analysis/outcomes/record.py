@@ -19,8 +19,8 @@ from pydantic import TypeAdapter
 
 from acl.analysis.outcomes.asked import MOST_REPEATS, MOST_SAMPLES, Horizon, Outcome, Trial
 from acl.names import from_json
-from acl.runs.fork import Place
 from acl.runs.folder import Run
+from acl.runs.fork import Place
 from acl.system.files import locked
 
 ENDING = "outcomes.jsonl"

@@ -13,6 +13,7 @@ from functools import lru_cache
 import numpy as np
 from jaxtyping import Int64
 from numpy import ndarray
+from torch import Tensor
 
 from acl.analysis.outcomes.asked import Kind, Plan, Subset, Trial
 from acl.analysis.outcomes.query import Query
@@ -93,7 +94,7 @@ def _microscope(query: Query) -> Microscope:
     return Microscope(query.context)
 
 
-def _ids(query: Query, positions: ndarray) -> tuple[int, ...]:
+def _ids(query: Query, positions: Int64[Tensor, " n"]) -> tuple[int, ...]:
     return tuple(query.context.pool.ids[positions].tolist())
 
 

@@ -211,7 +211,9 @@ def test_what_cannot_be_stacked_is_measured_in_turn(runs):
         query = Query.of(played(runs, **values), (2, 2))
         assert not stacked.can_stack(query)
         found = drawn(query, 2)
-        assert [figures(o) for o in work.outcomes(query, found)] == [figures(measure(query, t)) for t in found]
+        assert [
+            figures(o) for piece in work.pieces(query, found, "round") for o in work.measured(query, piece, "round")
+        ] == [figures(measure(query, t)) for t in found]
 
 
 # -- which sets ----------------------------------------------------------------------------------------

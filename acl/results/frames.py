@@ -10,12 +10,15 @@ import json
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from acl.analysis.outcomes import record
+from acl.analysis.outcomes.asked import About
+from acl.analysis.outcomes.summary import COLUMNS, table
 from acl.config import FULL, RunConfig, UserError
 from acl.events import Bought, Evaluated, History, Scored, Trained
 from acl.metrics import Matrix, average_accuracy, backward_transfer, forgetting, learning_accuracy
@@ -39,6 +42,7 @@ class Digest:
     matrix: Rows = field(default_factory=list)
     queries: Rows = field(default_factory=list)
     labels: Rows = field(default_factory=list)
+    outcomes: Rows = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,7 @@ class Frames:
     matrix: accuracy, accuracy_aware and likelihood `on` each task `after` each task.
     queries: strategy, n, pool, lambda, seconds, peak_bytes.
     labels: how many labels of each class each task bought.
+    outcomes: what was measured of queries (acl.outcomes), a row for each set and repeat; empty if nothing was.
     """
 
     runs: pd.DataFrame
@@ -59,13 +64,23 @@ class Frames:
     matrix: pd.DataFrame
     queries: pd.DataFrame
     labels: pd.DataFrame
+    outcomes: pd.DataFrame
 
 
 def load_runs(*names: str | Path, folder: str | Path = "runs", unfinished: bool = False) -> Frames:
     """The runs `names` (ids, runs, folders of runs; none: all of `folder`) as tables. Runs that do not count in a
     mean (by hand, twice) are all there: filter by the columns by_hand and key. UserError for an unknown name."""
     runs = named_runs([str(name) for name in names], Path(folder))
-    return frames([found for run in runs if (found := readable(run)) and (unfinished or finished(found))])
+    digests = [(run, found) for run in runs if (found := readable(run)) and (unfinished or finished(found))]
+    return frames([replace(found, outcomes=measured(run, Path(folder))) for run, found in digests])
+
+
+def measured(run: Run, folder: Path) -> Rows:
+    """What was measured of the run's queries, in its own folder or, where that is not ours to write, in `folder`."""
+    history = run.history()
+    known = record.all_of(run, folder)
+    tables = [table(About.of(run.id, run.config, history, at), found) for at, found in known.items()]
+    return [row for each in tables for row in each.to_dict("records")]
 
 
 def named_runs(names: Sequence[str], folder: Path) -> list[Run]:
@@ -100,7 +115,10 @@ def frames(digests: Sequence[Digest]) -> Frames:
 
 
 def _empty(name: str) -> pd.DataFrame:
-    columns = {"runs": ["run", "state", "key", "settings", "by_hand", "seed", "strategy", "learner", "dataset"]}
+    columns = {
+        "runs": ["run", "state", "key", "settings", "by_hand", "seed", "strategy", "learner", "dataset"],
+        "outcomes": COLUMNS,
+    }
     return pd.DataFrame(columns=columns.get(name, ["run"]))
 
 

@@ -1,10 +1,11 @@
-"""What a choice does: any set of a query's pool is bought, learned, and measured, as the run would have done.
+"""What a choice does: any set of a pool bought, learned and measured, as the run would have done it.
 
-    query = Query.of(run, (3, 1))             a query of a run, restored just before it was asked
-    found = trials(query, Plan(subsets=200))  the sets to measure, each with the orders it is learned in
-    for outcome in outcomes(query, found):    as they are measured: small networks many at once, large ones in turn
-        ...
-    rows = table(query.about, done)           a tidy table; summary(rows): differences from equal-sized random sets
+    query = Query.of(run, (3, 1))          a query of a run, restored just before it was asked
+    work = Work(query, Plan(), runs)       random sets, every strategy's picks, …: what a plan wants of it
+    for piece in work.missing():           small networks many at once, large ones in turn
+        work.step(piece)
+    rows = table(query.about, work.outcomes())
+    summary(rows)                          differences from equal-sized random sets, percentiles, fewer labels
 
 What was measured is kept in the run folder (`record`); acl.service.measurer does it for whoever asks through files.
 """

@@ -123,6 +123,17 @@ _PLAN = TypeAdapter(Plan)
 
 
 @dataclass(frozen=True)
+class Progress:
+    """Of `total` trials `done` are measured; eta_s: seconds that the rest takes, None before any was measured; said:
+    sentences about what was left out."""
+
+    done: int
+    total: int
+    eta_s: float | None = None
+    said: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class About:
     """Which query: of what run, task and round (both from 1); seed: of the run; n: samples that it buys; picks: what
     was bought, best first, None where it was not answered yet; evaluated: what the run measured after it."""

@@ -1,8 +1,9 @@
 """The backend: watches a runs folder, gives every wanted run a worker, replaces workers that die or hang.
 
 It holds `.backend/lock` in the runs folder and keeps, while somebody asks for maps or outcomes, who makes them.
-Where workers come from is the engine's business (acl.service.engines). It ends by itself after ten idle minutes with no app attached,
-and starts without torch. Local workers live in sessions of their own: they go on when the backend goes.
+Where workers come from is the engine's business (acl.service.engines). It ends by itself after ten idle minutes with
+no app attached, and starts without torch. Local workers live in sessions of their own: they go on when the backend
+goes.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from acl.config import RunConfig, UserError, told
 from acl.events import Bought, Evaluated, History, Scored
+from acl.names import text
 from acl.runs.fork import Place, next_place, settings_after
 
 Horizon = Literal["round", "budget", "next"]
@@ -104,6 +105,8 @@ class Plan:
         for name, shares in (("sizes", self.sizes), ("lambdas", self.lambdas)):
             if wrong := [share for share in shares if not 0 <= share <= 1]:
                 raise UserError(f"{name} must be between 0 and 1, got {wrong[0]:g}.")
+        if any(text(name) != name for name, _ in self.own):
+            raise UserError("The name of a set must be one line of at most 1,000 characters that can be shown.")
         if unknown := [kind for kind in self.controls if kind not in CONTROLS]:
             raise UserError(f"The controls are {', '.join(CONTROLS)}, got '{unknown[0]}'.")
 

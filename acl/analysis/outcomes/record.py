@@ -82,7 +82,7 @@ def measured_already(outcomes: Iterable[Outcome]) -> set[Key]:
 
 def _append(path: Path, lines: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with locked(path.with_name(f".{path.name}.lock")):
+    with locked(path):
         fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
             end = _whole(fd)

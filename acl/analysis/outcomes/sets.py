@@ -48,7 +48,7 @@ def _named(query: Query, plan: Plan, say: Say) -> Iterator[Subset]:
         yield Subset("recorded", "", tuple(query.bought.ids))
     for name, ids in plan.own:
         query.check(ids)
-        yield Subset("own", name, ids)
+        yield Subset("own", name, tuple(sorted(ids)))
     for name in _strategies(plan):
         try:
             yield Subset("strategy", name, picks(query, name))

@@ -63,6 +63,7 @@ class Work:
         self.pieces = pieces(query, self.trials, plan.horizon)
         self._cost = {trial: query.loop.labelled_so_far + len(trial.subset.ids) for trial in self.trials}
         self._began: tuple[float, int] | None = None
+        self._measured: set[Trial] = set()
 
     def outcomes(self) -> list[Outcome]:
         """What is known of the plan's sets, in its order."""
@@ -73,7 +74,8 @@ class Work:
 
     def missing(self) -> list[list[Trial]]:
         """What of each piece is still to be measured; pieces of which nothing is are left out."""
-        known = {outcome.trial for outcome in self.outcomes()}
+        # What this process kept and cannot read again is not measured for ever.
+        known = {outcome.trial for outcome in self.outcomes()} | self._measured
         left = ([trial for trial in piece if trial not in known] for piece in self.pieces)
         return [piece for piece in left if piece]
 
@@ -81,6 +83,7 @@ class Work:
         """Measure one of the `missing` pieces and keep it. OSError where no disk takes it."""
         found = measured(self.query, piece, self.plan.horizon)
         record.append(self.query.run, self.query.place, self.runs, found)
+        self._measured |= set(piece)
 
     def progress(self) -> Progress:
         left = [trial for piece in self.missing() for trial in piece]

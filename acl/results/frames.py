@@ -80,7 +80,7 @@ def measured(run: Run, folder: Path) -> Rows:
     history = run.history()
     known = record.all_of(run, folder)
     tables = [table(About.of(run.id, run.config, history, at), found) for at, found in known.items()]
-    return [row for each in tables for row in each.to_dict("records")]
+    return [{str(name): value for name, value in row.items()} for each in tables for row in each.to_dict("records")]
 
 
 def named_runs(names: Sequence[str], folder: Path) -> list[Run]:

@@ -1,4 +1,4 @@
-"""The tidy tables of acl.results.frames as CSV: runs, tasks, matrix, queries, labels and outcomes, joined by the column `run`."""
+"""The tidy tables of acl.results.frames as CSV: runs, tasks, matrix, queries, labels, outcomes, with a column `run`."""
 
 from __future__ import annotations
 

@@ -8,9 +8,10 @@ from acl import earlier_names
 
 if TYPE_CHECKING:
     from acl.results.frames import load_runs
+    from acl.results.outcomes import outcomes
     from acl.snapshots.writer import write_snapshot
 
-__all__ = ["load_runs", "write_snapshot"]
+__all__ = ["load_runs", "outcomes", "write_snapshot"]
 
 earlier_names.install()
 
@@ -21,6 +22,10 @@ def __getattr__(name: str) -> Any:
         from acl.results.frames import load_runs
 
         return load_runs
+    if name == "outcomes":
+        from acl.results.outcomes import outcomes
+
+        return outcomes
     if name == "write_snapshot":
         from acl.snapshots.writer import write_snapshot
 

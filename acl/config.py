@@ -460,17 +460,18 @@ def make_config(values: Mapping[str, Any]) -> RunConfig:
     try:
         return RunConfig(**dict(values))
     except ValidationError as error:
-        raise UserError(_sentence(error)) from None
+        raise UserError(told(error)) from None
 
 
-def _sentence(error: ValidationError) -> str:
+def told(error: ValidationError) -> str:
+    """The first of what is wrong, as a sentence."""
     first = error.errors()[0]
     message = first["msg"].removeprefix("Value error, ")
     where = ".".join(str(part) for part in first["loc"])
     if where == "lambda":
         return f"lambda must be between 0 and 1 (or auto), got {first['input']}."
     if not where:
-        return f"{message}."
+        return f"{message.rstrip('.')}."
     rule = message.split(", unable")[0].replace("Input should", "must")
     return f"{where} {rule}, got {first['input']!r}."
 

@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any, Literal, assert_never
 
 import numpy as np
 import torch
-from jaxtyping import Int64
+from jaxtyping import Float, Int64
 from numpy import ndarray
 from torch import Tensor
 
@@ -119,6 +120,7 @@ class Loop:
         self._again: list[Callable[[], bool]] = []
         self._train_seconds = 0.0
         self._loss = 0.0
+        self._repeat = 0
 
     # -- what a caller may ask -------------------------------------------------------------------------
 
@@ -180,10 +182,15 @@ class Loop:
     @property
     def n_wanted(self) -> int:
         """Labels the current round buys; 0 where the budget was cut to less than is labelled."""
-        budget = self._budget(self.current)
         if self.round == 0:
+            budget = self._budget(self.current)
             return budget if self.config.strategy == FULL else min(self.config.n_start, budget)
-        return max(min(self.config.n_query, budget - self.labelled_so_far), 0)
+        return min(self.config.n_query, self.rest)
+
+    @property
+    def rest(self) -> int:
+        """Labels that the current task may still buy."""
+        return max(self._budget(self.current) - self.labelled_so_far, 0)
 
     @property
     def labelled_so_far(self) -> int:
@@ -232,6 +239,21 @@ class Loop:
         event = Steered(self.task, self.round, dict(changes))
         self._advance(event)
         return event
+
+    def branch(self, bought: Bought, repeat: int = 0) -> Loop:
+        """A loop that goes on from this query as if `bought` had been bought in it; this one stays where it is.
+
+        repeat: which of the orders that the seed gives every training from here on has; 0 are the run's own. Both loops
+        work with one network, which every training starts anew from the task's base: let one of them finish a training
+        before the other goes on.
+        """
+        other = copy(self)
+        other._bought, other._evaluated, other._again = list(self._bought), list(self._evaluated), []
+        other._counts = {task: list(counts) for task, counts in self._counts.items()}
+        other.query = other.training = other.choice = other._inference = None
+        other._repeat = repeat
+        other._advance(bought)
+        return other
 
     def step(self) -> Event | None:
         """The next piece of work: a minibatch, a chunk of a forward pass, or a whole short stage."""
@@ -442,7 +464,7 @@ class Loop:
         else:
             order = shuffled(key(self.config.seed, "start", self.task), self.current.train_ids)
             ids, by = order[: self.n_wanted].tolist(), "start"
-        return Bought(self.task, self.round, ids, self._labels_of(ids), by, self.labelled_so_far + len(ids))
+        return Bought(self.task, self.round, ids, self.labels_of(ids), by, self.labelled_so_far + len(ids))
 
     def check(self, choice: Choice) -> None:
         """UserError where a human's choice cannot be bought in the current query."""
@@ -464,14 +486,14 @@ class Loop:
         if choice is None or (choice.task, choice.round) != (self.task, self.round):
             return None
         self.check(choice)
-        asked = self._labels_of(choice.ids)
+        asked = self.labels_of(choice.ids)
         labels = [true if label is None else label for label, true in zip(choice.labels, asked, strict=True)]
         by_hand = [i for i, label in zip(choice.ids, choice.labels, strict=True) if label is not None]
         replaced = [i for i in self._picks if i not in choice.ids]
         n_labelled = self.labelled_so_far + len(choice.ids)
         return Bought(self.task, self.round, choice.ids, labels, "human", n_labelled, replaced, by_hand)
 
-    def _labels_of(self, ids: list[int]) -> list[int]:
+    def labels_of(self, ids: list[int]) -> list[int]:
         """What the annotator says: the true classes, but for a share that label_noise makes wrong, the same samples
         whoever chose them."""
         labels = self.stream.labels[ids].copy()
@@ -488,8 +510,19 @@ class Loop:
     def _begin_training(self) -> Training:
         self.model.load_state_dict(self.base)
         self._train_seconds = 0.0
-        where = (self._bought[-1].task, self._bought[-1].round)
-        return Training(self.config, self.steps, self.labelled, self.base_memory, where, self._final)
+        return Training(self.ordered, self.steps, self.labelled, self.base_memory, self._where, self._final)
+
+    @property
+    def _where(self) -> tuple[int, int]:
+        """Task and round of the newest labels."""
+        return self._bought[-1].task, self._bought[-1].round
+
+    @property
+    def ordered(self) -> RunConfig:
+        """The settings of a training on the newest labels: a repeat has another seed, which decides its orders."""
+        if not self._repeat:
+            return self.config
+        return self.config.changed(seed=key(self.config.seed, "repeat", *self._where, self._repeat) >> 33)
 
     def _end_training(self) -> None:
         assert self.training is not None
@@ -533,17 +566,22 @@ class Loop:
         return True
 
     def _evaluate(self) -> Event | None:
-        tasks = self.stream.tasks[: self.task]
         if self._inference is None:
-            test_ids = np.concatenate([task.test_ids for task in tasks])
-            self._inference = Inference(self.model, self.images, test_ids, self.config.eval_batch)
+            self._inference = Inference(self.model, self.images, self.test_ids, self.config.eval_batch)
         if not self._inference.done:
             self._inference.step()
             return None
         logits, self._inference = self._finite(self._inference).cpu().logits, None
-        return self._evaluation(logits, tasks)
+        return self.evaluation(logits)
 
-    def _evaluation(self, logits: Tensor, tasks: tuple[Task, ...]) -> Evaluated:
+    @property
+    def test_ids(self) -> Int64[ndarray, " test"]:
+        """The test samples of every task seen, in turn."""
+        return np.concatenate([task.test_ids for task in self.stream.tasks[: self.task]])
+
+    def evaluation(self, logits: Float[Tensor, "test n_classes"]) -> Evaluated:
+        """The fact that a network which gives the `test_ids` these logits comes to."""
+        tasks = self.stream.tasks[: self.task]
         p = probabilities(logits, self.stream.classes_seen(self.task))
         column = {c: i for i, c in enumerate(self.stream.classes_seen(self.task))}
         accuracy, aware, likelihood = [], [], []

@@ -40,7 +40,7 @@ class Training:
         self.kept, self.memory = memory, self.learner.replay_memory(memory, labelled)
         steps.begin(self.memory.logits)
         self._least = least_batch(config, *steps.images.shape[1:])
-        self.steps_per_epoch = len(_split(labelled.ids, config.batch_size, self._least))
+        self.steps_per_epoch = len(split(labelled.ids, config.batch_size, self._least))
         self.n_steps = config.epochs * self.steps_per_epoch
         self.n_done = 0
         self.n_images = 0
@@ -79,13 +79,12 @@ class Training:
         config = self.config
         self._epoch, self._losses = epoch, []
         order = shuffled(self._key("order"), self.labelled.ids)
-        self._new = self._batches(_split(order, config.batch_size, self._least), self._key("augment"))
+        self._new = self._batches(split(order, config.batch_size, self._least), self._key("augment"))
         old = self._replay_order()
         # Each step has views of its own: an old sample may come more than once in an epoch.
         keys = np.array([self._key("replay augment", step) for step in range(len(old))], np.uint64)
         self._old = self._batches(old, keys.repeat(np.array([len(ids) for ids in old], np.int64)))
-        share = epoch / config.epochs
-        self.steps.rate(config.lr_end + (config.lr - config.lr_end) * (1 + math.cos(math.pi * share)) / 2)
+        self.steps.rate(step_size(config, epoch))
 
     def _batches(self, ids: list[Int64[ndarray, " _"]], keys: UInt64[ndarray, " n"] | int) -> Batches:
         images, every = self.steps.images, np.concatenate([np.zeros(0, np.int64), *ids])
@@ -103,7 +102,7 @@ class Training:
             needed = min(len(self.memory), needed)
         passes = range(math.ceil(needed / len(self.memory)))
         order = np.concatenate([shuffled(self._key("replay", turn), self.memory.ids) for turn in passes])
-        return _split(order[:needed], size, self._least)
+        return split(order[:needed], size, self._least)
 
     def _labels(self, ids: Int64[ndarray, " b"]) -> Labelled:
         return Labelled(ids, np.array([self._label_of[i] for i in ids.tolist()], dtype=np.int64))
@@ -125,6 +124,11 @@ class Training:
         return loss
 
 
-def _split(ids: Int64[ndarray, " n"], size: int, least: int) -> list[Int64[ndarray, " _"]]:
+def step_size(config: RunConfig, epoch: int) -> float:
+    """Of all steps in `epoch`, counted from 0: a half cosine from lr to lr_end."""
+    return config.lr_end + (config.lr - config.lr_end) * (1 + math.cos(math.pi * epoch / config.epochs)) / 2
+
+
+def split(ids: Int64[ndarray, "*stack n"], size: int, least: int) -> list[Int64[ndarray, "*stack _"]]:
     """Batches of `size`; what is left over is the last one, or joins the last one where it is fewer than `least`."""
-    return np.split(ids, range(size, len(ids) - least + 1, size))
+    return np.split(ids, range(size, ids.shape[-1] - least + 1, size), -1)

@@ -12,6 +12,7 @@ import torch
 from acl.analysis import comparison
 from acl.analysis import every_query as analysis
 from acl.cli import main
+from acl.results.frames import as_csv
 from acl.runs.folder import Run
 from acl.snapshots.snapshot import load_snapshot
 from app.store.session import RECORDED
@@ -66,7 +67,7 @@ def test_the_command_writes_the_same_table(run, rows, tmp_path, capsys):
     command = ["inspect", str(run.path), "--all", "--strategies", "entropy", "--format", "csv", "--quiet"]
     assert main(command) == 0
     said = capsys.readouterr().out
-    assert said == analysis.as_csv(rows)
+    assert said == as_csv(analysis.table(rows))
     table = list(csv.DictReader(io.StringIO(said)))
     assert len(table) == len(rows) and float(table[0]["J"]) == pytest.approx(rows[0].J)
     file = tmp_path / "table.md"

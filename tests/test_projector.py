@@ -259,7 +259,7 @@ def test_a_process_that_dies_every_time_is_given_up_with_a_sentence(runs, monkey
         return real([sys.executable, "-c", "raise SystemExit(1)"], **kwargs)
 
     real = subprocess.Popen
-    monkeypatch.setattr(projector.subprocess, "Popen", broken)
+    monkeypatch.setattr(subprocess, "Popen", broken)
     keeper = Keeper(runs)
 
     def given_up():

@@ -160,10 +160,6 @@ def table(rows: Sequence[Row]) -> pd.DataFrame:
     return pd.DataFrame(records).rename(columns={"lambda_": "lambda"})[COLUMNS]
 
 
-def as_csv(rows: Sequence[Row]) -> str:
-    return str(table(rows).to_csv(index=False))
-
-
 def as_markdown(rows: Sequence[Row]) -> str:
     heads = {name: name.replace("_percent", " %").replace("_", " ") for name in COLUMNS}
     lines = [" | ".join(heads.values()), " | ".join("---" for _ in heads)]
@@ -184,4 +180,3 @@ COLUMNS = [
     "task", "round", "strategy", "recorded", "n", "lambda", "J", "past", "new", "random_percent", "overlap_percent",
     "balance_percent", "nearest_pick", "nearest_memory", "classes",
 ]  # fmt: skip
-FORMATS = {"md": as_markdown, "csv": as_csv}

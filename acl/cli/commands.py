@@ -155,6 +155,32 @@ def _parser() -> Parser:
     sub.add_argument("--quiet", action="store_true", help="no progress bar")
     runs_option(sub)
 
+    sub = add("outcomes", _outcomes, "measure what sets of samples of a query do; the last line of stdout is JSON")
+    sub.add_argument("run", metavar="RUN", help="an id or a folder")
+    where = sub.add_mutually_exclusive_group(required=True)
+    where.add_argument("--at", metavar="TASK.ROUND", help="this query")
+    where.add_argument("--all", action="store_true", help="every query")
+    sub.add_argument("--subsets", type=int, default=200, help="random sets of the query's size (default: 200)")
+    sub.add_argument("--strategies", default="all", metavar="A,B|all|none", help="whose picks (default: all)")
+    sub.add_argument(
+        "--sizes", type=typed.numbers, default="0,0.1,0.25,0.5,1", metavar="S,S|FROM:TO:STEP",
+        help="random sets of these shares of the query's size, a quarter as many (default: 0,0.1,0.25,0.5,1)",
+    )  # fmt: skip
+    sub.add_argument("--equal-steps", action="store_true", help="the smaller sets also with as many training steps")
+    sub.add_argument(
+        "--lambdas", type=typed.numbers, default="", metavar="λ,λ|FROM:TO:STEP", help="AccuACL's picks at these λ"
+    )
+    sub.add_argument("--controls", default="", metavar="A,B|all", help="classes, losses, distribution, magnitude")
+    sub.add_argument("--ids", type=typed.ids, metavar="ID,ID", help="these samples too")
+    sub.add_argument("--repeats", type=int, default=3, help="orders that named sets are learned in (default: 3)")
+    sub.add_argument(
+        "--horizon", default="round", metavar="round|budget|next",
+        help="measured after this round, after the task's budget, or after the next task (default: round)",
+    )  # fmt: skip
+    sub.add_argument("-o", "--output", type=typed.output, metavar="FILE.parquet", help="the table of these sets")
+    sub.add_argument("--quiet", action="store_true", help="no progress bar")
+    runs_option(sub)
+
     sub = add("export", _export, "write a run as one zip that travels")
     sub.add_argument("run", metavar="RUN", help="an id or a folder")
     sub.add_argument("-o", "--output", type=typed.output, metavar="FILE.zip", help="default: the run's id, here")
@@ -463,6 +489,62 @@ def _verify(arguments: argparse.Namespace) -> None:
         raise SystemExit(1)
 
 
+def _outcomes(arguments: argparse.Namespace) -> None:
+    from acl.analysis.outcomes.asked import CONTROLS, Plan
+    from acl.runs.folder import find_run
+    from acl.runs.fork import parse_place
+
+    plan = Plan.from_json(
+        {
+            **{name: getattr(arguments, name) for name in ("subsets", "sizes", "equal_steps", "lambdas", "repeats")},
+            "strategies": () if arguments.strategies == "none" else tuple(typed.words(arguments.strategies)),
+            "controls": CONTROLS if arguments.controls == "all" else tuple(typed.words(arguments.controls)),
+            "own": () if arguments.ids is None else (("", arguments.ids),),
+            "horizon": arguments.horizon,
+        }
+    )
+    run = find_run(arguments.run, arguments.runs)
+    at = None if arguments.all else parse_place(arguments.at)
+    if arguments.output and not arguments.output.parent.is_dir():
+        raise UserError(f"{arguments.output} cannot be written: its folder does not exist.")
+    # What is cheap to check has been checked: this imports torch.
+    from acl.results.outcomes import asked_queries, measure_queries
+
+    places = asked_queries(run) if at is None else [at]
+    try:
+        with _measuring(run.id, len(places), arguments.quiet) as (show, say), _prints_aside():
+            rows = measure_queries(run, places, plan, arguments.runs, show, say)
+    except KeyboardInterrupt:
+        print("acl: interrupted; what was measured is kept, and the same command goes on from there.", file=sys.stderr)
+        raise SystemExit(130) from None
+    if arguments.output:
+        from acl.system.files import disk_trouble, replace_file
+
+        with disk_trouble("The table", arguments.output):
+            replace_file(arguments.output, lambda temporary: rows.to_parquet(temporary, index=False))
+    print(json.dumps({"run": run.id, "queries": [f"{task}.{round_}" for task, round_ in places], "rows": len(rows)}))
+
+
+@contextmanager
+def _measuring(name: str, n_queries: int, quiet: bool) -> Iterator[tuple[Callable[..., None], Callable[[str], None]]]:
+    """A bar on stderr, what moves it, and what writes a sentence above it."""
+    from tqdm import tqdm
+
+    form = "{desc} {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} {postfix}"
+    with tqdm(total=0, disable=quiet, desc=name, bar_format=form) as bar:
+        begun: list[tuple[int, int]] = []
+
+        def show(at: tuple[int, int], progress: Any) -> None:
+            if at not in begun:
+                begun.append(at)
+                bar.reset(progress.total)
+            left = "" if progress.eta_s is None else f", {progress.eta_s:.0f} s left"
+            bar.postfix = f"sets of query {at[0]}.{at[1]} ({len(begun)} of {n_queries}){left}"
+            bar.update(progress.done - bar.n)
+
+        yield show, lambda sentence: tqdm.write(f"acl: {sentence}", file=sys.stderr)
+
+
 def _export(arguments: argparse.Namespace) -> None:
     from acl.runs.archive import export
     from acl.runs.folder import find_run
@@ -675,6 +757,7 @@ def _inspect_all(arguments: argparse.Namespace) -> None:
     from acl.analysis import every_query as analysis
     from acl.config import FULL
     from acl.plugins.registry import plugin
+    from acl.results.frames import as_csv
     from acl.results.sweep import values_of
     from acl.runs.folder import find_run
     from acl.snapshots.snapshot import load_snapshot
@@ -695,7 +778,8 @@ def _inspect_all(arguments: argparse.Namespace) -> None:
     for row in rows:
         if row.why:
             print(f"acl: task {row.task}, round {row.round}: {row.strategy} was not asked: {row.why}", file=sys.stderr)
-    _give(analysis.FORMATS[arguments.format or "md"](rows), arguments.output)
+    text = as_csv(analysis.table(rows)) if arguments.format == "csv" else analysis.as_markdown(rows)
+    _give(text, arguments.output)
 
 
 def _give(text: str, output: Path | None) -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from argparse import ArgumentTypeError
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 
 from acl.config import UserError
 from acl.system.files import expanded, ordinary
+
+MOST_NUMBERS = 1_001
 
 
 def place(text: str, what: str = "file or folder") -> Path:
@@ -59,3 +62,29 @@ def whole(least: int, most: int) -> Callable[[str], int]:
         return number
 
     return read
+
+
+def words(text: str) -> list[str]:
+    """What stands between commas."""
+    return [word for each in text.split(",") if (word := each.strip())]
+
+
+def numbers(text: str) -> tuple[float, ...]:
+    """As "0,0.5,1", or "0:1:0.1", from, to (itself too) and step; nothing is none."""
+    parts = text.split(":")
+    try:
+        if len(parts) == 1:
+            return tuple(float(Decimal(word)) for word in words(text))
+        start, end, step = map(Decimal, parts)
+        if not (step > 0 and start <= end and (end - start) / step < MOST_NUMBERS):
+            raise ValueError
+        # In decimals, so that 0.1 + 0.2 is 0.3.
+        return tuple(float(start + number * step) for number in range(int((end - start) / step) + 1))
+    except (ValueError, ArithmeticError):
+        raise ArgumentTypeError(f"it must be numbers like 0,0.5,1 or 0:1:0.1, got '{text}'") from None
+
+
+def ids(text: str) -> tuple[int, ...]:
+    """Samples by their ids, between commas."""
+    read = whole(0, 2**31 - 1)
+    return tuple(read(word) for word in words(text))

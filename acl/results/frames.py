@@ -11,12 +11,15 @@ import math
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from acl.analysis.outcomes import record
+from acl.analysis.outcomes.asked import About
+from acl.analysis.outcomes.summary import COLUMNS, table
 from acl.config import FULL, RunConfig, UserError
 from acl.events import Bought, Evaluated, History, Scored, Trained
 from acl.metrics import Matrix, average_accuracy, backward_transfer, forgetting, learning_accuracy
@@ -56,6 +59,7 @@ class Frames:
     A column name_aware is its twin among each task's own classes, with the task told (`among_own` takes those).
     queries: strategy, n, pool, lambda, seconds, peak_bytes.
     labels: how many labels of each class each task bought.
+    outcomes: what was measured of queries (acl.outcomes), a row for each set and repeat; empty if nothing was.
     """
 
     runs: pd.DataFrame
@@ -63,13 +67,27 @@ class Frames:
     matrix: pd.DataFrame
     queries: pd.DataFrame
     labels: pd.DataFrame
+    outcomes: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=COLUMNS))
 
 
 def load_runs(*names: str | Path, folder: str | Path = "runs", unfinished: bool = False) -> Frames:
     """The runs `names` (ids, runs, folders of runs; none: all of `folder`) as tables. Runs that do not count in a
     mean (by hand, twice) are all there: filter by the columns by_hand and key. UserError for an unknown name."""
     runs = named_runs([str(name) for name in names], Path(folder))
-    return frames([found for run in runs if (found := readable(run)) and (unfinished or finished(found))])
+    kept = [(run, found) for run in runs if (found := readable(run)) and (unfinished or finished(found))]
+    measured = outcomes_of([run for run, _ in kept], Path(folder))
+    return replace(frames([found for _, found in kept]), outcomes=measured)
+
+
+def outcomes_of(runs: Sequence[Run], folder: Path | None = None) -> pd.DataFrame:
+    """What was measured of queries of these runs: in their own folders or, where these are not ours to write, in
+    `folder` (None: the one a run lies in). Not part of `digest`: it is long, and grows while a run stays as it is."""
+    tables = [
+        table(About.of(run.id, run.config, run.history(), at), found)
+        for run in runs
+        for at, found in record.all_of(run, folder or run.path.parent).items()
+    ]
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=COLUMNS)
 
 
 def named_runs(names: Sequence[str], folder: Path) -> list[Run]:
@@ -99,7 +117,7 @@ def finished(found: Digest) -> bool:
 
 def frames(digests: Sequence[Digest]) -> Frames:
     """Their rows, one table a kind."""
-    tables = {f.name: pd.DataFrame([row for one in digests for row in getattr(one, f.name)]) for f in fields(Frames)}
+    tables = {f.name: pd.DataFrame([row for one in digests for row in getattr(one, f.name)]) for f in fields(Digest)}
     return Frames(**{name: table if len(table) else _empty(name) for name, table in tables.items()})
 
 

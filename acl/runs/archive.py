@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 KNOWN = re.compile(
     r"config\.json|events\.jsonl|summary\.json|thumbs\.safetensors|tasks/\d{2,3}/base\.safetensors"
-    r"|queries/\d{2,3}-\d{2,3}\.(safetensors|parquet|umap\.parquet|umap-fisher\.parquet)",
+    r"|queries/\d{2,3}-\d{2,3}\.(safetensors|parquet|umap\.parquet|umap-fisher\.parquet|outcomes\.jsonl)",
     re.ASCII,
 )
 # Also within a name, such as model.pth.tar or weights.pkl/data.
@@ -69,8 +69,8 @@ def export(run: Run, target: Path | io.BytesIO) -> None:
             if KNOWN.fullmatch(name):
                 with disk_trouble("The file", path):
                     content = path.read_bytes()
-                # A worker may be writing: only whole lines are facts.
-                whole = content.rfind(b"\n") + 1 if name == "events.jsonl" else len(content)
+                # A worker or a measurer may be writing: only whole lines are facts.
+                whole = content.rfind(b"\n") + 1 if name.endswith(".jsonl") else len(content)
                 _add(archive, f"{run.id}/{name}", content[:whole])
         if not run.thumbs.exists() and (pictures := _pictures(run)):
             _add(archive, f"{run.id}/{run.thumbs.name}", pictures)

@@ -1,7 +1,7 @@
 """A fork: a new run that shares another's past up to a query and goes on with other settings.
 
 Nothing shared is worked out again: the events up to there are copied, the files they name are linked (they are
-never written again, so that either run can be deleted).
+never written again, so that either run can be deleted), but for those that are still added to: these are copied.
 """
 
 from __future__ import annotations
@@ -136,6 +136,9 @@ def _shared(run: Run, past: list[Row]) -> list[Path]:
 
 def _link(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
+    if source.suffix == ".jsonl":
+        shutil.copyfile(source, target)
+        return
     try:
         os.link(source, target)
     except OSError:

@@ -1,8 +1,9 @@
 """The backend: watches a runs folder, gives every wanted run a worker, replaces workers that die or hang.
 
-It holds `.backend/lock` in the runs folder and keeps, while somebody asks for maps, the projector. Where workers
-come from is the engine's business (acl.service.engines). It ends by itself after ten idle minutes with no app attached,
-and starts without torch. Local workers live in sessions of their own: they go on when the backend goes.
+It holds `.backend/lock` in the runs folder and keeps, while somebody asks for maps or outcomes, who makes them.
+Where workers come from is the engine's business (acl.service.engines). It ends by itself after ten idle minutes with
+no app attached, and starts without torch. Local workers live in sessions of their own: they go on when the backend
+goes.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ import psutil
 from acl.config import UserError
 from acl.runs.control import ACTIVE, Control, Status, as_position, read_control, read_status, write_status
 from acl.runs.folder import Run, check_folder, list_runs
+from acl.service import measurer, projector
 from acl.service.engines import Engine, Job
 from acl.service.engines.local import LocalEngine, popen
-from acl.service.projector import Keeper
 from acl.system.files import Retried, read_json, try_lock, write_json
 from acl.system.processes import OUT_OF_MEMORY, born, kill_group, lives
 
@@ -79,20 +80,23 @@ class Backend:
         write_json(home(self.runs) / "backend.json", record)
         signal.signal(signal.SIGTERM, lambda *_: setattr(self, "stopping", True))
         busy_at = time.monotonic()
-        projector = Keeper(self.runs)
+        keepers = [projector.Keeper(self.runs), *measurer.keepers(self.runs)]
         try:
             while not self.stopping:
                 busy = self.tick()
-                with self.retried.at("The projector"):
-                    projector.tick()
+                for keeper in keepers:
+                    with self.retried.at(f"The {keeper.name}"):
+                        keeper.tick()
                 with self.retried.at("The backend"):
-                    if busy or app_attached(self.runs):
+                    # What was asked for is worked off, also when nobody looks on.
+                    if busy or measurer.asked(self.runs) or app_attached(self.runs):
                         busy_at = time.monotonic()
                 if time.monotonic() - busy_at > self.idle_s:
                     break
                 time.sleep(TICK_S)
         finally:
-            projector.end()
+            for keeper in keepers:
+                keeper.end()
             self._end_paused()
             self.engine.end()
             with self.retried.at("The backend"):

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import subprocess
 import sys
 import time
 import traceback
@@ -24,6 +23,8 @@ from typing import TYPE_CHECKING
 from acl.analysis.plane import Space
 from acl.config import UserError
 from acl.plugins.blame import is_out_of_memory
+from acl.service import keeper
+from acl.service.keeper import waiting
 from acl.system.files import REASONS, Retried, read_json, replace_file, write_json
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ FILE_ENDS: dict[Space, str] = {"features": "umap", "fisher": "umap-fisher"}
 IDLE_S = 300.0
 LOOK_S = 0.1
 RETRY_S = 2.0
-MAX_TRIES = 3
 NICENESS = 15
 MOST_SAID = 200
 
@@ -125,45 +125,20 @@ def _changed(snapshot: Path) -> int:
 
 def wishes(runs: Path) -> list[Path]:
     """The requests that wait, the newest first."""
-    waiting = []
-    for path in (home(runs) / "requests").glob("[!.]*.json"):
-        try:
-            waiting.append((path.stat().st_mtime_ns, path))
-        except FileNotFoundError:
-            continue
-    return [path for _, path in sorted(waiting, reverse=True)]
+    return waiting(home(runs) / "requests")
 
 
-@dataclass
-class Keeper:
-    """Starts the projector when something is asked, and again if it dies, a few times."""
+class Keeper(keeper.Keeper):
+    """Of the projector."""
 
-    runs: Path
-    process: subprocess.Popen[bytes] | None = None
-    tries: int = 0
+    module = "acl.service.projector"
 
-    def tick(self) -> None:
-        if self.process and self.process.poll() is not None:
-            self.tries = self.tries + 1 if self.process.returncode else 0
-            self.process = None
-        waiting = wishes(self.runs) if self.process is None else []
-        if not waiting:
-            return
-        if self.tries >= MAX_TRIES:
-            self.tries = 0
-            for path in waiting:
-                _refuse(self.runs, path, f"The projector ended {MAX_TRIES} times at it (see projector.log).")
-            return
-        with (home(self.runs) / "projector.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-W", "ignore", "-m", "acl.service.projector", str(self.runs)],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-            )  # fmt: skip
+    @property
+    def home(self) -> Path:
+        return home(self.runs)
 
-    def end(self) -> None:
-        if self.process:
-            self.process.kill()
-            self.process.wait()
+    def refuse(self, request: Path, why: str) -> None:
+        _refuse(self.runs, request, why)
 
 
 def _read(path: Path) -> Wish | None:
@@ -207,13 +182,13 @@ class Projector:
 
     def step(self) -> bool:
         """Make one layout: of the newest wish, or ahead of it. False if there is nothing to do."""
-        waiting = wishes(self.runs)
-        if not waiting:
+        asked = wishes(self.runs)
+        if not asked:
             if not self._ahead:
                 return False
             self._attempt(self._ahead.pop(0))
             return True
-        request = waiting[0]
+        request = asked[0]
         wish = _read(request)
         if wish is None or not wish.snapshot.exists():
             request.unlink(missing_ok=True)

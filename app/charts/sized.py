@@ -9,6 +9,7 @@ from typing import Any
 Spec = dict[str, Any]
 TYPE_PX = 12.0
 """What ECharts writes with where nothing is said; distances in our charts are made for it."""
+AXES = ("xAxis", "yAxis")
 SIDES = ("left", "right", "bottom", "top")
 NAMED = ("axisLabel", "nameTextStyle", "textStyle", "label", "endLabel")
 
@@ -30,7 +31,9 @@ ROOM = Size(20, 1.7, 1.3)
 def sized(spec: Spec, size: Size) -> Spec:
     """The same chart with type, lines, points and the room around them of this size."""
     wider = size.type_px / TYPE_PX
-    axes: Spec = {name: _each(spec[name], lambda axis: _axis(axis, size)) for name in ("xAxis", "yAxis") if name in spec}
+    axes: Spec = {
+        name: _each(spec[name], lambda axis: _axis(axis, size)) for name in ("xAxis", "yAxis") if name in spec
+    }
     series = {"series": [_series(one, size) for one in spec["series"]]} if "series" in spec else {}
     # Where there are several grids, they share the room by places of their own.
     grids = {"grid": _wider(spec["grid"], wider)} if isinstance(spec.get("grid"), dict) else {}

@@ -1,0 +1,76 @@
+"""Processes that the backend keeps for work that is asked for through files: started when there is a wish, started
+again when they die, a few times; they end by themselves when nobody has asked for a while."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from abc import ABC, abstractmethod
+from pathlib import Path
+
+MAX_TRIES = 3
+
+
+def waiting(folder: Path) -> list[Path]:
+    """The requests that wait in `folder`, the newest first."""
+    found = []
+    for path in folder.glob("[!.]*.json"):
+        try:
+            found.append((path.stat().st_mtime_ns, path))
+        except FileNotFoundError:
+            continue
+    return [path for _, path in sorted(found, reverse=True)]
+
+
+class Keeper(ABC):
+    """Of one process, `python -m` `module`. home: where its log lies; requests: what waits for it."""
+
+    module: str
+
+    def __init__(self, runs: Path) -> None:
+        self.runs = runs
+        self.process: subprocess.Popen[bytes] | None = None
+        self.tries = 0
+
+    @property
+    @abstractmethod
+    def home(self) -> Path: ...
+
+    @property
+    def requests(self) -> list[Path]:
+        return waiting(self.home / "requests")
+
+    @abstractmethod
+    def refuse(self, request: Path, why: str) -> None:
+        """Take the request away, and leave word why for whoever asked."""
+
+    @property
+    def name(self) -> str:
+        return self.module.rsplit(".", 1)[1]
+
+    @property
+    def log(self) -> Path:
+        return self.home / f"{self.name}.log"
+
+    def tick(self) -> None:
+        if self.process and self.process.poll() is not None:
+            self.tries = self.tries + 1 if self.process.returncode else 0
+            self.process = None
+        asked = self.requests if self.process is None else []
+        if not asked:
+            return
+        if self.tries >= MAX_TRIES:
+            self.tries = 0
+            for path in asked:
+                self.refuse(path, f"The {self.name} ended {MAX_TRIES} times at it (see {self.log.name}).")
+            return
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-W", "ignore", "-m", self.module, str(self.runs)],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+            )  # fmt: skip
+
+    def end(self) -> None:
+        if self.process:
+            self.process.kill()
+            self.process.wait()

@@ -25,7 +25,7 @@ class Size:
 
 
 DESK = Size(14, 1.0, 1.0)
-ROOM = Size(20, 1.7, 1.3)
+ROOM = Size(20, 1.7, 1.6)
 
 
 def sized(spec: Spec, size: Size) -> Spec:

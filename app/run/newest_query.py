@@ -23,7 +23,7 @@ from app.store.session import PAGES
 from app.widgets import projector
 from app.widgets.gallery import Card, cards_html
 
-WIDTH, HEIGHT = 270, 230
+WIDTH, HEIGHT = 270, 215
 MAX_CARDS = 60
 
 

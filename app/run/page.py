@@ -30,7 +30,7 @@ from app.widgets.own_classes import own_classes
 
 STILL_POLL_S = 5 * POLL_S
 SILENCE_S, LONG_SILENCE_S = 4.0, 30.0
-CURVE_WIDTH, CURVE_HEIGHT = 420, 220
+CURVE_WIDTH, CURVE_HEIGHT = 420, 200
 
 
 def page(run: Run, config: RunConfig) -> None:

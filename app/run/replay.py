@@ -43,16 +43,17 @@ def controls(run: Run, history: History) -> None:
         if _playing(run):
             st.button(
                 "Pause", icon=":material/pause:", key=f"replay-pause-{run.id}", type="primary",
-                on_click=_play, args=(run, history, False), help="Hold here.",
+                on_click=_play, args=(run, history, False), help="Hold here.", shortcut="Space",
             )  # fmt: skip
         else:
             st.button(
                 "Play", icon=":material/play_arrow:", key=f"replay-play-{run.id}", type="primary",
-                on_click=_play, args=(run, history, True),
+                on_click=_play, args=(run, history, True), shortcut="Space",
                 help="Watch the run again as it went, from here, or from its beginning if this is its end.",
             )  # fmt: skip
         st.button(
             "Step", icon=":material/skip_next:", key=f"replay-step-{run.id}", on_click=_one, args=(run, history),
+            shortcut="Right",
             help="To the next event: a choice, labels, a training, a test.",
         )  # fmt: skip
         st.selectbox(

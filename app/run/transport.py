@@ -32,6 +32,7 @@ def transport(run: Run, config: RunConfig, history: History, control: Control, s
             args=(run,),
             kwargs=dict(wanted),
             type="primary" if key == "play" and not moving else "secondary",
+            shortcut={"pause" if moving else "play": "Space", "round": "Right"}.get(key),
         )
 
     def step(label: str, icon: str, name: str, help_: str) -> None:

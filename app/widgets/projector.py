@@ -22,8 +22,8 @@ def switch() -> None:
             "Projector", key=KEY, bind="query-params",
             help="For a room: large type, thick lines, one figure at a time.",
         )  # fmt: skip
-    st.html("<style>.st-key-projector-switch { position: fixed; top: .6rem; right: 1.2rem; z-index: 999991; "
-            "width: auto; }</style>")  # fmt: skip
+    st.html("<style>div:has(> .st-key-projector-switch) { position: fixed; top: .9rem; right: 1.2rem; "
+            "z-index: 999991; width: auto; }</style>")  # fmt: skip
     if on():
         st.html(STYLE)
 

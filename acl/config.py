@@ -207,10 +207,13 @@ class RunConfig(BaseModel):
         description="New classes (class-incremental), or all classes in a new look (domain-incremental).",
         json_schema_extra={"group": "data"},
     )
-    classes_per_task: int = Field(
-        2, ge=1, title="Classes per task", description="How many new classes each task brings.",
+    classes_per_task: int | tuple[int, ...] = Field(
+        2,
+        title="Classes per task",
+        description="How many new classes each task brings; 50,10 is 50 at first and then 10 each. The last task takes "
+        "what is left.",
         json_schema_extra={"group": "data"},
-    )  # fmt: skip
+    )
     class_order: tuple[int, ...] = Field(
         (),
         title="Order of classes",
@@ -362,6 +365,20 @@ class RunConfig(BaseModel):
     @classmethod
     def _all_images(cls, value: Any) -> Any:
         return None if isinstance(value, str) and value.lower() in {"all", "none", ""} else value
+
+    @field_validator("classes_per_task", mode="before")
+    @classmethod
+    def _sizes(cls, value: Any) -> Any:
+        parts = value.replace(",", " ").split() if isinstance(value, str) else value
+        if not isinstance(parts, list | tuple):
+            parts = [parts]
+        try:
+            sizes = [int(part) for part in parts if not isinstance(part, bool) and int(part) == float(part)]
+        except (TypeError, ValueError, OverflowError):
+            sizes = []
+        if len(sizes) < max(len(parts), 1) or not all(1 <= size <= LARGEST for size in sizes):
+            raise ValueError("must be a whole number of at least 1, or several such as 50,10")
+        return sizes[0] if len(sizes) == 1 else tuple(sizes)
 
     @field_validator("class_order", mode="before")
     @classmethod

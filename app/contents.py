@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from app.store.session import PAGES, ROOT
-from app.widgets import dialogs
+from app.widgets import dialogs, ended
 
 st.set_page_config("ACL Explorer", ROOT / "assets" / "icon.svg", layout="wide")
 st.logo(str(ROOT / "assets" / "logo.svg"), size="large")
@@ -20,5 +20,6 @@ page = st.navigation(
     ],
     position="top",
 )
+ended.watch()
 dialogs.draw(page.title)
 page.run()

@@ -14,7 +14,7 @@ from acl.plugins.registry import prepare
 from acl.presets import preset_config
 from acl.runs.control import read_control, read_status, request
 from acl.runs.folder import Run, create, list_runs, resolved
-from tests.browser import App, browser_page, running_app
+from tests.browser import App, at_rest, browser_page, running_app
 from tests.tools import facts, history_facts, run_config, state_of, wait_for
 
 pytestmark = pytest.mark.e2e
@@ -42,6 +42,18 @@ def start_run(app: App, page: Page) -> Run:
     run = wait_for(lambda: next((r for r in list_runs(app.runs) if r.id not in before), None))
     expect(page).to_have_url(re.compile(f"run={run.id}"))
     return run
+
+
+@pytest.mark.parametrize("path", ["", "run?run=recorded-er-accuacl-digits-s0", "inspect", "compare", "library"])
+def test_an_app_that_has_ended_says_so_on_every_open_page(path, tmp_path):
+    with browser_page() as page, running_app(tmp_path / "runs", tmp_path) as app:
+        page.goto(f"{app.url}/{path}")
+        expect(page.get_by_test_id("stAppViewContainer")).to_be_visible()
+        at_rest(page)
+        app.stop()
+        expect(page.get_by_role("dialog")).to_contain_text("The app has ended", timeout=60_000)
+        expect(page.get_by_role("dialog")).to_contain_text("make app")
+        assert "internet" not in page.get_by_role("dialog").inner_text()
 
 
 @pytest.mark.parametrize("path", ["", "run", "library"])

@@ -15,7 +15,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from acl.config import UserError
-from acl.events import Bought, Evaluated, History, Remembered, Row
+from acl.events import Bought, Evaluated, History, Remembered, Row, to_line
 from acl.presets import preset_config
 from acl.results import sweep
 from acl.results.table import Cell
@@ -34,7 +34,7 @@ from app.compare import race_moments as lanes
 from app.compare import sweeps as sweep_page
 from tests.conftest import small_config
 from tests.test_precision import made_earlier
-from tests.tools import every_page_looks_into
+from tests.tools import every_page_looks_into, run_config
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -381,7 +381,7 @@ def test_how_a_measured_figure_stands_to_a_published_one():
 def test_sentences_and_intervals(full):
     test = page(view="significance")
     assert "AccuACL keeps" in text(test) or "AccuACL learns" in text(test)
-    assert "3 paired seeds; a p-value needs 3 more (at least 6 pairs)" in text(test)
+    assert text(test).count("a p-value needs at least 6 paired seeds, and there are 3, so add 3 or more.") == 1
     assert len(specs(test)) == 3
 
 
@@ -475,6 +475,70 @@ def test_a_race_whose_runs_failed_says_why(here):
     assert "2 failed" in text(test) and "nothing to hold side by side" in text(test)
 
 
+def test_before_the_first_common_moment_a_bar_a_column_and_what_is_there(here):
+    axes = {"strategy": ["uniform", "accuacl"]}
+    chosen = sweep.start(sweep.grid(small_config(snapshots="off"), axes), here, "two", "race")
+    first = Run(here / chosen.members[0].run)
+    write_status(first.path, Status("playing", progress=0.25, worked_s=5.0))
+    test = page(view="race")
+    assert [bar.proto.text for bar in test.get("progress")] == ["1 playing", "1 waiting"]
+    assert "About " in text(test) and "left for all of it" in text(test) and "at random" not in text(test)
+    events = run_config(first.config)
+    so_far = events[: next(i for i, event in enumerate(events) if isinstance(event, Evaluated)) + 1]
+    first.events.write_text("".join(to_line(event, seq, 1.0) for seq, event in enumerate(so_far)))
+    said = text(page(view="race"))
+    assert "at random" in said and "No seed has been tested" not in said
+
+
+def test_seeds_are_added_to_a_race_and_what_was_run_is_not_run_again(here):
+    axes = {"strategy": ["uniform", "accuacl"], "seed": [0, 1]}
+    chosen = sweep.start(sweep.grid(small_config(snapshots="off"), axes), here, "Two × 2 seeds", "race", 0.5)
+    there = sweep.start(sweep.grid(small_config(snapshots="off"), {"seed": [2, 7]}), here, "beside")
+    added = sweep.add_seeds(chosen, 3, here)
+    assert sweep.load(chosen.id, here) == added and added.title == "Two × 5 seeds"
+    assert added.members[:4] == chosen.members
+    assert sorted((m.config.strategy, m.config.seed) for m in added.members[4:]) == sorted(
+        (strategy, seed) for strategy in ("uniform", "accuacl") for seed in (2, 3, 4)
+    )
+    assert there.members[0].run in {m.run for m in added.members[4:]} and len(list_runs(here)) == 11
+    assert {(read_control(here / m.run).mode, read_control(here / m.run).pace) for m in added.members} == {
+        ("play", 0.5)
+    }
+    for n in (0, -1, 10**6):
+        with pytest.raises(UserError):
+            sweep.add_seeds(added, n, here)
+    assert sweep.load(chosen.id, here) == added
+
+
+def add_form() -> None:
+    import streamlit as st
+
+    from app.compare import new_seeds
+
+    new_seeds.form(st.query_params["id"])
+
+
+def test_the_form_for_more_seeds_begins_with_what_a_p_value_lacks(here):
+    chosen = sweep.start(sweep.grid(small_config(), {"strategy": ["uniform", "accuacl"]}), here, "two", "race")
+    test = AppTest.from_function(add_form, default_timeout=30)
+    test.query_params["id"] = chosen.id
+    test.run()
+    assert "has 1 seed." in text(test) and test.number_input(key="add-seeds-n").value == 5
+    assert test.button(key="add-seeds-start").label == "Run 10 more"
+    test.number_input(key="add-seeds-n").set_value(0).run()
+    assert "Add 1 to 2,000 seeds" in test.error[0].value
+    test.number_input(key="add-seeds-n").set_value(1).run()
+    test.button(key="add-seeds-start").click().run()
+    assert len(sweep.load(chosen.id, here).members) == 4 and not test.exception
+
+
+def test_every_view_of_a_race_can_ask_for_more_seeds(full):
+    for view in ("race", "significance", "sweeps"):
+        test = page(view=view, **{"from": f"sweep:{sweep.list_sweeps(full)[0].id}"})
+        test.button(key="add-seeds").click().run()
+        assert "has 3 seeds." in text(test) and test.button(key="add-seeds-start").label == "Run 9 more", view
+
+
 def test_play_keeps_the_pace_of_a_race(here):
     axes = {"strategy": ["uniform", "accuacl"]}
     chosen = sweep.start(sweep.grid(small_config(), axes), here, "slow", "race", pace=1.0)
@@ -557,7 +621,7 @@ def sweep_form() -> None:
 
 def test_a_race_begins_with_its_form(here):
     test = AppTest.from_function(race_form, default_timeout=30).run()
-    assert "20 runs." in text(test)
+    assert "24 runs." in text(test)
     test.multiselect(key="race-strategies").set_value(["uniform"]).run()
     assert test.button(key="race-start").disabled
     test.multiselect(key="race-strategies").set_value(["uniform", "bait", "accuacl"]).run()
@@ -566,7 +630,7 @@ def test_a_race_begins_with_its_form(here):
     test.number_input(key="race-memory-digits-demo").set_value(20).run()
     test.button(key="race-start").click().run()
     started = sweep.list_sweeps(here)[0]
-    assert started.kind == "race" and len(started.members) == 15 and not test.exception
+    assert started.kind == "race" and len(started.members) == 18 and not test.exception
     assert [(m.config.seed, m.config.memory) for m in started.members[:3]] == [(0, 20)] * 3
 
 
@@ -681,5 +745,5 @@ def test_the_baseline_to_begin_with_is_of_todays_method(full):
             shutil.copytree(run.path, copy)
             run = Run(copy)
         made_earlier(run)
-    names, default = legend._baselines(everything(full))
+    names, default = legend.baselines(everything(full))
     assert "Uniform (method=1" in " ".join(names) and default.startswith("Uniform (method=2")

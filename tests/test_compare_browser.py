@@ -50,7 +50,7 @@ def test_a_race_of_four_from_the_form_to_significance(app):
             expect(page.locator("[data-testid=stHtml]").get_by_text(name, exact=True).first).to_be_visible()
         page.set_default_timeout(180_000)
         expect(page.get_by_text("All 12 runs finished")).to_be_visible(timeout=180_000)
-        expect(page.get_by_text(re.compile(r"^after task 5: kept \d+"))).to_have_count(4)
+        expect(page.get_by_text(re.compile(r"^after task 5, mean of 3 seeds: kept \d+"))).to_have_count(4)
         page.locator(".st-key-race-scrub").get_by_text("Play").click()
         expect(page).to_have_url(re.compile(r"moment=1\.2"))
         expect(page).to_have_url(re.compile(r"moment=2\."))

@@ -55,7 +55,15 @@ def test_bad_values_are_said_in_one_sentence(values, expected):
         ({"learner": "err"}, ["learner 'err'", "Did you mean 'er'"]),
         ({"memory": 9}, ["memory", "10", "9"]),
         ({"n_end": 300}, ["n_end", "248", "300"]),
-        ({"classes_per_task": 3}, ["classes_per_task", "10", "3"]),
+        ({"classes_per_task": 11}, ["classes_per_task", "10", "11"]),
+        ({"classes_per_task": "4,7"}, ["classes_per_task", "10", "got 4,7"]),
+        ({"classes_per_task": "4,x"}, ["classes_per_task must be", "50,10", "4,x"]),
+        ({"classes_per_task": "0"}, ["classes_per_task must be", "'0'"]),
+        ({"classes_per_task": []}, ["classes_per_task must be", "[]"]),
+        ({"classes_per_task": [2, None]}, ["classes_per_task must be", "None"]),
+        ({"classes_per_task": 2.5}, ["classes_per_task must be", "2.5"]),
+        ({"classes_per_task": True}, ["classes_per_task must be", "True"]),
+        ({"classes_per_task": 2**31}, ["classes_per_task must be"]),
     ],
 )
 def test_what_does_not_fit_is_said_before_anything_is_made(values, expected, runs):

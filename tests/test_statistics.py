@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from acl.results.significance import against, holm, interval, paired, permutation_p, sentence, span
+from acl.results.significance import against, conclusion, holm, interval, paired, permutation_p, sentence, span
 
 
 def brute_force_p(differences) -> float:
@@ -95,7 +95,7 @@ def test_sentences_say_what_a_student_understands():
 
 def test_sentences_say_what_is_missing():
     few = against(frame(a=[(0.5, 0.1), (0.6, 0.1)], b=[(0.4, 0.1), (0.6, 0.1)]), "b", ["A", "F"])
-    assert sentence(few[0]).endswith("2 paired seeds; a p-value needs 4 more (at least 6 pairs).")
+    assert sentence(few[0]).endswith("2 paired seeds.")
     assert sentence(few[1]).startswith("a forgets as much as b, 95 % CI 0.0–0.0")
     one = against(frame(a=[(0.5, 0.1)], b=[(0.4, 0.1)]), "b", ["A"])[0]
     assert sentence(one) == (
@@ -105,6 +105,26 @@ def test_sentences_say_what_is_missing():
     rng = np.random.default_rng(0)
     same = against(frame(a=rng.random((7, 2)), b=rng.random((7, 2))), "b", ["A"])[0]
     assert sentence(same).endswith(": this may be chance.")
+
+
+def test_all_comparisons_are_one_sentence():
+    good, bad = ([(base + 0.01 * s, 0.3) for s in range(8)] for base in (0.6, 0.5))
+    noise = [(0.5 + 0.01 * (7 - s), 0.3) for s in range(8)]
+    said = conclusion(against(frame(good=good, noise=noise, base=bad), "base"))
+    assert said == (
+        "Against base and beyond chance (8 paired seeds): good keeps 10.0 points more; the other difference may be "
+        "chance."
+    )
+    assert conclusion(against(frame(worse=bad, base=good), "base")) == (
+        "Against base and beyond chance (8 paired seeds): worse keeps 10.0 points less."
+    )
+    assert conclusion(against(frame(noise=noise, base=bad), "base")) == (
+        "No difference from base in what is kept is beyond chance (8 paired seeds, 3 comparisons)."
+    )
+    for n, missing in ((5, "there are 5, so add 1 or more."), (1, "there is 1, so add 5 or more.")):
+        said = conclusion(against(frame(good=good[:n], noise=noise[:n], base=bad[:n]), "base"))
+        assert said.startswith("Whether any strategy keeps more or less than base cannot be said yet: a p-value needs")
+        assert said.endswith(missing)
 
 
 def test_spans_have_real_minus_signs():

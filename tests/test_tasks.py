@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from acl.config import UserError, make_config
-from acl.events import Bought, Evaluated, Started
+from acl.events import Bought, Evaluated, Finished, Started
 from acl.plugins.registry import prepare
 from acl.presets import preset_config
 from acl.stream import tasks
@@ -37,6 +37,41 @@ def test_classes_come_in_the_order_asked_for():
         assert set(stream.labels[task.train_ids]) == set(stream.labels[task.test_ids]) == set(task.classes)
 
 
+@pytest.mark.parametrize(
+    ("listed", "sizes"),
+    [
+        (2, [2, 2, 2, 2, 2]),
+        ("2", [2, 2, 2, 2, 2]),
+        (3, [3, 3, 3, 1]),
+        (4, [4, 4, 2]),
+        (1, [1] * 10),
+        (10, [10]),
+        ("5,1", [5, 1, 1, 1, 1, 1]),
+        ((5, 1, 1, 1, 1, 1), [5, 1, 1, 1, 1, 1]),
+        ("4 3", [4, 3, 3]),
+        ([6, 3], [6, 3, 1]),
+        ("1,2,3,4", [1, 2, 3, 4]),
+    ],
+)
+def test_tasks_of_different_sizes(listed, sizes):
+    stream = digits(classes_per_task=listed, n_end=20)
+    assert [len(task.classes) for task in stream.tasks] == sizes
+    assert [c for task in stream.tasks for c in task.classes] == list(range(10))
+
+
+@pytest.mark.parametrize("listed", ["1", "5,1", "4,3"])
+@pytest.mark.parametrize("learner", ["er", "gss", "derpp", "er_ace", "finetune"])
+def test_a_stream_of_such_tasks_is_run_to_its_end(listed, learner):
+    events = run_config(small_config(classes_per_task=listed, learner=learner, epochs=1))
+    assert isinstance(events[-1], Finished) and 0 <= events[-1].summary["A"] <= 1
+
+
+@pytest.mark.parametrize("strategy", ["entropy", "least_confidence", "kcenter", "badge", "bait", "accuacl", "full"])
+def test_every_strategy_is_asked_in_a_task_of_one_class(strategy):
+    events = run_config(small_config(classes_per_task=1, class_order="3,5,7", strategy=strategy, epochs=1))
+    assert isinstance(events[-1], Finished)
+
+
 def test_a_subset_of_the_classes_keeps_their_numbers():
     config = small_config(class_order=(7, 2, 5, 9), classes_per_task=2, memory=4)
     events = run_config(config)
@@ -59,7 +94,7 @@ def test_shuffled_classes_follow_the_seed():
         ({"class_order": [0, 10]}, "0..9"),
         ({"class_order": [-1, 0]}, "0..9"),
         ({"class_order": [4]}, "at least two"),
-        ({"class_order": [4, 5, 6]}, "classes_per_task must divide the 3 classes"),
+        ({"class_order": [4, 5, 6], "classes_per_task": 4}, "not name more than the 3 classes"),
         ({"class_order": "one,two"}, "class_order"),
         ({"scenario": "domain", "domain": "folders"}, "one folder for each look"),
         ({"domains": 1}, "domains"),

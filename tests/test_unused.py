@@ -115,6 +115,16 @@ def test_the_order_in_which_classes_come_anyway_is_no_other_setting():
     assert key(small_config(shuffle_classes=True, class_order="0,1,2,3,4", classes_per_task=5)) != key(shuffled)
 
 
+def test_the_same_tasks_are_one_setting_however_they_are_written():
+    alike = [small_config(classes_per_task=listed) for listed in (2, "2", (2, 2), "2,2,2,2,2")]
+    assert {key(config) for config in alike} == {key(small_config(classes_per_task=2))}
+    long, short = small_config(classes_per_task="5,1,1,1,1,1"), small_config(classes_per_task="5,1")
+    assert key(long) == key(short) != key(alike[0]) and long.classes_per_task == (5, 1)
+    within = small_config(classes_per_task="4,3", class_order="3,1,2,0,6,5,4,7,8,9")
+    assert key(within) == key(small_config(classes_per_task="4,3")) != key(small_config(classes_per_task="5,3"))
+    assert RunConfig.from_json(long.to_json()) == long
+
+
 @pytest.mark.parametrize("name", ["lambda", "label_noise", "weight_decay", "lr_end", "momentum"])
 def test_minus_nought_is_nought(name):
     assert key(small_config(**{name: "-0.0"})) == key(small_config(**{name: 0}))

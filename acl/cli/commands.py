@@ -736,19 +736,19 @@ def _catalogue(arguments: argparse.Namespace) -> None:
 
 
 def _data(arguments: argparse.Namespace) -> None:
-    from acl.plugins.registry import fetched
-    from acl.stream.downloads import data_dir, fetch, missing
+    from acl.plugins.registry import fetched, lying
+    from acl.stream.downloads import data_dir, fetch
 
     sets = fetched()
     if arguments.deed == "get":
         if arguments.name not in sets:
             raise UserError(near(arguments.name, sets, "data set"))
-        for path in fetch(arguments.name, sets[arguments.name]):
+        there = lying(arguments.name)
+        for path in [there] if there else fetch(arguments.name, sets[arguments.name]):
             print(path)
         return
     rows = [
-        {"name": name, "here": not missing(name, files), "folder": str(data_dir() / name)}
-        for name, files in sets.items()
+        {"name": name, "here": bool(there := lying(name)), "folder": str(there or data_dir() / name)} for name in sets
     ]
     if arguments.json:
         print(json.dumps(rows, indent=1))

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from acl.datasets.base import Base
 from acl.stream.cifar_archive import load_cifar
-from acl.stream.downloads import Remote
+from acl.stream.cifar_python import Batches, load_batches
+from acl.stream.downloads import Remote, missing, unpacked
 from acl.stream.types import ImageSet
 
 LABEL = "SplitCIFAR10"
@@ -20,9 +21,14 @@ FILES = (
         ("https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",),
     ),
 )
+# Its pickles, as torchvision unpacks them.
+UNPACKED = "cifar-10-batches-py"
+BATCHES = Batches(tuple(f"data_batch_{n}" for n in range(1, 6)), "test_batch", "batches.meta", "labels", "label_names")
 
 
 @dataclass(frozen=True)
 class CIFAR10(Base):
     def load(self) -> ImageSet:
+        if missing("cifar10", FILES) and (folder := unpacked("cifar10", UNPACKED)):
+            return load_batches(LABEL, folder, BATCHES)
         return load_cifar(LABEL, "cifar10", FILES, "batches.meta.txt", n_label_bytes=1)

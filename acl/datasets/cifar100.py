@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from acl.datasets.base import Base
 from acl.stream.cifar_archive import load_cifar
-from acl.stream.downloads import Remote
+from acl.stream.cifar_python import Batches, load_batches
+from acl.stream.downloads import Remote, missing, unpacked
 from acl.stream.types import ImageSet
 
 LABEL = "SplitCIFAR100"
@@ -21,9 +22,14 @@ FILES = (
         ("https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz",),
     ),
 )
+# Its pickles, as torchvision unpacks them.
+UNPACKED = "cifar-100-python"
+BATCHES = Batches(("train",), "test", "meta", "fine_labels", "fine_label_names")
 
 
 @dataclass(frozen=True)
 class CIFAR100(Base):
     def load(self) -> ImageSet:
+        if missing("cifar100", FILES) and (folder := unpacked("cifar100", UNPACKED)):
+            return load_batches(LABEL, folder, BATCHES)
         return load_cifar(LABEL, "cifar100", FILES, "fine_label_names.txt", n_label_bytes=2)

@@ -12,6 +12,7 @@ from acl.stream.idx import idx_files, load_idx
 from acl.stream.types import ImageSet
 
 LABEL = "SplitFashionMNIST"
+UNPACKED = "FashionMNIST/raw"
 # MD5 sums: torchvision's list.
 FILES = idx_files(
     (
@@ -40,4 +41,4 @@ CLASSES = (
 @dataclass(frozen=True)
 class FashionMNIST(Base):
     def load(self) -> ImageSet:
-        return load_idx(LABEL, "fashion_mnist", FILES, CLASSES)
+        return load_idx(LABEL, "fashion_mnist", FILES, UNPACKED, CLASSES)

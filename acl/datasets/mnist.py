@@ -12,6 +12,7 @@ from acl.stream.idx import idx_files, load_idx
 from acl.stream.types import ImageSet
 
 LABEL = "SplitMNIST"
+UNPACKED = "MNIST/raw"
 # MD5 sums: torchvision's list.
 FILES = idx_files(
     ("https://ossci-datasets.s3.amazonaws.com/mnist/", "http://yann.lecun.com/exdb/mnist/"),
@@ -25,4 +26,4 @@ FILES = idx_files(
 @dataclass(frozen=True)
 class MNIST(Base):
     def load(self) -> ImageSet:
-        return load_idx(LABEL, "mnist", FILES, tuple("0123456789"))
+        return load_idx(LABEL, "mnist", FILES, UNPACKED, tuple("0123456789"))

@@ -16,7 +16,7 @@ import numpy as np
 
 from acl.config import UserError
 from acl.datasets.base import Base
-from acl.stream.downloads import Remote, data_dir, local_files
+from acl.stream.downloads import Remote, local_files, unpacked
 from acl.stream.pictures import decoded, own_set
 from acl.stream.types import ImageSet
 
@@ -28,15 +28,14 @@ FILES = (
         ("http://cs231n.stanford.edu/tiny-imagenet-200.zip",),
     ),
 )
-ROOT = "tiny-imagenet-200"
+ROOT = UNPACKED = "tiny-imagenet-200"
 SIDE = 64
 
 
 @dataclass(frozen=True)
 class TinyImageNet(Base):
     def load(self) -> ImageSet:
-        folder = data_dir() / "tinyimagenet" / ROOT
-        path = folder if folder.is_dir() else local_files("tinyimagenet", FILES)[0]
+        path = unpacked("tinyimagenet", UNPACKED) or local_files("tinyimagenet", FILES)[0]
         identity = [ROOT, path.name, path.stat().st_size, path.stat().st_mtime_ns]
         try:
             with _opened(path) as archive:

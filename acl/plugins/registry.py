@@ -12,6 +12,7 @@ the file too, as constants that are read without importing it, each of them opti
               an axis and in small places, and whether it is drawn on a logarithmic one
     AXES      of a strategy: the two scores that tell most about its choice, across and up
     PICKS     of a strategy: "the largest", if it picks the largest score; or how it goes on after the largest
+    UNPACKED  of a dataset that is fetched: the folder in which torchvision keeps it, read where it lies
 
 A strategy's module may have a function flops(context, config), for one that takes long; a dataset's the FILES that
 are fetched for it (acl.stream.downloads). Other packages add theirs by an entry point in the group acl.strategies,
@@ -37,7 +38,7 @@ from acl.datasets.base import Base as Dataset
 from acl.plugins.blame import blamed, fault
 from acl.plugins.contradictions import refuse_contradictions
 from acl.plugins.reading import read
-from acl.stream.downloads import WEIGHTS, Files, data_dir, weights_file
+from acl.stream.downloads import WEIGHTS, Files, data_dir, missing, unpacked, weights_file
 from acl.stream.tasks import cut
 from acl.stream.types import ImageSet, TaskStream
 from acl.system.device import no_gpu
@@ -76,6 +77,7 @@ class Plugin:
     axes: tuple[str, str] | None = None
     picks: str = ""
     fetched: bool = False
+    unpacked: str = ""
     trouble: str = ""
 
     @property
@@ -152,6 +154,7 @@ def _describe(kind: Kind, name: str, module: str, path: Path) -> Plugin:
         said.get("AXES"),
         said.get("PICKS", ""),
         "FILES" in _assigned(tree),
+        said.get("UNPACKED", ""),
     )
 
 
@@ -179,6 +182,7 @@ WELL_FORMED: dict[str, tuple[Callable[[Any], bool], str]] = {
         "the names of two scores",
     ),
     "PICKS": (lambda value: isinstance(value, str), "a text"),
+    "UNPACKED": (lambda value: isinstance(value, str), "a text"),
 }
 
 
@@ -266,6 +270,14 @@ def in_order(kind: Kind) -> tuple[str, ...]:
 def fetched() -> dict[str, Files]:
     """The files that `acl data get` brings, by the name of the dataset or backbone."""
     return {name: one.its("FILES") for name, one in discover("datasets").items() if one.fetched} | WEIGHTS
+
+
+def lying(name: str) -> Path | None:
+    """Where a fetched set or a backbone's weights lie; None where they are still to be fetched."""
+    if not missing(name, fetched()[name]):
+        return data_dir() / name
+    found = discover("datasets").get(name)
+    return unpacked(name, found.unpacked) if found and found.unpacked else None
 
 
 def plugin(kind: Kind, name: str) -> Plugin:

@@ -137,9 +137,29 @@ def sentence(result: Paired) -> str:
     low, high = (-result.high, -result.low) if result.mean < 0 else (result.low, result.high)
     said += f", 95 % CI {span(low, high)}, {pairs}"
     if math.isnan(result.p):
-        return f"{said}; a p-value needs {LEAST_FOR_P - result.n} more (at least {LEAST_FOR_P} pairs)."
+        return f"{said}."
     shown = "p < 0.001" if result.p_holm < 0.001 else f"p = {result.p_holm:.3f}"
     return f"{said}, {shown}" + ("." if result.sure else ": this may be chance.")
+
+
+def conclusion(results: Sequence[Paired]) -> str:
+    """What all comparisons with one baseline say of what is kept, in one sentence; which seeds are missing, once."""
+    kept = [result for result in results if result.metric == "A"]
+    sure = sorted((result for result in kept if result.sure), key=lambda result: -abs(result.mean))
+    fewest, other = min(result.n for result in kept), kept[0].other
+    pairs = f"{fewest} paired seed{'s' if fewest > 1 else ''}"
+    if not sure and fewest < LEAST_FOR_P:
+        return (
+            f"Whether any strategy keeps more or less than {other} cannot be said yet: a p-value needs at least "
+            f"{LEAST_FOR_P} paired seeds, and there {'are' if fewest > 1 else 'is'} {fewest}, so add "
+            f"{LEAST_FOR_P - fewest} or more."
+        )
+    if not sure:
+        return f"No difference from {other} in what is kept is beyond chance ({pairs}, {len(results)} comparisons)."
+    said = [f"{r.one} keeps {abs(r.mean):.1f} points {'more' if r.mean > 0 else 'less'}" for r in sure]
+    rest = len(kept) - len(sure)
+    others = "" if not rest else f"; the other {'difference' if rest == 1 else f'{rest} differences'} may be chance"
+    return f"Against {other} and beyond chance ({pairs}): {', '.join(said)}{others}."
 
 
 def span(low: float, high: float) -> str:

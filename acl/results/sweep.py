@@ -30,6 +30,7 @@ SweepKind = Literal["sweep", "race"]
 ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{4}")
 PLUGINS: dict[str, Kind] = {"strategy": "strategies", "learner": "learners", "dataset": "datasets"}
 MOST_RUNS = 2000
+SEEDS_TOLD = re.compile(r"× \d+ seeds?$")
 SEEDS = re.compile(r"(\d{1,10})(?:-(\d{1,10}))?")
 
 
@@ -112,16 +113,43 @@ def start(configs: Iterable[RunConfig], runs: Path, title: str, kind: SweepKind 
     if not ready:
         raise UserError("There is nothing to run: name at least one strategy and one seed.")
     check_folder(runs)
-    there = already_run(runs, {key(config) for config in ready})
-    members = []
-    for config in ready:
-        run = there.get(key(config)) or create(config, runs)
-        members.append(Member(config, run.id))
     stamp = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
-    sweep = Sweep(stamp, kind, title, time.time(), tuple(members))
+    sweep = Sweep(stamp, kind, title, time.time(), _members(ready, runs))
     _write(sweep, runs)
     play(sweep, runs, pace=pace)
     return sweep
+
+
+def _members(configs: Sequence[RunConfig], runs: Path) -> tuple[Member, ...]:
+    """Their runs: those that are there, and new ones for the rest."""
+    there = already_run(runs, {key(config) for config in configs})
+    return tuple(Member(config, (there.get(key(config)) or create(config, runs)).id) for config in configs)
+
+
+def more_seeds(sweep: Sweep, n: int) -> list[RunConfig]:
+    """Every setting of the sweep on the `n` seeds that follow its last. UserError where that cannot be run."""
+    if not 1 <= n <= MOST_RUNS:
+        raise UserError(f"Add 1 to {MOST_RUNS:,} seeds, got {n}.")
+    last = max(member.config.seed for member in sweep.members)
+    alike = list({key(one): one for one in (member.config.changed(seed=0) for member in sweep.members)}.values())
+    if len(sweep.members) + n * len(alike) > MOST_RUNS:
+        raise UserError(f"A sweep takes at most {MOST_RUNS:,} runs: add fewer seeds.")
+    for config in alike:
+        check_method(config)
+    return [config.changed(seed=last + i) for i in range(1, n + 1) for config in alike]
+
+
+def add_seeds(sweep: Sweep, n: int, runs: Path) -> Sweep:
+    """Run `more_seeds` too, as members of the sweep, at the pace that its other runs were given."""
+    configs = [resolved(config, prepare(config)) for config in more_seeds(sweep, n)]
+    check_folder(runs)
+    paces = {control.pace for member in sweep.members if (control := read_control(runs / member.run))}
+    added = replace(sweep, members=sweep.members + _members(configs, runs))
+    total = len({member.config.seed for member in added.members})
+    added = replace(added, title=SEEDS_TOLD.sub(f"× {total} seeds", sweep.title))
+    _write(added, runs)
+    play(replace(added, members=added.members[len(sweep.members) :]), runs, pace=max(paces, default=0.0))
+    return added
 
 
 def already_run(runs: Path, wanted: Collection[str]) -> dict[str, Run]:

@@ -26,6 +26,7 @@ from acl.events import Event, History, Row, Started, from_line, to_line
 from acl.plugins.unused import without_unused
 from acl.runs.plausible import is_sound, is_summary
 from acl.runs.sameness import telling
+from acl.stream.tasks import task_sizes
 from acl.stream.types import TaskStream
 from acl.system.device import no_gpu
 from acl.system.files import disk_trouble, expanded, read_json, write_json
@@ -197,6 +198,16 @@ def _in_full(path: str) -> str:
     return str(expanded(path).resolve())
 
 
+def _sizes(config: RunConfig, stream: TaskStream) -> int | tuple[int, ...]:
+    """The shortest list that cuts the classes into these tasks."""
+    if isinstance(config.classes_per_task, int):
+        return config.classes_per_task
+    tasks = [len(task.classes) for task in stream.tasks]
+    starts = [config.classes_per_task[:n] for n in range(1, len(config.classes_per_task) + 1)]
+    short = next(start for start in starts if task_sizes(start, sum(tasks)) == tasks)
+    return short[0] if len(short) == 1 else short
+
+
 def resolved(config: RunConfig, stream: TaskStream) -> RunConfig:
     """`config` as it will be recorded: each 'auto' about the machine is decided, what the run does not use is at
     its default, and what can be written in several ways is written in one."""
@@ -209,7 +220,7 @@ def resolved(config: RunConfig, stream: TaskStream) -> RunConfig:
         config = config.changed(weights=_in_full(config.weights))
     if telling(config)["class_order"] == list(range(stream.n_classes)):
         config = config.changed(class_order=())
-    config = config.changed(precision=config.decided_precision)
+    config = config.changed(classes_per_task=_sizes(config, stream), precision=config.decided_precision)
     if config.snapshots != "auto":
         return config
     small = snapshot_bytes(config, stream)["all"] <= AUTO_SNAPSHOT_BYTES

@@ -6,8 +6,11 @@ import hashlib
 import json
 from typing import Any
 
+import numpy as np
+
 from acl.config import RunConfig
 from acl.plugins.unused import unused
+from acl.stream.tasks import task_sizes
 
 NO_EFFECT = {"preset", "snapshots"}
 """Settings that never change a result."""
@@ -26,8 +29,14 @@ def telling(config: RunConfig) -> dict[str, Any]:
 def _order(config: RunConfig) -> list[int]:
     """The order of classes as far as it matters: between tasks, and not where chance deals them anew."""
     order = list(config.class_order)
-    size = len(order) if config.scenario == "domain" or config.shuffle_classes else config.classes_per_task
-    return [c for start in range(0, len(order), max(size, 1)) for c in sorted(order[start : start + size])]
+    if not order:
+        return []
+    try:
+        together = config.scenario == "domain" or config.shuffle_classes
+        ends = np.cumsum(task_sizes(len(order) if together else config.classes_per_task, len(order))).tolist()
+    except ValueError:
+        return order  # a stream that cannot be cut
+    return [c for start, end in zip([0, *ends], ends, strict=False) for c in sorted(order[start:end])]
 
 
 def key(config: RunConfig) -> str:

@@ -21,7 +21,7 @@ from acl.selection.query import QueryContext, Samples, Selection, first_equal
 from acl.strategies.base import Base
 
 LABEL = "BADGE"
-COLOUR = "#56B4E9"
+COLOUR = "#A64FD6"
 ORDER = 4
 SCORES = {"gradient_norm": {"name": "gradient norm", "short": "gradient", "log": True}}
 AXES = ("distance", "gradient_norm")

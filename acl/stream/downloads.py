@@ -65,6 +65,12 @@ def missing(name: str, files: Files) -> list[Remote]:
     return [remote for remote in files if not (data_dir() / name / remote.file).is_file()]
 
 
+def unpacked(name: str, folder: str) -> Path | None:
+    """Where set `name` already lies as torchvision unpacks it, below the data folder or the set's own folder there;
+    None where it does not."""
+    return next((place for root in (data_dir(), data_dir() / name) if (place := root / folder).is_dir()), None)
+
+
 def local_files(name: str, files: Files) -> list[Path]:
     """The files of set `name`, in this order; UserError that says what to do if one is missing."""
     absent = missing(name, files)

@@ -11,10 +11,11 @@ from jaxtyping import UInt8
 from numpy import ndarray
 
 from acl.config import UserError
-from acl.stream.downloads import Files, Remote, local_files
+from acl.stream.downloads import Files, Remote, local_files, missing, unpacked
 from acl.stream.types import ImageSet
 
 UNSIGNED_BYTE = 8
+GZIPPED = b"\x1f\x8b"
 
 
 def idx_files(mirrors: tuple[str, ...], *md5: str) -> Files:
@@ -26,9 +27,11 @@ def idx_files(mirrors: tuple[str, ...], *md5: str) -> Files:
     )
 
 
-def load_idx(label: str, name: str, files: Files, class_names: tuple[str, ...]) -> ImageSet:
-    """The set `name` from its four files."""
-    train_x, train_y, test_x, test_y = map(read_idx, local_files(name, files))
+def load_idx(label: str, name: str, files: Files, folder: str, class_names: tuple[str, ...]) -> ImageSet:
+    """The set `name` from its four files: fetched, or as they lie in torchvision's folder, gzipped or not."""
+    lying = unpacked(name, folder) if missing(name, files) else None
+    paths = [_either(lying / remote.file) for remote in files] if lying else local_files(name, files)
+    train_x, train_y, test_x, test_y = map(read_idx, paths)
     if len(train_x) != len(train_y) or len(test_x) != len(test_y):
         raise UserError(f"The images and labels of {name} differ in number: acl data get {name} fetches them anew.")
     images = np.concatenate([train_x, test_x])[..., None]
@@ -36,10 +39,17 @@ def load_idx(label: str, name: str, files: Files, class_names: tuple[str, ...]) 
     return ImageSet(label, images, labels, class_names, np.arange(len(labels)) < len(train_y))
 
 
+def _either(gzipped: Path) -> Path:
+    plain = gzipped.with_suffix("")
+    return plain if plain.exists() else gzipped
+
+
 def read_idx(path: Path) -> UInt8[ndarray, "..."]:
-    """The array in a gzipped IDX file of bytes. Anything else is a UserError."""
+    """The array in an IDX file of bytes, gzipped or not. Anything else is a UserError."""
     try:
-        data = gzip.decompress(path.read_bytes())
+        data = path.read_bytes()
+        if data.startswith(GZIPPED):
+            data = gzip.decompress(data)
         n_axes = data[3]
         shape = np.frombuffer(data, ">u4", n_axes, 4).astype(np.int64)
         if data[:3] != bytes([0, 0, UNSIGNED_BYTE]):

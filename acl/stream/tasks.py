@@ -58,10 +58,29 @@ def _class_order(data: ImageSet, config: RunConfig) -> list[int]:
     return order
 
 
-def _groups(data: ImageSet, classes: list[int], size: int) -> list[tuple[int, ...]]:
-    if len(classes) % size:
-        raise UserError(f"classes_per_task must divide the {len(classes)} classes of {data.name}, got {size}.")
-    return [tuple(sorted(classes[i : i + size])) for i in range(0, len(classes), size)]
+def task_sizes(listed: int | tuple[int, ...], n_classes: int) -> list[int]:
+    """How many classes each task brings: as listed, the last number again and again, then what is left.
+
+    ValueError where more are listed than there are.
+    """
+    sizes = [listed] if isinstance(listed, int) else list(listed)
+    left = n_classes - sum(sizes)
+    if left < 0:
+        raise ValueError(f"{sum(sizes)} classes are listed of {n_classes}")
+    more, rest = divmod(left, sizes[-1])
+    return [*sizes, *[sizes[-1]] * more, *([rest] if rest else [])]
+
+
+def _groups(data: ImageSet, classes: list[int], listed: int | tuple[int, ...]) -> list[tuple[int, ...]]:
+    try:
+        ends = np.cumsum(task_sizes(listed, len(classes))).tolist()
+    except ValueError:
+        sizes = listed if isinstance(listed, int) else ",".join(map(str, listed))
+        raise UserError(
+            f"classes_per_task must not name more than the {len(classes)} classes of {data.name} that are used, "
+            f"got {sizes}."
+        ) from None
+    return [tuple(sorted(classes[start:end])) for start, end in zip([0, *ends], ends, strict=False)]
 
 
 def _kept(data: ImageSet, classes: list[int], limit: int | None) -> Bool[ndarray, " n"]:

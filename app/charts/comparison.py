@@ -263,6 +263,15 @@ def forest(rows: Sequence[Mapping[str, Any]], looks: Mapping[str, Look]) -> Spec
     }  # fmt: skip
 
 
+def _end_label() -> Spec:
+    """The line's name where it ends; names that would lie on each other move apart."""
+    return {
+        "endLabel": {"show": True, "formatter": "{a}", "color": "inherit", "fontSize": 12, "distance": 6, "width": 84,
+                     "overflow": "truncate"},
+        "labelLayout": {"moveOverlap": "shiftY"},
+    }  # fmt: skip
+
+
 def race(table: pd.DataFrame, looks: Sequence[Look], seeds: Mapping[str, Sequence[int]], n_tasks: int) -> Spec:
     """Accuracy over the tasks seen, at every evaluation: a thin line for each seed, a bold mean for each cohort.
 
@@ -274,23 +283,26 @@ def race(table: pd.DataFrame, looks: Sequence[Look], seeds: Mapping[str, Sequenc
         for seed in seeds[look.name]:
             series.append({
                 "type": "line", "name": f"{look.name} seed {seed}", "encode": {"x": "x", "y": f"s{k}_{seed}"},
-                "color": look.colour, "symbol": "none", "silent": True, "lineStyle": {"width": 1, "opacity": 0.35},
+                "color": look.colour, "symbol": "none", "silent": True, "lineStyle": {"width": 1.5, "opacity": 0.5},
                 "connectNulls": True, "tooltip": {"show": False}, "z": 1,
             })  # fmt: skip
         series.append({
             "type": "line", "name": look.name, "encode": {"x": "x", "y": f"m{k}", "tooltip": [f"m{k}"]},
             "color": look.colour, "symbolSize": 5, "lineStyle": {"width": 3, "type": look.dash}, "connectNulls": True,
-            "z": 4,
+            "z": 4, **(_end_label() if table[f"m{k}"].notna().any() else {}),
         })  # fmt: skip
+    low = 40 if lowest >= 40 else 0
     return {
         "animation": False,
-        "grid": {"left": 50, "right": 14, "top": 12, "bottom": 42, **FIXED},
+        "grid": {"left": 50, "right": 96, "top": 26 if low else 12, "bottom": 42, **FIXED},
         "dataset": {"source": table},
         "tooltip": {"trigger": "axis", "valueFormatter": "%.1f %%", "confine": True},
         "xAxis": {**tasks_axis(n_tasks, "tasks learned"), **LEARNED},
         # Two windows only: at most once does it change while a race goes on.
         "yAxis": {
-            "min": 40 if lowest >= 40 else 0, "max": 100, "interval": 20, "axisLabel": {"formatter": "{value} %"}
+            "min": low, "max": 100, "interval": 20, "axisLabel": {"formatter": "{value} %"},
+            "name": f"the axis begins at {low} %" if low else "", "nameLocation": "end",
+            "nameTextStyle": {"align": "left"}, "nameGap": 8,
         },
         "series": series,
     }  # fmt: skip

@@ -25,7 +25,7 @@ def legend(found: Chosen) -> None:
         remarks(found)
 
 
-def _baselines(found: Chosen) -> tuple[list[str], str]:
+def baselines(found: Chosen) -> tuple[list[str], str]:
     """Every cohort, and the one to begin with: Uniform where there is one, of today's method before an earlier one, and
     whom most others may be paired with."""
     first = found.runs.drop_duplicates("cohort").set_index("cohort")
@@ -41,12 +41,12 @@ def _baselines(found: Chosen) -> tuple[list[str], str]:
 
 def baseline_of(found: Chosen) -> str:
     """The cohort that the URL, or the last view with a control for it, names."""
-    key = begin("baseline", *_baselines(found))
+    key = begin("baseline", *baselines(found))
     return str(st.session_state[key])
 
 
 def choose_baseline(found: Chosen) -> str:
-    names, default = _baselines(found)
+    names, default = baselines(found)
     return select(
         "Baseline", "baseline", names, default, lambda name: f"Baseline: {name}", default, width=210,
         label_visibility="collapsed",

@@ -26,7 +26,8 @@ from app.widgets.wishes import PACES
 
 RACERS = (HERO, "uniform", "entropy", "badge")
 MOST_RACERS = 4
-RACE_SEEDS = (1, 3, 5)
+RACE_SEEDS = (1, 3, 6, 10)
+FIRST_SEEDS = 6  # the fewest that a p-value can be told from
 
 
 def race_form() -> None:
@@ -39,7 +40,7 @@ def race_form() -> None:
     )  # fmt: skip
     left, right = st.columns(2)
     n = left.segmented_control(
-        "Seeds a column", RACE_SEEDS, default=RACE_SEEDS[-1], required=True, key="race-seeds",
+        "Seeds a column", RACE_SEEDS, default=FIRST_SEEDS, required=True, key="race-seeds",
         help="One seed decides nothing: thin lines are seeds, the bold one is their mean.",
     )  # fmt: skip
     pace = right.selectbox("Pace", list(PACES), key="race-pace", format_func=PACES.__getitem__, help=words.HELP["pace"])

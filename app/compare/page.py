@@ -18,6 +18,7 @@ from app.compare.legend import left_out
 from app.compare.paper_table import view as paper_table
 from app.compare.significance import view as significance
 from app.store import runs as data
+from app.widgets import dialogs
 from app.widgets.scrubber import rhythm
 from app.widgets.url import arrive, begin_many, keep, segments, select
 
@@ -32,9 +33,9 @@ LIVE_S = 2.0
 
 def page() -> None:
     arrive()
-    with st.container(horizontal=True, vertical_alignment="bottom", key="compare-head"):
+    with st.container(horizontal=True, vertical_alignment="center", key="compare-head"):
         view = segments("View", "view", list(VIEWS), _first_view(), VIEWS.__getitem__, "")
-        chosen_from = st.container(horizontal=True, vertical_alignment="bottom", width="content")
+        chosen_from = st.container(horizontal=True, vertical_alignment="center", width="content")
         st.space("stretch")
         sweeps.new_buttons()
     if view == "race":
@@ -75,6 +76,7 @@ def _shown(view: str, found: Chosen, often: float | None) -> None:
         return
     OF_CHOSEN[view](found)
     offer(found)
+    dialogs.follow()
     if _rhythm(found) != often:
         st.rerun()
 

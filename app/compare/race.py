@@ -20,7 +20,7 @@ from app import errors, words
 from app.charts import comparison as arena_charts
 from app.charts import run as charts
 from app.charts.palette import OTHER, Look, looks, task_colours
-from app.compare import sweeps
+from app.compare import cohorts, new_seeds, sweeps
 from app.compare.race_moments import (
     LAST,
     Lane,
@@ -33,8 +33,10 @@ from app.compare.race_moments import (
     table_of,
     within,
 )
+from app.compare.significance import concluded
 from app.store import runs as data
-from app.store.session import PAGES, POLL_S, RUNS, ensure_backend
+from app.store.session import PAGES, POLL_S, RUNS, ensure_backend, slots
+from app.widgets import dialogs
 from app.widgets.gallery import Card, cards_html
 from app.widgets.scrubber import rhythm, scrubber
 from app.widgets.url import go, segments
@@ -87,8 +89,10 @@ def _live(chosen: sweep.Sweep, often: float | None) -> None:
     reached = {s: common([moment_of(lane.history) for lane in lanes if lane.config.seed == s]) for s in seeds}
     n_tasks = max(data.n_tasks(lane.history) for lane in lanes)
     if not n_tasks or not any(reached.values()):
-        _nothing_yet(active)
+        _beginning(chosen, lanes, shown, n_tasks, active)
     else:
+        if not active:
+            _conclusion(chosen)
         with st.container(horizontal=True, vertical_alignment="center", key="race-scrub"):
             moment = _moment(lanes, reached[seed], seed, over=not active)
         _overlay(lanes, shown, reached, n_tasks, moment if not active else None)
@@ -100,20 +104,47 @@ def _live(chosen: sweep.Sweep, often: float | None) -> None:
                     _head(look)
                     st.caption(f"Its run of seed {seed} was deleted.")
                 else:
-                    _column(lane, look, moment, n_tasks)
+                    _figures_of(lanes, look, reached, moment if not active else None)
+                    _column(lane, look, moment, n_tasks, len(seeds))
+    dialogs.follow()
     if _rhythm(chosen) != often:
         st.rerun()
 
 
-def _nothing_yet(active: bool) -> None:
-    if active:
-        st.skeleton(height=HEIGHT)
-        st.caption(
-            "The curves appear when every strategy has learned its first labels: all are shown at the same moment."
-        )
-    else:
+def _beginning(chosen: sweep.Sweep, lanes: list[Lane], shown: list[Look], n_tasks: int, active: bool) -> None:
+    """Before any seed has been tested in every column: how far each is, and what the first ones have to show."""
+    if not active:
         st.info("No seed has been tested in every column, so there is nothing to hold side by side: press Play.",
                 icon=":material/info:")  # fmt: skip
+        return
+    here = sweep.progress(chosen, RUNS)
+    left = sweep.eta_s(here, slots())
+    st.caption(
+        "The curves appear when every strategy has been tested on its first labels: all are shown at the same moment."
+        + (f" About {words.duration(left)} left for all of it." if left and left >= 1 else "")
+    )
+    for column, look in zip(st.columns(len(shown), gap="medium"), shown, strict=True):
+        mine = [lane for lane in lanes if lane.cohort == look.name]
+        ids = {lane.run.id for lane in mine}
+        states = [each for each in here if each.member.run in ids]
+        first = next((lane for lane in mine if moment_of(lane.history)), None)
+        with column:
+            _head(look)
+            st.progress(sum(each.done for each in states) / len(states), _states(states))
+            if first:
+                _pictures_of(first, look, moment_of(first.history), max(n_tasks, 1), named=len(mine) > 1)
+
+
+def _states(here: list[sweep.Progress]) -> str:
+    """E.g. "2 starting, 4 waiting"."""
+    states = [sweeps.state(each) for each in here]
+    return ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
+
+
+def _conclusion(chosen: sweep.Sweep) -> None:
+    """What the finished race says, in one sentence."""
+    if said := concluded(cohorts.chosen(cohorts.runs_of(f"sweep:{chosen.id}"))):
+        st.markdown(f"**{words.plain(said)}**")
 
 
 # -- what is drawn -------------------------------------------------------------------------------------
@@ -134,6 +165,8 @@ def _controls(chosen: sweep.Sweep, lanes: list[Lane], active: bool) -> None:
         button("Pause", "pause", "hold", not active or set(states) <= {"paused", "finished"})
         button("Stop", "stop", "cancel", not active)
     st.caption(f"All {len(states)} runs finished" if over else _count(states), width="content")
+    if over:
+        new_seeds.button(chosen)
     if over and st.button("How sure is that?", icon=":material/query_stats:", key="race-sure", type="primary"):
         go(view="significance", **{"from": f"sweep:{chosen.id}"})
 
@@ -223,15 +256,32 @@ def _head(look: Look) -> None:
     st.html(f"{swatch}{html.escape(look.name)}</span>")
 
 
-def _column(lane: Lane, look: Look, moment: Moment | None, n_tasks: int) -> None:
-    """One strategy: its figures, each task's curve, what it just bought, what it remembers."""
+def _figures_of(lanes: list[Lane], look: Look, reached: Mapping[int, Moment | None], until: Moment | None) -> None:
+    """The strategy's name and its figures: means over all its seeds that have finished as many tasks."""
     _head(look)
+    found: list[Matrix] = []
+    for lane in lanes:
+        moment = reached[lane.config.seed]
+        if lane.cohort == look.name and moment is not None:
+            moment = min(until, moment) if until else moment
+            found.append([e.accuracy for e in lane.history.finals() if within(e, moment)])
+    st.markdown(_figures(found), help=" ".join(words.HELP[name] for name in ("A", "LA", "F")))
+
+
+def _column(lane: Lane, look: Look, moment: Moment | None, n_tasks: int, n_seeds: int) -> None:
+    """One seed of a strategy: each task's curve, what it just bought, what it remembers."""
     if moment is None:
         with st.container(height=COLUMN, border=False):
             st.caption(f"Seed {lane.config.seed} has not begun in every column.")
         return
-    r = [e.accuracy for e in lane.history.finals() if within(e, moment)]
-    st.markdown(_figures(r), help=" ".join(words.HELP[name] for name in ("A", "LA", "F")))
+    _pictures_of(lane, look, moment, n_tasks, named=n_seeds > 1)
+
+
+def _pictures_of(lane: Lane, look: Look, moment: Moment | None, n_tasks: int, named: bool) -> None:
+    if moment is None:
+        return
+    if named:
+        st.caption(f"Seed {lane.config.seed} alone:")
     history = History(row for row in lane.history.rows if _until(row.event, moment))
     table = data.accuracy_table(history, data.rounds_of_tasks(lane.history, lane.config))
     spec = charts.accuracy_chart(table, n_tasks, slim=True)
@@ -241,13 +291,19 @@ def _column(lane: Lane, look: Look, moment: Moment | None, n_tasks: int) -> None
     st.page_link(PAGES / "run.py", label="This run", icon=":material/open_in_new:", query_params={"run": lane.run.id})
 
 
-def _figures(r: Matrix) -> str:
-    """What stands after the last finished task; nothing to tell during the first."""
-    t = len(r)
+def _figures(seeds: list[Matrix]) -> str:
+    """What stands after the last task that most seeds have finished; nothing to tell during the first."""
+    t = max(map(len, seeds), default=0)
     if not t:
         return "in task 1"
-    figures = {"kept": average_accuracy(r, t), "learned": learning_accuracy(r, t), "forgetting": forgetting(r, t)}
-    return f"after task {t}: " + " · ".join(f"{name} **{100 * value:.0f}\u00a0%**" for name, value in figures.items())
+    there = [r for r in seeds if len(r) == t]
+    means = {
+        name: sum(metric(r, t) for r in there) / len(there)
+        for name, metric in (("kept", average_accuracy), ("learned", learning_accuracy), ("forgetting", forgetting))
+    }
+    of = f", mean of {len(there)} seeds" if len(there) > 1 else ""
+    said = " · ".join(f"{name} **{100 * value:.0f}\u00a0%**" for name, value in means.items())
+    return f"after task {t}{of}: {said}"
 
 
 def _until(event: object, moment: Moment) -> bool:

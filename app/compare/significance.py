@@ -9,12 +9,13 @@ import pandas as pd
 import streamlit as st
 
 from acl.results.frames import not_paired
-from acl.results.significance import LEAST_FOR_BOOTSTRAP, LEAST_FOR_P, METRICS, Paired, against, sentence
+from acl.results.significance import LEAST_FOR_BOOTSTRAP, LEAST_FOR_P, METRICS, Paired, against, conclusion, sentence
 from acl.results.spread import over_seeds
 from app import words
 from app.charts import comparison as arena_charts
+from app.compare import new_seeds
 from app.compare.cohorts import Chosen
-from app.compare.legend import choose_baseline, remarks
+from app.compare.legend import baselines, choose_baseline, remarks
 
 NAMES = {"A": "Kept (A) ↑", "LA": "Learned (LA) ↑", "F": "Forgetting (F) ↓"}
 
@@ -29,6 +30,7 @@ def view(found: Chosen) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="compare-against"):
         st.html("<span>Every strategy against</span>", width="content")
         baseline = choose_baseline(found)
+        new_seeds.button_of_source()
         remarks(found)
     apart = unpaired(found.runs, baseline)
     if apart:
@@ -41,6 +43,7 @@ def view(found: Chosen) -> None:
             f"{why} with {words.plain(baseline)}: run other strategies with the same seeds.", icon=":material/info:"
         )
         return
+    st.markdown(f"**{words.plain(conclusion(results))}**")
     _forests(results, found, baseline)
     st.caption(
         f"Each strategy minus {words.plain(baseline)} on the same seed, after the last task. Intervals: 95 %, "
@@ -48,6 +51,16 @@ def view(found: Chosen) -> None:
         f"{LEAST_FOR_P} pairs on, corrected by Holm over all {len(results)} comparisons of this page."
     )
     _errors(found)
+
+
+def concluded(found: Chosen) -> str:
+    """The same in one sentence, against the baseline that this page begins with; empty where nothing can be paired."""
+    if found.runs.empty:
+        return ""
+    baseline = baselines(found)[1]
+    runs = found.runs[~found.runs["cohort"].isin(unpaired(found.runs, baseline))]
+    results = paired_results(runs[["cohort", "seed", *METRICS]], baseline)
+    return conclusion(results) if results else ""
 
 
 def unpaired(runs: pd.DataFrame, baseline: str) -> dict[str, str]:

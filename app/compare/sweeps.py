@@ -17,7 +17,7 @@ from acl.runs.control import ACTIVE
 from acl.runs.folder import find_run
 from acl.runs.sameness import telling
 from app import errors, words
-from app.compare import cohorts, new_sweep
+from app.compare import cohorts, new_seeds, new_sweep
 from app.store import runs as data
 from app.store.session import POLL_S, RUNS, ensure_backend, open_run, slots
 from app.widgets import dialogs
@@ -130,14 +130,16 @@ def summary(here: list[sweep.Progress]) -> str:
     return " · ".join([*said, f"{slots()} at once"])
 
 
+def state(each: sweep.Progress) -> str:
+    """In one word."""
+    return "waiting" if each.state == "new" else words.STATE[each.state][0] if each.state in words.STATE else each.state
+
+
 def _row(each: sweep.Progress) -> dict[str, object]:
     config, result = each.member.config, each.summary or {}
     used = telling(config)
-    state = (
-        "waiting" if each.state == "new" else words.STATE[each.state][0] if each.state in words.STATE else each.state
-    )
     return {
-        "state": state, "done": each.done, "strategy": words.strategy(config.strategy),
+        "state": state(each), "done": each.done, "strategy": words.strategy(config.strategy),
         "learner": data.label_of("learners", config.learner), "memory": used.get("memory"),
         "labels": used.get("n_end"),
         "seed": config.seed, "A": 100 * result["A"] if "A" in result else None,
@@ -156,6 +158,7 @@ def _actions(chosen: sweep.Sweep, here: list[sweep.Progress]) -> None:
         st.button("Play the rest", icon=":material/replay:", key="sweep-retry", disabled=not again,
                   on_click=_do, args=(sweep.retry, chosen),
                   help="What failed, was stopped or paused goes on; what was deleted is run again.")  # fmt: skip
+        new_seeds.button(chosen)
         st.button("Forget", icon=":material/delete:", key="sweep-forget",
                   on_click=dialogs.ask, args=("Forget this sweep?", _confirm, chosen),
                   help="The list alone; its runs stay in the Library.")  # fmt: skip

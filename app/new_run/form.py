@@ -136,10 +136,15 @@ def _widget(name: str, default: Any, common: _Common) -> Any:
         return st.selectbox(title, options, options.index(default), format_func=words.option, **common)
     if isinstance(default, bool):
         return st.toggle(title, default, **common)
-    if isinstance(default, str | tuple):
-        text = default if isinstance(default, str) else ", ".join(map(str, default))
+    if isinstance(default, str) or _is_list(info.annotation):
+        text = ", ".join(map(str, default)) if isinstance(default, tuple) else str(default)
         return st.text_input(title, text, **common)
     return _number(title, name, default, common)
+
+
+def _is_list(annotation: Any) -> bool:
+    """Whether several values can be written, as in 50, 10."""
+    return any(get_origin(one) is tuple for one in (annotation, *get_args(annotation)))
 
 
 def _number(title: str, name: str, default: float | None, common: _Common) -> float | None:

@@ -6,12 +6,12 @@ import streamlit as st
 
 from acl.analysis.what_if import Settings
 from acl.events import History
-from app.inspection.panels import bought, every_strategy, ribbon, target
+from app.inspection.panels import bought, every_strategy, outcomes, ribbon, target
 from app.inspection.panels.draw import SAVES
 from app.inspection.samples import Choice
 from app.inspection.source import Sight
 
-TABS = ("Target", "Every strategy on this pool", "λ ribbon", "Everything bought")
+TABS = ("Target", "Every strategy on this pool", "λ ribbon", outcomes.TITLE, "Everything bought")
 
 
 def tabs(sight: Sight, choice: Choice, settings: Settings, history: History | None) -> None:
@@ -32,5 +32,7 @@ def tabs(sight: Sight, choice: Choice, settings: Settings, history: History | No
         every_strategy.panel(sight, settings)
     elif tab == TABS[2]:
         ribbon.panel(sight, settings)
+    elif tab == TABS[3]:
+        outcomes.panel(sight, history)
     elif history:
         bought.panel(sight, history)

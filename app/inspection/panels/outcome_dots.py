@@ -1,0 +1,142 @@
+"""Measured outcomes as what is drawn: dots, clouds and curves out of the tidy table of one query."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+from acl.analysis.outcomes.summary import MEASURES, PARTS, Difference, difference, fewer
+from app import words
+from app.charts.outcomes_plane import CLOUDS, Picture
+from app.charts.palette import FULL_COLOUR, OTHER, strategy_colour
+from app.charts.score_plane import HERO
+
+UNITS = {"likelihood": "likelihood", "accuracy": "accuracy", "accuracy_aware": "accuracy among its own classes"}
+DRAWN = [*CLOUDS, "equal_steps"]
+MEAN_OF = {"classes": "random, same classes", "losses": "random, same losses"}
+
+
+def by_measure(rows: pd.DataFrame, measure: str) -> pd.DataFrame:
+    """The columns new, past and net by this measure (see acl.analysis.outcomes.summary.table), in percent."""
+    assert measure in MEASURES
+    ending = "" if measure == "likelihood" else f"_{measure}"
+    return rows.assign(**{part: 100 * rows[f"{part}{ending}"] for part in PARTS})
+
+
+def picture(rows: pd.DataFrame, task: int, n: int, measure: str, absolute: bool, own: str) -> Picture:
+    """rows: of one query and horizon; n: samples that it buys; own: the run's strategy, whose colour its picks have.
+
+    In differences everything is held against the mean of random sets of n, sets of other sizes too, so that all lie in
+    one plane. Without random sets of n there are no differences: all is empty then.
+    """
+    rows = by_measure(rows, measure)
+    random = rows[rows["kind"] == "random"]
+    blind = random[random["n"] == n]
+    centre = tuple(float(blind[part].mean()) if len(blind) else math.nan for part in PARTS)
+    if not absolute and not len(blind):
+        rows, random, blind = rows.iloc[:0], random.iloc[:0], blind
+    zero = (0.0, 0.0, 0.0) if absolute else centre
+    clouds = {kind: _cloud(rows[(rows["kind"] == kind) & (rows["n"] == n)], zero) for kind in CLOUDS}
+    steps = rows[rows["kind"] == "equal_steps"]
+    # With all its labels a set has the full number of steps in any case.
+    curves = {
+        "random": _curve(random, zero),
+        "equal_steps": _curve(pd.concat([steps, blind]) if len(steps) else steps, zero),
+    }
+    unit = UNITS[measure] if absolute else f"points of {UNITS[measure]}"
+    at = centre if absolute else (0.0, 0.0, 0.0)
+    return Picture(task, absolute, unit, _dots(rows, blind, absolute, own), clouds, curves, at)
+
+
+def _cloud(rows: pd.DataFrame, zero: tuple[float, ...]) -> pd.DataFrame:
+    found = {axis: rows[part] - z for axis, part, z in zip(("x", "y", "net"), PARTS, zero, strict=True)}
+    return pd.DataFrame({"n": rows["n"], "ids": rows["ids"], **found}).reset_index(drop=True)
+
+
+def _curve(rows: pd.DataFrame, zero: tuple[float, ...]) -> pd.DataFrame:
+    means = rows.groupby("n")[list(PARTS)].mean() - np.array(zero)
+    sets = rows.groupby("n").size()
+    return pd.DataFrame(
+        {"n": means.index, "x": means["new"], "y": means["past"], "net": means["net"], "sets": sets}
+    ).reset_index(drop=True)
+
+
+COLUMNS = ["kind", "name", "label", "colour", "n", "ids", "x", "y", "net", "x_se", "y_se", "net_se", "said"]
+
+
+def _dots(rows: pd.DataFrame, blind: pd.DataFrame, absolute: bool, own: str) -> pd.DataFrame:
+    named = rows[~rows["kind"].isin(DRAWN)]
+    found = []
+    for (kind, name, n, ids), each in named.groupby(["kind", "name", "n", "ids"], sort=False):
+        row = {"kind": kind, "name": name, "label": label(kind, name, n, own), "colour": colour(kind, name, own)}
+        row |= {"n": n, "ids": ids}
+        for axis, part in zip(("x", "y", "net"), PARTS, strict=True):
+            row[axis], row[f"{axis}_se"] = _value(each[part].to_numpy(), blind[part].to_numpy(), absolute)
+        found.append(row | {"said": _said(row)})
+    return pd.DataFrame(found, columns=COLUMNS)
+
+
+def _value(values: np.ndarray, blind: np.ndarray, absolute: bool) -> tuple[float, float]:
+    if absolute:
+        return float(values.mean()), math.sqrt(values.var(ddof=1) / len(values)) if len(values) > 1 else math.nan
+    apart = of_percent(values, blind)
+    return apart.points, apart.se
+
+
+def of_percent(values: np.ndarray, blind: np.ndarray) -> Difference:
+    return difference(values / 100, blind / 100)
+
+
+def _said(row: dict[str, object]) -> str:
+    parts = (("new", "x"), ("past", "y"), ("net", "net"))
+    return f"{row['n']} labels: " + ", ".join(
+        f"{name} {row[axis]:.1f}" + ("" if math.isnan(se) else f" ± {se:.1f}")
+        for name, axis in parts
+        if isinstance(se := row[f"{axis}_se"], float) and not math.isnan(float(str(row[axis])))
+    )
+
+
+def label(kind: str, name: str, n: int, own: str) -> str:
+    """What a set is called on the plane and in the table."""
+    named: dict[str, Callable[[], str]] = {
+        "recorded": lambda: "bought" if own == "human" else f"bought ({words.strategy(own)})",
+        "strategy": lambda: words.strategy(name),
+        "lambda": lambda: f"λ = {name}",
+        "distribution": lambda: "D alone",
+        "magnitude": lambda: "M alone",
+        "own": lambda: f"{name} ({n})",
+    }
+    return named[kind]()
+
+
+def colour(kind: str, name: str, own: str) -> str:
+    if kind == "own":
+        return "#D5572B"
+    which = {"recorded": own, "strategy": name}.get(kind, HERO)
+    return FULL_COLOUR if which == "human" else strategy_colour(which) if which else OTHER
+
+
+def table(rows: pd.DataFrame, n: int, measure: str, own: str) -> pd.DataFrame:
+    """A row for each set that has a name, best net first: new, past and net in points from equal-sized random sets,
+    the share of these that its net beats, and how many random labels do about as much."""
+    rows = by_measure(rows, measure)
+    random = rows[rows["kind"] == "random"]
+    blind = {size: each for size, each in random.groupby("n")}
+    found = []
+    named = rows[~rows["kind"].isin(["random", "equal_steps"])]
+    keys = [named["kind"], named["name"].where(~named["kind"].isin(MEAN_OF), ""), named["n"]]
+    ids = named["ids"].where(~named["kind"].isin(MEAN_OF), None).map(str)
+    for (kind, name, size, _), each in named.groupby([*keys, ids], sort=False):
+        against = blind.get(size, random.iloc[:0])
+        apart = {part: of_percent(each[part].to_numpy(), against[part].to_numpy()) for part in PARTS}
+        found.append(
+            {"set": MEAN_OF.get(kind) or label(kind, name, size, own), "n": size}
+            | {part: apart[part].points for part in PARTS}
+            | {"beats": math.nan if kind in MEAN_OF else apart["net"].percentile,
+               "fewer": fewer(each["new"].mean(), each["past"].mean(), blind)}
+        )  # fmt: skip
+    columns = ["set", "n", *PARTS, "beats", "fewer"]
+    return pd.DataFrame(found, columns=columns).sort_values("net", ascending=False, na_position="last", kind="stable")

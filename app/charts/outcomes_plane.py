@@ -17,8 +17,11 @@ from app.charts.comparison import STEPS, plain
 from app.charts.run import FIXED, Spec
 from app.charts.score_plane import FAINT
 
-WIDTH, HEIGHT = 640, 520
-LEFT, RIGHT, TOP, BOTTOM = 56, 20, 16, 50
+WIDTH = 620
+LEFT, RIGHT, TOP, BOTTOM = 56, 14, 12, 50
+ACROSS, LEAST_UP, MOST_UP = WIDTH - LEFT - RIGHT, 220, 470
+"""Pixels of the plane itself; its height follows from the scale."""
+MOST_STEPS = 14
 ROW = 26
 CLOUD = "rgba(128,138,150,0.45)"
 CURVE = "#7A869A"
@@ -29,6 +32,8 @@ MARKS: dict[str, tuple[str, float]] = {
     "losses": ("rect", 5),
 }  # fmt: skip
 """Symbol and width in pixels of each kind of set."""
+PLACES = {"lambda": "top", "own": "left"}
+"""Where a name stands that is not to the right of its dot."""
 
 
 @dataclass(frozen=True)
@@ -53,57 +58,50 @@ class Picture:
 def selectable(picture: Picture) -> dict[str, list[tuple[int, ...]]]:
     """The samples of each dot, by the id of its series, in the order of its data."""
     found = {kind: list(cloud["ids"]) for kind, cloud in picture.clouds.items()}
-    return found | {series: list(rows["ids"]) for series, rows in _series_of(picture.dots)}
+    return found | {series: list(rows["ids"]) for series, rows in _series_of(picture)}
 
 
-def plane(picture: Picture) -> Spec:
+def plane(picture: Picture) -> tuple[Spec, int]:
     """x: the new task, y: the past; lines at zero, and the line on which sets are equal overall (weights 1/t and
-    (t − 1)/t)."""
+    (t − 1)/t). And how many pixels high it is, at a width of WIDTH, so that the scales are equal."""
     (x0, x1), (y0, y1), step = window(picture)
     series: list[Spec] = [_lines(picture, (x0, x1), (y0, y1))]
     series += [_cloud(kind, cloud) for kind, cloud in picture.clouds.items()]
     series += [_curve(kind, curve) for kind, curve in picture.curves.items() if len(curve)]
-    for id_, rows in _series_of(picture.dots):
+    for id_, rows in _series_of(picture):
         records = rows.to_dict("records")
         series += [_bars(row) for row in records]
         series.append(_marks(id_, records))
     axis = {
         "type": "value", "interval": step, "splitLine": {"show": False}, "nameLocation": "middle",
-        "axisLabel": {"showMinLabel": False, "showMaxLabel": False, "formatter": f"{{value}}{_percent(picture)}"},
+        "axisLabel": {"formatter": f"{{value}}{_percent(picture)}"},
         "axisLine": {"show": True, "onZero": False},
     }  # fmt: skip
-    return {
+    up = round(ACROSS * (y1 - y0) / (x1 - x0))
+    spec = {
         "animation": False,
         "grid": {"left": LEFT, "right": RIGHT, "top": TOP, "bottom": BOTTOM, **FIXED},
         "tooltip": {"trigger": "item", "confine": True},
         "xAxis": {**axis, "min": x0, "max": x1, "name": f"→ the new is learned better ({picture.unit})", "nameGap": 28},
         "yAxis": {**axis, "min": y0, "max": y1, "name": f"↑ the old is kept better ({picture.unit})", "nameGap": 38},
         "series": series,
-    }
+    }  # fmt: skip
+    return spec, TOP + up + BOTTOM
 
 
 def line(picture: Picture) -> tuple[Spec, int]:
     """Task 1: how well the new is learned, a row for each set; and how many pixels high it is."""
     clouds = {name: picture.clouds[kind] for kind, name in CLOUDS.items() if len(picture.clouds.get(kind, ()))}
-    names = [*clouds, *dict.fromkeys(picture.dots["label"])]
-    series: list[Spec] = []
-    for kind, name in CLOUDS.items():
-        if name in clouds:
-            series.append({**_cloud(kind, clouds[name]), "data": [
-                [row["x"], name, row["net"], row["n"]] for row in _rounded(clouds[name])
-            ]})  # fmt: skip
-    for id_, rows in _series_of(picture.dots):
+    fewer = picture.curves["random"]
+    names = [*clouds, *([FEWER] if len(fewer) else []), *dict.fromkeys(picture.dots["label"])]
+    series = [_in_row(_cloud(kind, clouds[name]), name) for kind, name in CLOUDS.items() if name in clouds]
+    if len(fewer):
+        series.append(_in_row(_curve("random", fewer), FEWER))
+    for id_, rows in _series_of(picture):
         for row in rows.to_dict("records"):
-            if not math.isnan(row["x_se"]):
-                ends = [[row["x"] - row["x_se"], row["label"]], [row["x"] + row["x_se"], row["label"]]]
-                series.append({**_bars(row), "data": ends})
-        records = rows.to_dict("records")
-        marks = _marks(id_, records)
-        marks["data"] = [
-            {**each, "value": [each["value"][0], row["label"]]}
-            for each, row in zip(marks["data"], records, strict=True)
-        ]
-        series.append({**marks, "label": {"show": False}})
+            name, x, se = row["label"], row["x"], row["x_se"]
+            ends = [] if math.isnan(se) else [[x - se, name], [x + se, name]]
+            series += [{**_bars(row), "data": ends}, _in_row(_marks(id_, [row]), name)]
     if not picture.absolute and series:
         series[0]["markLine"] = {
             "silent": True, "symbol": "none", "label": {"show": False}, "data": [{"xAxis": 0}],
@@ -124,6 +122,14 @@ def line(picture: Picture) -> tuple[Spec, int]:
     return spec, TOP + BOTTOM + ROW * len(names)
 
 
+def _in_row(series: Spec, name: str) -> Spec:
+    """The same on the one axis, in the row of this name, which says what a label would."""
+    data = [each if isinstance(each, dict) else {"value": each} for each in series["data"]]
+    data = [{**each, "value": [each["value"][0], name, *each["value"][2:]], "label": {"show": False}} for each in data]
+    return {**series, "data": data}
+
+
+FEWER = "fewer labels, their means"
 CLOUDS = {
     "random": "random sets",
     "classes": "random, same class counts",
@@ -135,22 +141,25 @@ CLOUDS = {
 
 
 def window(picture: Picture) -> tuple[tuple[float, float], tuple[float, float], float]:
-    """Both axes' ends, with as many points a pixel in either, and the distance of their ticks."""
+    """Both axes' ends and the distance of their ticks, on which they begin and end. ACROSS pixels wide, and with as
+    many points a pixel upwards, it is LEAST_UP to MOST_UP pixels high, give or take a tick."""
     tables = [picture.dots, *picture.clouds.values(), *picture.curves.values()]
     spans = []
     for name, centre in zip("xy", picture.centre, strict=False):
         values = [v for table in tables if len(table) for v in table[name].dropna().tolist()]
         values += [0.0 if math.isnan(centre) else centre]
         spans.append((min(values), max(values)))
-    across, up = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
-    raw = max((spans[0][1] - spans[0][0]) / across, (spans[1][1] - spans[1][0]) / up, 2 / across)
-    step = next((float(s) for s in STEPS if s * 8 >= raw * across), float(STEPS[-1]))
-    # In half steps, so that it seldom moves while dots come.
-    a_pixel = step / 2 * math.ceil(1.1 * raw * across / (step / 2)) / across
-    middles = [step / 2 * round((low + high) / step) for low, high in spans]
-    halves = (a_pixel * across / 2, a_pixel * up / 2)
-    (x0, x1), (y0, y1) = ((m - h, m + h) for m, h in zip(middles, halves, strict=True))
-    return (x0, x1), (y0, y1), step
+    step = next((float(s) for s in STEPS if spans[0][1] - spans[0][0] < (MOST_STEPS - 2) * s), float(STEPS[-1]))
+    x, y = ((math.floor(low / step - 0.2), math.ceil(high / step + 0.2)) for low, high in spans)
+    x = _widened(*x, math.ceil((y[1] - y[0]) * ACROSS / MOST_UP))
+    y = _widened(*y, math.ceil((x[1] - x[0]) * LEAST_UP / ACROSS))
+    return (step * x[0], step * x[1]), (step * y[0], step * y[1]), step
+
+
+def _widened(low: int, high: int, least: int) -> tuple[int, int]:
+    """To either side alike, so that they are `least` apart."""
+    lacking = max(least - (high - low), 0)
+    return low - lacking // 2, high + lacking - lacking // 2
 
 
 def _lines(picture: Picture, x: tuple[float, float], y: tuple[float, float]) -> Spec:
@@ -177,17 +186,16 @@ def _lines(picture: Picture, x: tuple[float, float], y: tuple[float, float]) -> 
 # -- the marks -----------------------------------------------------------------------------------------
 
 
-def _series_of(dots: pd.DataFrame) -> Iterable[tuple[str, pd.DataFrame]]:
-    """The rows of each series and its id: AccuACL's path over λ is one, every other set its own."""
-    if not len(dots):
-        return
-    path = dots[dots["kind"] == "lambda"]
-    if len(path):
-        yield "lambda", path.sort_values("name", key=lambda names: names.astype(float))
-    # The recorded picks are a ring around their strategy's dot, and one's own lie on top.
-    order = {"recorded": 1, "own": 2}
-    rest = dots[dots["kind"] != "lambda"]
-    for place in sorted(range(len(rest)), key=lambda i: order.get(rest["kind"].iloc[i], 0)):
+def _series_of(picture: Picture) -> Iterable[tuple[str, pd.DataFrame]]:
+    """The rows of each series and its id: in the plane AccuACL's path over λ is one, every other set its own. The ring
+    of what was bought lies around its strategy's dot, and one's own sets on top."""
+    dots = picture.dots
+    path = dots["kind"].eq("lambda") & (picture.task > 1)
+    if path.any():
+        yield "lambda", dots[path].sort_values("name", key=lambda names: names.astype(float))
+    rest = dots[~path]
+    order = rest["kind"].map({"recorded": 1, "own": 2}).fillna(0).to_numpy()
+    for place in order.argsort(kind="stable"):
         row = rest.iloc[place]
         yield f"{row['kind']}:{row['name']}:{place}", rest.iloc[[place]]
 
@@ -218,12 +226,16 @@ def _choosing() -> Spec:
 
 def _curve(kind: str, curve: pd.DataFrame) -> Spec:
     """Means of random sets of every size, joined; each is named by its number of labels."""
+    rows = _rounded(curve)
     plural = "with as many gradient steps as the full set" if kind == "equal_steps" else ""
     return {
         "type": "line", "name": f"{kind} curve", "symbol": "circle", "symbolSize": 7, "z": 3, "color": CURVE,
-        "data": [[row["x"], row["y"], row["net"], row["n"]] for row in _rounded(curve)],
+        "data": [
+            {"value": [row["x"], row["y"], row["net"], row["n"]], "name": f"{row['n']}{' labels' if last else ''}"}
+            for row, last in zip(rows, [*[False] * (len(rows) - 1), True], strict=True)
+        ],
         "lineStyle": {"width": 1.5, "type": "dotted" if kind == "equal_steps" else "solid"},
-        "label": {"show": kind == "random", "formatter": "{@[3]} labels", "position": "bottom", "color": "inherit",
+        "label": {"show": kind == "random", "formatter": "{b}", "position": "bottom", "color": "inherit",
                   "fontSize": 11},
         "tooltip": {"formatter": f"mean of random sets of {{@[3]}} labels {plural}<br>{_values()}"},
     }  # fmt: skip
@@ -264,7 +276,7 @@ def _marks(id_: str, rows: Sequence[Mapping[Hashable, Any]]) -> Spec:
     return {
         "type": "line" if joined else "scatter", "id": id_, "name": id_, "symbol": symbol, "symbolSize": size,
         "data": data, "itemStyle": look, "color": colour, "z": 7 if kind in {"own", "recorded"} else 5,
-        "label": {"formatter": "{b}", "position": "right", "color": "inherit" if kind != "recorded" else colour,
+        "label": {"formatter": "{b}", "position": PLACES.get(kind, "right"), "color": "inherit",
                   "fontSize": 12, "distance": 7},
         "labelLayout": {"moveOverlap": "shiftY"},
         **({"lineStyle": {"width": 1, "opacity": 0.5}} if joined else {}), **_choosing(),

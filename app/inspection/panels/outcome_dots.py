@@ -37,7 +37,7 @@ def picture(rows: pd.DataFrame, task: int, n: int, measure: str, absolute: bool,
     blind = random[random["n"] == n]
     centre = tuple(float(blind[part].mean()) if len(blind) else math.nan for part in PARTS)
     if not absolute and not len(blind):
-        rows, random, blind = rows.iloc[:0], random.iloc[:0], blind
+        rows, random = rows.iloc[:0], random.iloc[:0]
     zero = (0.0, 0.0, 0.0) if absolute else centre
     clouds = {kind: _cloud(rows[(rows["kind"] == kind) & (rows["n"] == n)], zero) for kind in CLOUDS}
     steps = rows[rows["kind"] == "equal_steps"]
@@ -119,7 +119,7 @@ def colour(kind: str, name: str, own: str) -> str:
     return FULL_COLOUR if which == "human" else strategy_colour(which) if which else OTHER
 
 
-def table(rows: pd.DataFrame, n: int, measure: str, own: str) -> pd.DataFrame:
+def table(rows: pd.DataFrame, measure: str, own: str) -> pd.DataFrame:
     """A row for each set that has a name, best net first: new, past and net in points from equal-sized random sets,
     the share of these that its net beats, and how many random labels do about as much."""
     rows = by_measure(rows, measure)
@@ -127,6 +127,10 @@ def table(rows: pd.DataFrame, n: int, measure: str, own: str) -> pd.DataFrame:
     blind = {size: each for size, each in random.groupby("n")}
     found = []
     named = rows[~rows["kind"].isin(["random", "equal_steps"])]
+    # What the run's own strategy picks is what was bought, as a rule: it has one row.
+    bought = set(named.loc[named["kind"] == "recorded", "ids"])
+    same = named["kind"].eq("strategy") & named["name"].eq(own) & named["ids"].isin(bought)
+    named = named[~same]
     keys = [named["kind"], named["name"].where(~named["kind"].isin(MEAN_OF), ""), named["n"]]
     ids = named["ids"].where(~named["kind"].isin(MEAN_OF), None).map(str)
     for (kind, name, size, _), each in named.groupby([*keys, ids], sort=False):

@@ -1,5 +1,6 @@
 """What a set of labels did, in one sentence: the effect first, then the percentile, then how many fewer random labels
-do about the same. Words follow the numbers: what is within two standard errors is called as much."""
+do about the same. Words follow the numbers: what is within two standard errors, or rounds to
+nothing, is called as much."""
 
 from __future__ import annotations
 
@@ -15,12 +16,15 @@ ENOUGH = 20
 """Random sets, before anything is said of a difference from them."""
 NOISE = 2
 """Standard errors."""
+LEAST = 0.05
+"""Points: less than that is as much, however exactly it is known."""
 
 
 @dataclass(frozen=True)
 class Measured:
     """A set against random ones of its size. past: None in task 1; fewer: size of the random sets nearest to it in the
-    plane, NaN where none are measured; sets: random ones of its size; repeats: orders it was learned in."""
+    plane, NaN where none are measured; sets: random ones of its size; repeats: orders it was learned in; asked: labels
+    that the query buys."""
 
     n: int
     new: Difference
@@ -28,10 +32,11 @@ class Measured:
     fewer: float
     sets: int
     repeats: int
+    asked: int
 
 
-def measured(rows: pd.DataFrame, each: pd.DataFrame, task: int, measure: str) -> Measured:
-    """rows: of one query and horizon; each: those of the set."""
+def measured(rows: pd.DataFrame, each: pd.DataFrame, task: int, asked: int, measure: str) -> Measured:
+    """rows: of one query and horizon, of task `task`; each: those of the set; asked: labels that the query buys."""
     rows, each = by_measure(rows, measure), by_measure(each, measure)
     n = int(each["n"].iloc[0])
     random = rows[rows["kind"] == "random"]
@@ -39,11 +44,16 @@ def measured(rows: pd.DataFrame, each: pd.DataFrame, task: int, measure: str) ->
     same = random[random["n"] == n]
     new, past = (of_percent(each[part].to_numpy(), same[part].to_numpy()) for part in ("new", "past"))
     nearest = fewer(each["new"].mean(), each["past"].mean(), blind)
-    return Measured(n, new, past if task > 1 else None, nearest, len(same), len(each))
+    return Measured(n, new, past if task > 1 else None, nearest, len(same), len(each), asked)
 
 
 def sentence(who: str, found: Measured) -> str:
     """who: "AccuACL's 30", "Your 10": plural."""
+    if found.n > found.asked and not found.sets:
+        return (
+            f"{who} are more labels than the {found.asked} of this query: they stand against {found.asked} random ones "
+            "in the picture, of as many none are measured."
+        )
     if found.sets < ENOUGH:
         count = {0: "no random set", 1: "one random set"}.get(found.sets, f"{found.sets} random sets")
         of = f" of {found.n} labels" if found.sets else f" of {_labels(found.n)}"
@@ -51,7 +61,9 @@ def sentence(who: str, found: Measured) -> str:
     if math.isnan(found.new.se):
         spread = "learned in one order so far" if found.repeats < 2 else "the random sets are all equal"
         return f"{who}: {spread}, so that their noise is not known yet."
-    return f"{who} {_effect(found)}{_percentiles(found)}{_fewer(found)}"
+    effect, share = _effect(found), _percentiles(found)
+    said = f"{effect[:-1]}; {share})" if effect.endswith(")") else f"{effect} ({share})"
+    return f"{who} {said}{_fewer(found)}"
 
 
 def _effect(found: Measured) -> str:
@@ -75,24 +87,32 @@ def _effect(found: Measured) -> str:
 
 
 def _alike(apart: Difference) -> bool:
+    return _is_noise(apart) or abs(apart.points) < LEAST
+
+
+def _is_noise(apart: Difference) -> bool:
     return abs(apart.points) < NOISE * apart.se
 
 
 def _amount(apart: Difference, unit: str = "") -> str:
-    return f"{abs(apart.points):.1f} ± {apart.se:.1f}{unit} {'more' if apart.points > 0 else 'less'}"
+    return f"{_written(apart)}{unit} {'more' if apart.points > 0 else 'less'}"
 
 
 def _signed(apart: Difference, unit: str = "") -> str:
-    sign = "−" if apart.points < 0 else "+"
-    return f"{sign}{abs(apart.points):.1f} ± {apart.se:.1f}{unit}, within noise"
+    noise = ", within noise" if _is_noise(apart) else ""
+    return f"{'−' if apart.points < 0 else '+'}{_written(apart)}{unit}{noise}"
+
+
+def _written(apart: Difference) -> str:
+    decimals = 1 if apart.se >= LEAST else 2
+    return f"{abs(apart.points):.{decimals}f} ± {apart.se:.{decimals}f}"
 
 
 def _percentiles(found: Measured) -> str:
+    learned = _share(found.new.percentile)
     if found.past is None:
-        return f" (more learned than {_share(found.new.percentile)} of them)"
-    return (
-        f" (more kept than {_share(found.past.percentile)} of them, more learned than {_share(found.new.percentile)})"
-    )
+        return f"more learned than {learned} of them"
+    return f"more kept than {_share(found.past.percentile)} of them, more learned than {learned}"
 
 
 def _share(percent: float) -> str:
@@ -106,11 +126,10 @@ def _fewer(found: Measured) -> str:
     if math.isnan(found.fewer):
         return "."
     size = int(found.fewer)
-    if size < found.n:
-        return f": about what {'no label at all does' if not size else f'{size} random labels do'}."
-    if size > found.n:
-        return f": about what {size} random labels do."
-    return "; no smaller number of random labels comes nearer to that."
+    if size == found.n:
+        return f"; of random sets of all sizes those of {size} come nearest to that."
+    does = {0: "no label at all does", 1: "one random label does"}.get(size, f"{size} random labels do")
+    return f": about what {does}."
 
 
 def _labels(n: int) -> str:

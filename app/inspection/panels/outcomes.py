@@ -16,7 +16,7 @@ from acl.analysis.outcomes import record
 from acl.analysis.outcomes.asked import About, Horizon, Plan
 from acl.analysis.outcomes.summary import table as tidy
 from acl.config import UserError
-from acl.events import History
+from acl.events import Bought, History
 from acl.runs.folder import Run
 from acl.runs.fork import Place
 from acl.service import measurer
@@ -72,15 +72,19 @@ MOST_CARDS = 20
 
 @dataclass(frozen=True)
 class Shown:
-    """What is looked at: the query, and how."""
+    """What is looked at: the query, and how. by: who chose what was bought: a strategy, or "human"."""
 
     sight: Sight
     run: Run
     about: About
-    at: Place
+    by: str
     measure: str
     absolute: bool
     horizon: Horizon
+
+    @property
+    def at(self) -> Place:
+        return self.about.task, self.about.round
 
     def wish(self, plan: Plan) -> Wish:
         return Wish(self.run.path, self.at, replace(plan, horizon=self.horizon))
@@ -97,21 +101,22 @@ def panel(sight: Sight, history: History | None) -> None:
         return
     at = (sight.query.task, sight.query.round)
     about = About.of(sight.run.id, sight.run.config, history, at)
+    by = next((e.by for e in history.of(Bought) if (e.task, e.round) == at), sight.strategy)
     # What polls is one container: what comes and goes in it moves nothing else.
-    rhythm = POLL_S if _active(_switches(sight, about, at, draw=False)) else None
-    st.fragment(_live, run_every=rhythm)(sight, about, at, rhythm is not None)
+    rhythm = POLL_S if _active(_switches(sight, about, by, draw=False)) else None
+    st.fragment(_live, run_every=rhythm)(sight, about, by, rhythm is not None)
 
 
-def _live(sight: Sight, about: About, at: Place, polls: bool) -> None:
+def _live(sight: Sight, about: About, by: str, polls: bool) -> None:
     if st.session_state.pop("outcome-picked", False):
         # Its samples are marked in the pictures above.
         st.rerun(scope="app")
     top = st.container()
     with top:
         headline = st.container()
-        buttons = st.container(horizontal=True, vertical_alignment="bottom", key="outcome-controls")
+        buttons = st.container(horizontal=True, vertical_alignment="center", key="outcome-controls")
     with buttons:
-        shown = _switches(sight, about, at)
+        shown = _switches(sight, about, by)
     active = _active(shown)
     rows = rows_of(shown)
     with headline:
@@ -128,7 +133,7 @@ def _live(sight: Sight, about: About, at: Place, polls: bool) -> None:
 # -- what is asked -------------------------------------------------------------------------------------
 
 
-def _switches(sight: Sight, about: About, at: Place, draw: bool = True) -> Shown:
+def _switches(sight: Sight, about: About, by: str, draw: bool = True) -> Shown:
     """The first row: Measure, one's own, and how it is looked at."""
     assert sight.run
     chosen = {
@@ -136,12 +141,12 @@ def _switches(sight: Sight, about: About, at: Place, draw: bool = True) -> Shown
         for name, first in (("measure", "likelihood"), ("scale", "differences"), ("horizon", "round"))
     }
     if draw:
-        here = Shown(sight, sight.run, about, at, "", False, chosen["horizon"])
+        here = Shown(sight, sight.run, about, by, "", False, chosen["horizon"])
         st.button(
             "Measure", icon=":material/experiment:", type="primary", key="outcome-go", on_click=_ask,
             args=(here, "measure", PLANS["measure"]), disabled=_asked(here, PLANS["measure"]),
-            help=f"{PLANS['measure'].subsets} random sets, every strategy's picks in {PLANS['measure'].repeats} orders, "
-            "and fewer labels. What is measured is kept with the run.",
+            help=f"{PLANS['measure'].subsets} random sets, every strategy's picks in {PLANS['measure'].repeats} "
+            "orders, and fewer labels. What is measured is kept with the run.",
         )  # fmt: skip
         _own_button(here)
         st.space("stretch")
@@ -159,7 +164,7 @@ def _switches(sight: Sight, about: About, at: Place, draw: bool = True) -> Shown
             label_visibility="collapsed",
         )  # fmt: skip
     return Shown(
-        sight, sight.run, about, at, chosen["measure"], chosen["scale"] == "absolute", chosen["horizon"]
+        sight, sight.run, about, by, chosen["measure"], chosen["scale"] == "absolute", chosen["horizon"]
     )  # fmt: skip
 
 
@@ -246,16 +251,16 @@ def sentences(here: Shown, rows: pd.DataFrame) -> list[str]:
     if rows.empty:
         return [f"What these {about.n} labels changed is not measured yet: press Measure. {WHAT}"]
     said = []
-    strategy = here.sight.strategy
-    whose = f"{words.strategy(strategy)}'s"
     picks = rows[rows["kind"] == "recorded"]
     if len(picks):
-        found = measured(rows, picks, about.task, here.measure)
-        said.append(sentence(f"{whose} {found.n}" if found.n > 1 else f"{whose} sample", found))
+        found = measured(rows, picks, about.task, about.n, here.measure)
+        count = str(found.n) if found.n > 1 else "sample"
+        whose = f"The {count} chosen by hand" if here.by == "human" else f"{words.strategy(here.by)}'s {count}"
+        said.append(sentence(whose, found))
     own = rows[rows["kind"] == "own"]
     if len(own):
         newest = own[own["name"] == own["name"].iloc[-1]]
-        found = measured(rows, newest, about.task, here.measure)
+        found = measured(rows, newest, about.task, about.n, here.measure)
         said.append(sentence(f"Your {found.n}" if found.n > 1 else "Your sample", found))
     if about.task == 1:
         said.append("There is no past in the first task: only what is learned can differ.")
@@ -313,15 +318,14 @@ def _trouble(here: Shown) -> None:
 
 
 def _picture(here: Shown, rows: pd.DataFrame) -> None:
-    own = here.sight.strategy
-    picture = dots.picture(rows, here.about.task, here.about.n, here.measure, here.absolute, own)
-    grid = st.grid(2, min_column_width=440, gap=("xsmall", "medium"))
+    picture = dots.picture(rows, here.about.task, here.about.n, here.measure, here.absolute, here.by)
+    grid = st.grid(2, min_column_width=charts.WIDTH, gap=("xsmall", "medium"))
     with grid.cell():
         _plane(here, picture)
         _samples(here)
     with grid.cell():
         if len(rows):
-            table = dots.table(rows, here.about.n, here.measure, own)
+            table = dots.table(rows, here.measure, here.by)
             st.dataframe(table, hide_index=True, column_config=columns(here.about.task), placeholder="–")
             st.caption(
                 f"{WHAT} Bars are one standard error; the ring is what was bought. Click a dot to see its samples."
@@ -331,8 +335,7 @@ def _picture(here: Shown, rows: pd.DataFrame) -> None:
 
 
 def _plane(here: Shown, picture: charts.Picture) -> None:
-    task_1 = here.about.task == 1
-    spec, height = charts.line(picture) if task_1 else (charts.plane(picture), charts.HEIGHT)
+    spec, height = charts.line(picture) if here.about.task == 1 else charts.plane(picture)
     key = f"outcome-plane-{here.sight.name}"
 
     def picked() -> None:

@@ -8,12 +8,15 @@ import torch
 from safetensors.torch import save_file
 from torchvision.models import get_model
 
+from acl.analysis.outcomes import stacked
+from acl.analysis.outcomes.query import Query
 from acl.config import UserError
 from acl.loop import Loop
 from acl.network import backbone
 from acl.plugins.registry import prepare
 from acl.runs.folder import create
 from tests.conftest import small_config
+from tests.test_outcomes import check_stack, drawn, played
 from tests.tools import facts, run_config
 
 NAME = "mobilenet_v3_small"
@@ -99,3 +102,10 @@ def test_a_weights_file_never_runs_code(tmp_path):
     torch.save({"x": Evil()}, tmp_path / "evil.pth")
     with pytest.raises(UserError, match="does not hold"):
         backbone.backbone(NAME, str(tmp_path / "evil.pth"))
+
+
+@pytest.mark.parametrize("learner", ["er", "er_ace"])
+def test_heads_are_measured_many_at_once(runs, learner):
+    query = Query.of(played(runs, learner=learner, **FROZEN), (2, 2))
+    assert stacked.can_stack(query)
+    check_stack(query, drawn(query, 4))

@@ -690,7 +690,7 @@ def test_the_tables_as_csv_are_what_load_runs_gives(full):
     found = everything(full)
     with zipfile.ZipFile(io.BytesIO(export_comparison.tables_of(found))) as archive:
         tables = {name: pd.read_csv(archive.open(name)) for name in archive.namelist()}
-    assert set(tables) == {"runs.csv", "tasks.csv", "matrix.csv", "queries.csv", "labels.csv"}
+    assert set(tables) == {"runs.csv", "tasks.csv", "matrix.csv", "queries.csv", "labels.csv", "outcomes.csv"}
     assert len(tables["runs.csv"]) == 9 and len(tables["tasks.csv"]) == 18 and len(tables["matrix.csv"]) == 27
     a = {run.id: run.summary["A"] for run in list_runs(full)}
     assert all(row["A"] == pytest.approx(a[row["run"]]) for row in tables["runs.csv"].to_dict("records"))

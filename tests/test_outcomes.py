@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from acl.analysis.outcomes import stacked, work
 from acl.analysis.outcomes.asked import CONTROLS, About, Outcome, Plan, Subset, Trial, queries
@@ -322,3 +323,56 @@ def test_queries_that_cannot_be_measured_are_sentences(runs):
 def test_a_run_of_an_earlier_method_is_a_sentence(runs):
     with pytest.raises(UserError, match="earlier"):
         Query.of(made_earlier(played(runs, precision="float32")), (2, 1))
+
+
+# -- later -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("learner", ["er", "derpp", "gss"])
+def test_after_the_budget_and_the_next_task_a_uniform_run_is_its_own_oracle(runs, learner):
+    run = played(runs, learner=learner, strategy="uniform", classes_per_task=2, n_end=12)
+    finals = run.history().finals()
+    for at in ((1, 1), (3, 1), (4, 2), (5, 1)):
+        query = Query.of(run, at)
+        for horizon, place in (("budget", at[0]), ("next", at[0] + 1)):
+            if place > len(finals):
+                continue
+            event, outcome = finals[place - 1], measure(query, recorded(query), horizon)
+            assert figures(outcome) == (event.accuracy, event.accuracy_aware, event.likelihood)
+            assert outcome.horizon == horizon and len(outcome.accuracy) == place
+
+
+def test_what_is_bought_later_is_chosen_blindly_whoever_chose_in_the_run(runs):
+    run = played(runs, strategy="entropy")
+    query = Query.of(run, (1, 1))
+    other = fork(run, (1, 2), {"strategy": "uniform"}, runs)
+    execute(other)
+    for horizon, place in (("budget", 1), ("next", 2)):
+        event = other.history().finals()[place - 1]
+        outcome = measure(query, recorded(query), horizon)
+        assert figures(outcome) == (event.accuracy, event.accuracy_aware, event.likelihood)
+    # The query itself is where it was: it can be measured again.
+    assert figures(measure(query, recorded(query)))[2] == query.evaluated.likelihood
+    assert figures(measure(query, Trial(Subset("random", "1", ())), "next")) != figures(outcome)
+
+
+def test_after_the_last_task_there_is_no_next(runs):
+    query = Query.of(played(runs), (2, 2))
+    with pytest.raises(UserError, match="Task 2 is the last of"):
+        measure(query, recorded(query), "next")
+
+
+def test_a_test_set_of_one_sample(runs, tmp_path):
+    images = tmp_path / "images"
+    rng = np.random.default_rng(0)
+    for name in ("cat", "cow", "dog", "fox"):
+        for part, count in (("train", 12), ("test", 1)):
+            (images / part / name).mkdir(parents=True)
+            for number in range(count):
+                pixels = rng.integers(0, 255, (8, 8), dtype=np.uint8)
+                Image.fromarray(pixels).save(images / part / name / f"{number}.png")
+    run = played(runs, dataset="folder", data=str(images), classes_per_task=1, n_start=2, n_query=2, n_end=6)
+    query = Query.of(run, (3, 1))
+    assert [len(task.test_ids) for task in query.loop.stream.tasks] == [1, 1, 1, 1]
+    assert figures(measure(query, recorded(query)))[2] == query.evaluated.likelihood
+    check_stack(query, drawn(query, 3))

@@ -104,7 +104,7 @@ def test_tables(two, tmp_path, capsys):
     said = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert said == {"to": "tables", "runs": sorted((r.id for r in two), reverse=True), "folder": str(tmp_path)}
     tables = {path.stem: pd.read_csv(path) for path in tmp_path.glob("*.csv")}
-    assert set(tables) == {"runs", "tasks", "matrix", "queries", "labels"} and len(tables["runs"]) == 2
+    assert set(tables) == {"runs", "tasks", "matrix", "queries", "labels", "outcomes"} and len(tables["runs"]) == 2
     for run in two:
         wanted = expected(run)
         tasks, queries = (table[table["run"] == run.id] for table in (tables["tasks"], tables["queries"]))

@@ -42,7 +42,6 @@ class Digest:
     matrix: Rows = field(default_factory=list)
     queries: Rows = field(default_factory=list)
     labels: Rows = field(default_factory=list)
-    outcomes: Rows = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -64,23 +63,27 @@ class Frames:
     matrix: pd.DataFrame
     queries: pd.DataFrame
     labels: pd.DataFrame
-    outcomes: pd.DataFrame
+    outcomes: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=COLUMNS))
 
 
 def load_runs(*names: str | Path, folder: str | Path = "runs", unfinished: bool = False) -> Frames:
     """The runs `names` (ids, runs, folders of runs; none: all of `folder`) as tables. Runs that do not count in a
     mean (by hand, twice) are all there: filter by the columns by_hand and key. UserError for an unknown name."""
     runs = named_runs([str(name) for name in names], Path(folder))
-    digests = [(run, found) for run in runs if (found := readable(run)) and (unfinished or finished(found))]
-    return frames([replace(found, outcomes=measured(run, Path(folder))) for run, found in digests])
+    kept = [(run, found) for run in runs if (found := readable(run)) and (unfinished or finished(found))]
+    measured = outcomes_of([run for run, _ in kept], Path(folder))
+    return replace(frames([found for _, found in kept]), outcomes=measured)
 
 
-def measured(run: Run, folder: Path) -> Rows:
-    """What was measured of the run's queries, in its own folder or, where that is not ours to write, in `folder`."""
-    history = run.history()
-    known = record.all_of(run, folder)
-    tables = [table(About.of(run.id, run.config, history, at), found) for at, found in known.items()]
-    return [row for each in tables for row in each.to_dict("records")]
+def outcomes_of(runs: Sequence[Run], folder: Path | None = None) -> pd.DataFrame:
+    """What was measured of queries of these runs: in their own folders or, where these are not ours to write, in
+    `folder` (None: the one a run lies in). Not part of `digest`: it is long, and grows while a run stays as it is."""
+    tables = [
+        table(About.of(run.id, run.config, run.history(), at), found)
+        for run in runs
+        for at, found in record.all_of(run, folder or run.path.parent).items()
+    ]
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=COLUMNS)
 
 
 def named_runs(names: Sequence[str], folder: Path) -> list[Run]:
@@ -110,15 +113,12 @@ def finished(found: Digest) -> bool:
 
 def frames(digests: Sequence[Digest]) -> Frames:
     """Their rows, one table a kind."""
-    tables = {f.name: pd.DataFrame([row for one in digests for row in getattr(one, f.name)]) for f in fields(Frames)}
+    tables = {f.name: pd.DataFrame([row for one in digests for row in getattr(one, f.name)]) for f in fields(Digest)}
     return Frames(**{name: table if len(table) else _empty(name) for name, table in tables.items()})
 
 
 def _empty(name: str) -> pd.DataFrame:
-    columns = {
-        "runs": ["run", "state", "key", "settings", "by_hand", "seed", "strategy", "learner", "dataset"],
-        "outcomes": COLUMNS,
-    }
+    columns = {"runs": ["run", "state", "key", "settings", "by_hand", "seed", "strategy", "learner", "dataset"]}
     return pd.DataFrame(columns=columns.get(name, ["run"]))
 
 

@@ -6,14 +6,16 @@ import io
 import zipfile
 from dataclasses import fields
 
+import pandas as pd
 import streamlit as st
 
 from acl.results import table
-from acl.results.frames import Frames
+from acl.results.frames import Frames, outcomes_of
 from app.compare.cohorts import Chosen
 from app.compare.details import what_differs
 from app.compare.legend import baseline_of
 from app.compare.significance import paired_results, unpaired
+from app.store.session import RUNS
 
 
 def offer(found: Chosen) -> None:
@@ -28,7 +30,7 @@ def offer(found: Chosen) -> None:
         st.download_button(
             "Tables (CSV)", lambda: tables_of(found), "comparison.zip", "application/zip",
             icon=":material/table:", on_click="ignore", key="compare-csv",
-            help="Runs, tasks, matrices, queries and labels, a row each; the same as acl.load_runs().",
+            help="Runs, tasks, matrices, queries, labels and outcomes, a row each; the same as acl.load_runs().",
         )  # fmt: skip
 
 
@@ -37,9 +39,16 @@ def tables_of(found: Chosen) -> bytes:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for field in fields(Frames):
-            rows = found.runs if field.name == "runs" else found.rows(field.name)
-            archive.writestr(f"{field.name}.csv", rows.to_csv(index=False))
+            archive.writestr(f"{field.name}.csv", _table(found, field.name).to_csv(index=False))
     return file.getvalue()
+
+
+def _table(found: Chosen, name: str) -> pd.DataFrame:
+    if name == "runs":
+        return found.runs
+    if name == "outcomes":
+        return outcomes_of([found.folders[id_] for id_ in found.runs["run"]], RUNS)
+    return found.rows(name)
 
 
 def report_of(found: Chosen, baseline: str) -> str:

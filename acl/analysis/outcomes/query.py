@@ -89,7 +89,8 @@ class Query:
     @property
     def true_labels(self) -> Int64[ndarray, " pool"]:
         """Of the pool, also where the annotator errs."""
-        return self.loop.stream.labels[self.pool]
+        labels: Int64[ndarray, " pool"] = self.loop.stream.labels[self.pool]
+        return labels
 
     @cached_property
     def context(self) -> QueryContext:

@@ -118,8 +118,9 @@ def _descend(weights: Weights, gradients: Sequence[Tensor], momentum: Weights, c
         if config.weight_decay:
             gradient = gradient.add(weight, alpha=config.weight_decay)
         if config.momentum:
-            kept = momentum.get(name)
-            momentum[name] = gradient = gradient.clone() if kept is None else kept.mul_(config.momentum).add_(gradient)
+            kept = momentum.setdefault(name, torch.zeros_like(gradient))
+            # One pass over the memory instead of two.
+            gradient = torch.add(gradient, kept, alpha=config.momentum, out=kept)
         weight.sub_(gradient, alpha=lr)
 
 

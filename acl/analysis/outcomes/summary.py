@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Float64
+from numpy import ndarray
 
 from acl.analysis.outcomes.asked import About, Outcome
 
 MEASURES = ("likelihood", "accuracy", "accuracy_aware")
 PARTS = ("new", "past", "net")
-SET = ["horizon", "kind", "name", "n", "ids"]
+QUERY = ("run", "task", "round", "horizon")
 COLUMNS = [
-    "run", "task", "round", "horizon", "kind", "name", "n", "repeat", "ids",
+    *QUERY, "kind", "name", "n", "repeat", "ids",
     *PARTS, *(f"{part}_{measure}" for measure in MEASURES[1:] for part in PARTS), *MEASURES,
 ]  # fmt: skip
 
@@ -71,25 +74,34 @@ def summary(rows: pd.DataFrame, measure: str = "likelihood") -> pd.DataFrame:
     columns of past are NaN, and the nearest size is by new alone.
     """
     ending = "" if measure == "likelihood" else f"_{measure}"
-    named = rows.rename(columns={f"{part}{ending}": part for part in PARTS}) if not ending else rows.drop(
-        columns=list(PARTS)
-    ).rename(columns={f"{part}{ending}": part for part in PARTS})  # fmt: skip
+    queries: dict[tuple[Any, ...], dict[tuple[Any, ...], list[dict[str, Any]]]] = {}
+    for row in rows.to_dict("records"):
+        query = queries.setdefault(tuple(row[name] for name in QUERY), {})
+        query.setdefault((row["kind"], row["name"], tuple(row["ids"])), []).append({str(k): v for k, v in row.items()})
     found = []
-    for (run, task, round_, horizon), query in named.groupby(["run", "task", "round", "horizon"], sort=False):
-        blind = {n: each for n, each in query[query["kind"] == "random"].groupby("n")}
-        for (kind, name, n, ids), each in query.groupby(["kind", "name", "n", "ids"], sort=False):
-            row = {"run": run, "task": task, "round": round_, "horizon": horizon, "kind": kind, "name": name, "n": n}
-            row |= {"ids": ids, "repeats": len(each), **{part: each[part].mean() for part in PARTS}}
-            for part in PARTS:
-                apart = difference(each[part].to_numpy(), blind[n][part].to_numpy() if n in blind else np.zeros(0))
+    for where, sets in queries.items():
+        blind: dict[int, list[dict[str, Any]]] = {}
+        for (kind, _, ids), each in sets.items():
+            if kind == "random":
+                blind.setdefault(len(ids), []).extend(each)
+        clouds = {n: {part: _figures(each, part + ending) for part in PARTS} for n, each in blind.items()}
+        for (kind, name, ids), each in sets.items():
+            figures = {part: _figures(each, part + ending) for part in PARTS}
+            row = {**dict(zip(QUERY, where, strict=True)), "kind": kind, "name": name, "n": len(ids), "ids": ids}
+            row |= {"repeats": len(each), **{part: float(values.mean()) for part, values in figures.items()}}
+            for part, values in figures.items():
+                apart = difference(values, clouds[len(ids)][part] if len(ids) in clouds else np.zeros(0))
                 row |= {f"{part}_points": apart.points, f"{part}_se": apart.se, f"{part}_percentile": apart.percentile}
-            found.append(row | {"fewer": fewer(row["new"], row["past"], blind)})
+            found.append(row | {"fewer": fewer(row["new"], row["past"], clouds)})
     extra = [f"{part}_{what}" for part in PARTS for what in ("points", "se", "percentile")]
-    columns = ["run", "task", "round", *SET, "repeats", *PARTS, *extra, "fewer"]
-    return pd.DataFrame(found, columns=columns)
+    return pd.DataFrame(found, columns=[*QUERY, "kind", "name", "n", "ids", "repeats", *PARTS, *extra, "fewer"])
 
 
-def difference(values: np.ndarray, blind: np.ndarray) -> Difference:
+def _figures(rows: list[dict[str, Any]], column: str) -> Float64[ndarray, " rows"]:
+    return np.array([row[column] for row in rows], dtype=np.float64)
+
+
+def difference(values: Float64[ndarray, " repeats"], blind: Float64[ndarray, " sets"]) -> Difference:
     """Of a set whose repeats gave `values`, from random sets that gave `blind`."""
     if not len(blind) or np.isnan(values).any():
         return Difference(math.nan, math.nan, math.nan)
@@ -100,13 +112,11 @@ def difference(values: np.ndarray, blind: np.ndarray) -> Difference:
     return Difference(100 * (mean - float(blind.mean())), 100 * math.sqrt(sum(spreads)), 100 * beaten)
 
 
-def fewer(new: float, past: float, blind: dict[int, pd.DataFrame]) -> float:
+def fewer(new: float, past: float, clouds: Mapping[int, Mapping[str, Float64[ndarray, " _"]]]) -> float:
     """The size of random sets whose mean is nearest to (new, past); NaN without random sets."""
-    if not blind:
-        return math.nan
 
     def apart(n: int) -> float:
-        across, up = (new - blind[n]["new"].mean()), (past - blind[n]["past"].mean())
-        return float(across**2 + (0.0 if math.isnan(up) else up**2))
+        across, up = new - float(clouds[n]["new"].mean()), past - float(clouds[n]["past"].mean())
+        return across**2 + (0.0 if math.isnan(up) else up**2)
 
-    return float(min(blind, key=lambda n: (apart(n), n)))
+    return float(min(clouds, key=lambda n: (apart(n), n))) if clouds else math.nan

@@ -13,7 +13,7 @@ from acl.runs.fork import settings_after
 from app import errors, words
 from app.charts import run as charts
 from app.run import by_hand as hands
-from app.run import details, rewind
+from app.run import changes, details, rewind
 from app.run import newest_query as close_up
 from app.run import steering as steer
 from app.run import verification as checking
@@ -70,6 +70,7 @@ def _live(run: Run, config: RunConfig, rhythm: float | None) -> None:
             _curves(run, shown, config, n_tasks)
             rewind.scrubber(run, history)
             close_up.newest_query(run, settings_after(config, shown.rows), shown)
+            changes.newest(shown)
             details.tabs(run, config, shown, n_tasks)
         elif rhythm == POLL_S:
             st.skeleton(height=300)

@@ -86,6 +86,13 @@ def _value(values: np.ndarray, blind: np.ndarray, absolute: bool) -> tuple[float
     return apart.points, apart.se
 
 
+def clouds_of(random: pd.DataFrame) -> dict[int, dict[str, np.ndarray]]:
+    """Of random sets of each size, new, past and net of every one."""
+    return {
+        int(size): {part: each[part].to_numpy() for part in PARTS} for size, each in random.groupby("n", sort=True)
+    }  # fmt: skip
+
+
 def of_percent(values: np.ndarray, blind: np.ndarray) -> Difference:
     return difference(values / 100, blind / 100)
 
@@ -124,7 +131,7 @@ def table(rows: pd.DataFrame, measure: str, own: str) -> pd.DataFrame:
     the share of these that its net beats, and how many random labels do about as much."""
     rows = by_measure(rows, measure)
     random = rows[rows["kind"] == "random"]
-    blind = {size: each for size, each in random.groupby("n")}
+    blind = clouds_of(random)
     found = []
     named = rows[~rows["kind"].isin(["random", "equal_steps"])]
     # What the run's own strategy picks is what was bought, as a rule: it has one row.
@@ -134,8 +141,8 @@ def table(rows: pd.DataFrame, measure: str, own: str) -> pd.DataFrame:
     keys = [named["kind"], named["name"].where(~named["kind"].isin(MEAN_OF), ""), named["n"]]
     ids = named["ids"].where(~named["kind"].isin(MEAN_OF), None).map(str)
     for (kind, name, size, _), each in named.groupby([*keys, ids], sort=False):
-        against = blind.get(size, random.iloc[:0])
-        apart = {part: of_percent(each[part].to_numpy(), against[part].to_numpy()) for part in PARTS}
+        against = blind.get(size, {})
+        apart = {part: of_percent(each[part].to_numpy(), against.get(part, np.zeros(0))) for part in PARTS}
         found.append(
             {"set": MEAN_OF.get(kind) or label(kind, name, size, own), "n": size}
             | {part: apart[part].points for part in PARTS}

@@ -7,10 +7,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from acl.analysis.outcomes.summary import Difference, fewer
-from app.inspection.panels.outcome_dots import by_measure, of_percent
+from app.inspection.panels.outcome_dots import by_measure, clouds_of, of_percent
 
 ENOUGH = 20
 """Random sets, before anything is said of a difference from them."""
@@ -40,11 +41,11 @@ def measured(rows: pd.DataFrame, each: pd.DataFrame, task: int, asked: int, meas
     rows, each = by_measure(rows, measure), by_measure(each, measure)
     n = int(each["n"].iloc[0])
     random = rows[rows["kind"] == "random"]
-    blind = {size: found for size, found in random.groupby("n")}
-    same = random[random["n"] == n]
-    new, past = (of_percent(each[part].to_numpy(), same[part].to_numpy()) for part in ("new", "past"))
+    blind = clouds_of(random)
+    same = blind.get(n, {"new": np.zeros(0), "past": np.zeros(0)})
+    new, past = (of_percent(each[part].to_numpy(), same[part]) for part in ("new", "past"))
     nearest = fewer(each["new"].mean(), each["past"].mean(), blind)
-    return Measured(n, new, past if task > 1 else None, nearest, len(same), len(each), asked)
+    return Measured(n, new, past if task > 1 else None, nearest, len(same["new"]), len(each), asked)
 
 
 def sentence(who: str, found: Measured) -> str:

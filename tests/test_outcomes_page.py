@@ -239,6 +239,16 @@ def test_names_from_elsewhere_stay_text_in_the_picture(run):
     assert not any("<img" in text or "{a}" in text for text in shown)
 
 
+def test_strategies_that_pick_the_same_share_one_name_beside_their_dot(run):
+    rows = rows_of(run)
+    same = rows[(rows["kind"] == "strategy") & (rows["name"] == "entropy")].assign(name="badge")
+    same["ids"] = same["ids"].map(lambda ids: tuple(reversed(ids)))
+    picture = dots.picture(pd.concat([rows, same]), 2, 4, "likelihood", False, "accuacl")
+    marks = picture.dots.set_index("label")["mark"]
+    assert marks["Entropy"] == "" and marks["BADGE"] == "Entropy, BADGE" and marks["AccuACL"] == "AccuACL"
+    assert marks["bought (AccuACL)"] == "" and marks["λ = 0"] == "λ = 0"
+
+
 # -- class counts --------------------------------------------------------------------------------------
 
 

@@ -40,10 +40,10 @@ PLACES = {"lambda": "top", "own": "left"}
 class Picture:
     """What is drawn, in points. task: of the query, from 1; absolute: values in percent instead of differences.
 
-    dots: sets that have a name, with the columns kind, name, label, colour, n, ids, x (new), y (past), net, x_se, y_se,
-    net_se, said (a line about the set); clouds: by kind (random, classes, losses), each with n, ids, x, y, net;
-    curves: "random" and "equal_steps", the means of random sets of every size, smallest first: n, x, y, net, sets;
-    centre: x, y, net of the mean of random sets of the query's size.
+    dots: sets that have a name, with the columns kind, name, label, mark (what stands beside the dot), colour, n, ids,
+    x (new), y (past), net, x_se, y_se, net_se, said (a line about the set); clouds: by kind (random, classes, losses),
+    each with n, ids, x, y, net; curves: "random" and "equal_steps", the means of random sets of every size, smallest
+    first: n, x, y, net, sets; centre: x, y, net of the mean of random sets of the query's size.
     """
 
     task: int
@@ -265,7 +265,7 @@ def _marks(id_: str, rows: Sequence[Mapping[Hashable, Any]]) -> Spec:
         value = [round(row["x"], 2), None if math.isnan(row["y"]) else round(row["y"], 2)]
         named = not joined or place in {0, len(rows) - 1}
         data.append(
-            {"value": value, "name": row["label"], "label": {"show": kind != "recorded" and named},
+            {"value": value, "name": row["mark"], "label": {"show": bool(row["mark"]) and named},
              "tooltip": {"formatter": f"<b>{plain(row['label'])}</b><br>{plain(row['said'])}"}}
         )  # fmt: skip
     look: Spec = {"color": colour}

@@ -38,9 +38,9 @@ def view(found: Chosen, until: int) -> None:
     else:
         st.dataframe(by_cohort(rows), hide_index=True, width="content", column_config=columns(), placeholder="–")
         st.caption(
-            f"In points of {MEASURES[measure]}, mean over the queries up to task {until}, then over seeds, ± half the 95 % "
-            "interval over seeds. Strategies bought different labels before: only the measured differences below, in "
-            "one and the same query, compare like with like."
+            f"In points of {MEASURES[measure]}, mean over the queries up to task {until}, then over seeds, ± half the "
+            "95 % interval over seeds. Strategies bought different labels before: only the measured differences below, "
+            "in one and the same query, compare like with like."
         )
     st.markdown("**What picks did, against as many random labels** in the same query")
     measured = _measured(found, until, measure)
@@ -58,7 +58,7 @@ def view(found: Chosen, until: int) -> None:
     st.dataframe(table, hide_index=True, width="content", column_config=columns(), placeholder="–")
     st.caption(
         f"In points of {MEASURES[measure]} {BY_HORIZON[horizon]}, mean over measured queries up to task {until}, then "
-        "over seeds. “Like”: so many random labels, as a share of as many, come nearest to it in both new and past."
+        "over seeds. “Like random”: so many random labels, as a share of n, come nearest to it in new and past."
     )
 
 
@@ -105,7 +105,7 @@ def columns() -> dict[str, Any]:
     found: dict[str, Any] = {
         "set": "Labels by", "queries": number("queries"), "seeds": number("seeds"),
         "beats": number("beats", format="%.0f %%", help="Of the random sets, the share whose net is lower; mean."),
-        "like": number("like", format="%.0f %% as many random"),
+        "like": number("like random", format="%.0f %% of n"),
     }  # fmt: skip
     names = {"new": "the new task", "past": "mean over the old tasks", "net": "mean over all tasks seen"}
     for part, meaning in names.items():

@@ -11,8 +11,8 @@ from acl.results.changes import Change, changes
 ROWS = {"likelihood": "likelihood", "accuracy": "accuracy"}
 HELP = (
     "In every round the network starts from the beginning of the task and learns all labels bought so far. What "
-    "differs after it is due to its labels, and to the order they were learned in. Likelihood: mean probability of the true "
-    "class. What other labels would have done: Inspect, “What did it do?”."
+    "differs after it is due to its labels, and to the order they were learned in. Likelihood: mean probability of the "
+    "true class. What other labels would have done: Inspect, “What did it do?”."
 )
 
 

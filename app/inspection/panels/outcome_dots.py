@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -35,7 +36,7 @@ def picture(rows: pd.DataFrame, task: int, n: int, measure: str, absolute: bool,
     rows = by_measure(rows, measure)
     random = rows[rows["kind"] == "random"]
     blind = random[random["n"] == n]
-    centre = tuple(float(blind[part].mean()) if len(blind) else math.nan for part in PARTS)
+    centre = (_mean(blind["new"]), _mean(blind["past"]), _mean(blind["net"]))
     if not absolute and not len(blind):
         rows, random = rows.iloc[:0], random.iloc[:0]
     zero = (0.0, 0.0, 0.0) if absolute else centre
@@ -51,6 +52,10 @@ def picture(rows: pd.DataFrame, task: int, n: int, measure: str, absolute: bool,
     return Picture(task, absolute, unit, _dots(rows, blind, absolute, own), clouds, curves, at)
 
 
+def _mean(values: pd.Series) -> float:
+    return float(values.mean()) if len(values) else math.nan
+
+
 def _cloud(rows: pd.DataFrame, zero: tuple[float, ...]) -> pd.DataFrame:
     found = {axis: rows[part] - z for axis, part, z in zip(("x", "y", "net"), PARTS, zero, strict=True)}
     return pd.DataFrame({"n": rows["n"], "ids": rows["ids"], **found}).reset_index(drop=True)
@@ -64,19 +69,32 @@ def _curve(rows: pd.DataFrame, zero: tuple[float, ...]) -> pd.DataFrame:
     ).reset_index(drop=True)
 
 
-COLUMNS = ["kind", "name", "label", "colour", "n", "ids", "x", "y", "net", "x_se", "y_se", "net_se", "said"]
+COLUMNS = ["kind", "name", "label", "mark", "colour", "n", "ids", "x", "y", "net", "x_se", "y_se", "net_se", "said"]
 
 
 def _dots(rows: pd.DataFrame, blind: pd.DataFrame, absolute: bool, own: str) -> pd.DataFrame:
-    named = rows[~rows["kind"].isin(DRAWN)]
-    found = []
-    for (kind, name, n, ids), each in named.groupby(["kind", "name", "n", "ids"], sort=False):
-        row = {"kind": kind, "name": name, "label": label(kind, name, n, own), "colour": colour(kind, name, own)}
-        row |= {"n": n, "ids": ids}
+    found: list[dict[str, Any]] = []
+    for _, each in rows[~rows["kind"].isin(DRAWN)].groupby(["kind", "name", "n", "ids"], sort=False):
+        first = each.iloc[0]
+        kind, name, n = first["kind"], first["name"], int(first["n"])
+        row = {"kind": kind, "name": name, "n": n, "ids": first["ids"]}
+        row |= {"label": label(kind, name, n, own), "colour": colour(kind, name, own)}
         for axis, part in zip(("x", "y", "net"), PARTS, strict=True):
             row[axis], row[f"{axis}_se"] = _value(each[part].to_numpy(), blind[part].to_numpy(), absolute)
         found.append(row | {"said": _said(row)})
-    return pd.DataFrame(found, columns=COLUMNS)
+    return pd.DataFrame(_marked(found), columns=COLUMNS)
+
+
+def _marked(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """With what stands beside each dot: strategies that pick the same samples lie on each other, and share it."""
+    alike: dict[frozenset[int], list[dict[str, Any]]] = {}
+    for row in found:
+        row["mark"] = "" if row["kind"] in {"recorded", "strategy"} else row["label"]
+        if row["kind"] == "strategy":
+            alike.setdefault(frozenset(row["ids"]), []).append(row)
+    for rows in alike.values():
+        rows[-1]["mark"] = ", ".join(row["label"] for row in rows)
+    return found
 
 
 def _value(values: np.ndarray, blind: np.ndarray, absolute: bool) -> tuple[float, float]:
@@ -89,20 +107,21 @@ def _value(values: np.ndarray, blind: np.ndarray, absolute: bool) -> tuple[float
 def clouds_of(random: pd.DataFrame) -> dict[int, dict[str, np.ndarray]]:
     """Of random sets of each size, new, past and net of every one."""
     return {
-        int(size): {part: each[part].to_numpy() for part in PARTS} for size, each in random.groupby("n", sort=True)
-    }  # fmt: skip
+        size: {part: each[part].to_numpy() for part in PARTS}
+        for size, each in ((int(each["n"].iloc[0]), each) for _, each in random.groupby("n"))
+    }
 
 
 def of_percent(values: np.ndarray, blind: np.ndarray) -> Difference:
     return difference(values / 100, blind / 100)
 
 
-def _said(row: dict[str, object]) -> str:
-    parts = (("new", "x"), ("past", "y"), ("net", "net"))
+def _said(row: Mapping[str, Any]) -> str:
+    values = {"new": "x", "past": "y", "net": "net"}
     return f"{row['n']} labels: " + ", ".join(
-        f"{name} {row[axis]:.1f}" + ("" if math.isnan(se) else f" ± {se:.1f}")
-        for name, axis in parts
-        if isinstance(se := row[f"{axis}_se"], float) and not math.isnan(float(str(row[axis])))
+        f"{name} {row[axis]:.1f}" + ("" if math.isnan(row[f"{axis}_se"]) else f" ± {row[f'{axis}_se']:.1f}")
+        for name, axis in values.items()
+        if not math.isnan(row[axis])
     )
 
 
@@ -140,7 +159,9 @@ def table(rows: pd.DataFrame, measure: str, own: str) -> pd.DataFrame:
     named = named[~same]
     keys = [named["kind"], named["name"].where(~named["kind"].isin(MEAN_OF), ""), named["n"]]
     ids = named["ids"].where(~named["kind"].isin(MEAN_OF), None).map(str)
-    for (kind, name, size, _), each in named.groupby([*keys, ids], sort=False):
+    for _, each in named.groupby([*keys, ids], sort=False):
+        first = each.iloc[0]
+        kind, name, size = first["kind"], first["name"], int(first["n"])
         against = blind.get(size, {})
         apart = {part: of_percent(each[part].to_numpy(), against.get(part, np.zeros(0))) for part in PARTS}
         found.append(

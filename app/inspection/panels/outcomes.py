@@ -141,7 +141,7 @@ def _switches(sight: Sight, about: About, by: str, draw: bool = True) -> Shown:
         for name, first in (("measure", "likelihood"), ("scale", "differences"), ("horizon", "round"))
     }
     if draw:
-        here = Shown(sight, sight.run, about, by, "", False, chosen["horizon"])
+        here = Shown(sight, sight.run, about, by, "", False, _horizon(chosen["horizon"]))
         st.button(
             "Measure", icon=":material/experiment:", type="primary", key="outcome-go", on_click=_ask,
             args=(here, "measure", PLANS["measure"]), disabled=_asked(here, PLANS["measure"]),
@@ -164,8 +164,12 @@ def _switches(sight: Sight, about: About, by: str, draw: bool = True) -> Shown:
             label_visibility="collapsed",
         )  # fmt: skip
     return Shown(
-        sight, sight.run, about, by, chosen["measure"], chosen["scale"] == "absolute", chosen["horizon"]
+        sight, sight.run, about, by, chosen["measure"], chosen["scale"] == "absolute", _horizon(chosen["horizon"])
     )  # fmt: skip
+
+
+def _horizon(name: object) -> Horizon:
+    return next((each for each in HORIZONS if each == name), "round")
 
 
 def own_ids(sight: Sight) -> tuple[int, ...]:
@@ -326,7 +330,9 @@ def _picture(here: Shown, rows: pd.DataFrame) -> None:
     with grid.cell():
         if len(rows):
             table = dots.table(rows, here.measure, here.by)
-            st.dataframe(table, hide_index=True, column_config=columns(here.about.task), placeholder="–")
+            st.dataframe(
+                table, hide_index=True, column_config=columns(here.about.task), placeholder="–", key="outcome-table"
+            )
             st.caption(
                 f"{WHAT} Bars are one standard error; the ring is what was bought. Click a dot to see its samples."
             )

@@ -103,7 +103,14 @@ def panel(sight: Sight, history: History | None) -> None:
     about = About.of(sight.run.id, sight.run.config, history, at)
     by = next((e.by for e in history.of(Bought) if (e.task, e.round) == at), sight.strategy)
     # What polls is one container: what comes and goes in it moves nothing else.
-    rhythm = POLL_S if _active(_switches(sight, about, by, draw=False)) else None
+    active = _active(_switches(sight, about, by, draw=False))
+    if active:
+        # What was asked before this app began is gone on with.
+        try:
+            ensure_backend()
+        except UserError as error:
+            st.session_state["outcome-trouble"] = str(error)
+    rhythm = POLL_S if active else None
     st.fragment(_live, run_every=rhythm)(sight, about, by, rhythm is not None)
 
 

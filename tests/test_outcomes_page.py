@@ -390,6 +390,22 @@ def _config(run: Run, **values: object) -> None:
     path.write_text(json.dumps(kept))
 
 
+@pytest.mark.parametrize("horizon", ["budget", "next"])
+def test_another_horizon_is_measured_and_shown_beside_the_first(run, runs, monkeypatch, horizon):
+    at = (1, 1)
+    small = Plan(subsets=3, sizes=(1.0,), strategies=("entropy",), repeats=1)
+    monkeypatch.setitem(panel.PLANS, "measure", small)
+    test = opened(run, at, **{"outcome-horizon": horizon})
+    assert "not measured yet" in said(test)
+    test.button(key="outcome-go").click().run()
+    work = Measurer(runs)
+    while work.step():
+        pass
+    test.run()
+    assert not test.exception and not test.warning and "3 random sets of" in said(test)
+    assert {outcome.horizon for outcome in record.load(run, at, runs)} == {"round", horizon}
+
+
 def test_the_last_task_has_no_next(run, runs):
     test = opened(run, **{"outcome-horizon": "next"})
     test.button(key="outcome-go").click().run()

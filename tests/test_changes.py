@@ -19,7 +19,8 @@ from acl.events import Evaluated, History
 from acl.results import changes
 from acl.results.frames import outcomes_of
 from acl.runs.folder import Run
-from app.compare import outcomes as compared
+from app.compare.effects import outcomes as compared
+from app.compare.effects.tables import by_cohort
 from app.run import changes as shown
 from app.store.runs import live_run
 from tests.test_outcomes import played
@@ -131,6 +132,6 @@ def test_compare_says_where_nothing_is_measured(folder, made):
 def test_runs_count_alike_however_many_of_their_queries_are_measured():
     rows = pd.DataFrame({"cohort": "c", "run": ["a", "a", "a", "b"], "seed": [0, 0, 0, 1],
                          "new": [0.1, 0.2, 0.3, 0.4], "past": math.nan, "net": 0.0})  # fmt: skip
-    found = compared.by_cohort(rows).iloc[0]
+    found = by_cohort(rows).iloc[0]
     assert found["new"] == pytest.approx(30) and found["seeds"] == 2 and found["queries"] == 4
     assert math.isnan(found["past"])

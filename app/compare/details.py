@@ -18,8 +18,8 @@ from app import words
 from app.charts import comparison as arena_charts
 from app.charts import comparison_grids as arena_grids
 from app.charts.palette import Look, looks
-from app.compare import outcomes
 from app.compare.cohorts import Chosen
+from app.compare.effects import outcomes
 from app.store.runs import label_of
 from app.widgets.url import segments
 

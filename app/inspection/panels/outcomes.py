@@ -133,7 +133,9 @@ def _live(sight: Sight, about: About, by: str, polls: bool) -> None:
     _trouble(shown)
     _picture(shown, rows)
     _controls(shown, rows, active)
-    if bool(_active(shown)) != polls:
+    # A small network may be done between the first look and the last.
+    now = bool(_active(shown))
+    if now != polls or now != bool(active):
         st.rerun(scope="app")
 
 

@@ -3,28 +3,23 @@ outcomes were measured, how far each strategy's picks are from as many random la
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from acl.analysis.outcomes import record
-from acl.analysis.outcomes.summary import PARTS, summary
+from acl.analysis.outcomes.summary import summary
 from acl.results import changes
 from acl.results.frames import outcomes_of
-from acl.results.spread import over_seeds
 from acl.runs.folder import Run
-from app import words
 from app.compare.cohorts import Chosen
+from app.compare.effects.tables import NAMED, by_cohort, by_set, columns
 from app.store import runs as data
 from app.store.session import RUNS
 from app.widgets.url import segments
 
 MEASURES = {"likelihood": "likelihood", "accuracy": "accuracy", "accuracy_aware": "own classes"}
-NAMED = ("strategy", "lambda", "distribution", "magnitude")
-"""Kinds of sets that are the same question in every query."""
 BY_HORIZON = {"round": "after the round", "budget": "after the task's budget", "next": "after the next task"}
 
 
@@ -60,58 +55,6 @@ def view(found: Chosen, until: int) -> None:
         f"In points of {MEASURES[measure]} {BY_HORIZON[horizon]}, mean over measured queries up to task {until}, then "
         "over seeds. “Like random”: so many random labels, as a share of n, come nearest to it in new and past."
     )
-
-
-# -- the tables ----------------------------------------------------------------------------------------
-
-
-def by_cohort(rows: pd.DataFrame) -> pd.DataFrame:
-    """rows: cohort, run, and of every query new, past and net as fractions. A row for each cohort: queries, seeds, and
-    mean and half of each in points."""
-    return _over(rows.rename(columns={"cohort": "set"}).assign(**{part: 100 * rows[part] for part in PARTS}), PARTS)
-
-
-def by_set(sets: pd.DataFrame) -> pd.DataFrame:
-    """sets: of acl.analysis.outcomes.summary, those in NAMED. A row for each: queries, seeds, mean and half of each
-    difference in points, the percentile of net, and the random labels that do as much, in percent of n."""
-    named = sets[sets["kind"].isin(NAMED)]
-    labels = [set_label(kind, name) for kind, name in zip(named["kind"], named["name"], strict=True)]
-    rows = named.assign(
-        set=labels, **{part: named[f"{part}_points"] for part in PARTS}, beats=named["net_percentile"],
-        like=100 * named["fewer"] / named["n"].where(named["n"] > 0),
-    )  # fmt: skip
-    return _over(rows, (*PARTS, "beats", "like")).drop(columns=["beats_half", "like_half"])
-
-
-def _over(rows: pd.DataFrame, values: Sequence[str]) -> pd.DataFrame:
-    """Mean over the queries of a run, then over runs: each counts as much, however many of its queries are there."""
-    runs = rows.groupby(["set", "run"], sort=False)[list(values)].mean().reset_index()
-    found = pd.DataFrame({"set": list(dict.fromkeys(rows["set"]))}).set_index("set")
-    found["queries"] = rows.groupby("set").size()
-    found["seeds"] = rows.groupby("set")["run"].nunique()
-    for value in values:
-        spread = over_seeds(runs, ["set"], value).set_index("set")
-        found[value], found[f"{value}_half"] = spread["mean"], spread["half"]
-    return found.reset_index()
-
-
-def set_label(kind: str, name: str) -> str:
-    known = {"lambda": f"AccuACL, λ = {name}", "distribution": "D alone", "magnitude": "M alone"}
-    return known.get(kind) or words.strategy(name)
-
-
-def columns() -> dict[str, Any]:
-    number, points = st.column_config.NumberColumn, "%+.1f"
-    found: dict[str, Any] = {
-        "set": "Labels by", "queries": number("queries"), "seeds": number("seeds"),
-        "beats": number("beats", format="%.0f %%", help="Of the random sets, the share whose net is lower; mean."),
-        "like": number("like random", format="%.0f %% of n"),
-    }  # fmt: skip
-    names = {"new": "the new task", "past": "mean over the old tasks", "net": "mean over all tasks seen"}
-    for part, meaning in names.items():
-        found[part] = number(part, format=points, help=f"{meaning.capitalize()}. ↑ better")
-        found[f"{part}_half"] = number("±", format="%.1f", help="Half the 95 % interval over seeds.")
-    return found
 
 
 # -- what is read --------------------------------------------------------------------------------------

@@ -5,7 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from app.store.session import PAGES, ROOT
-from app.widgets import dialogs, ended, projector
+from app.widgets import dialogs, projector
+from app.widgets.browser import ended
 
 st.set_page_config("ACL Explorer", ROOT / "assets" / "icon.svg", layout="wide")
 st.logo(str(ROOT / "assets" / "logo.svg"), size="large")

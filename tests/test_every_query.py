@@ -79,7 +79,7 @@ def test_the_command_writes_the_same_table(run, rows, tmp_path, capsys):
     ("asked", "said"),
     [
         (["--all", "--strategies", "entropie"], "entropie"),
-        (["--format", "csv"], "--format is for --all"),
+        (["--format", "csv"], "--format is for every query"),
         ([], "name a snapshot, or ask for every query of a run with --all"),
     ],
 )

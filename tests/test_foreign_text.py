@@ -253,14 +253,14 @@ def test_every_view_of_a_comparison_is_drawn(here, good, name):
         hostile_sweep(small_config(), run, LETTERS[name], here, kind)
     for view in ("race", "curves", "table", "significance", "sweeps"):
         page("compare", view=view)
-    for detail in ("Matrices R", "Against labels", "Labels bought", "Time", "What differs"):
+    for detail in ("Matrices R", "Against labels", "Labels bought", "What labels did", "Time", "What differs"):
         page("compare", view="curves", detail=detail, **{"from": "all"})
 
 
 @pytest.mark.parametrize("name", MANY)
 def test_every_panel_of_a_query_is_drawn(here, good, name):
     run = full_of(LETTERS[name], good, here)
-    for panel in ("Target", "Every strategy on this pool", "λ ribbon", "Everything bought"):
+    for panel in ("Target", "Every strategy on this pool", "λ ribbon", "What did it do?", "Everything bought"):
         page("inspect", {"panel": panel}, run=run.id, task="1", round="1")
 
 
@@ -379,11 +379,13 @@ ALLOWED = {
     "app/compare/sweeps.py": {"time.strftime('%d %B, %H:%M', time.localtime(chosen.created))"},
     "app/inspection/choose_query.py": {"text.split('.')", "wanted[0]", "wanted[1]"},
     "app/inspection/panels/every_strategy.py": {"sentence"},
+    "app/inspection/panels/outcomes.py": {"label", "meaning"},
     "app/inspection/sample_card.py": {
         "empty.get(group, 'Nothing here.')", "name", "opened",
         "{'picks': 'picked', 'pool': 'in the pool, not picked'}.get(row['role'], row['role'])",
     },
     "app/new_run/form.py": {"info.title", "name", "title", "t"},
+    "app/run/changes.py": {"sentence(change)"},
     "app/run/newest_query.py": {"flat"},
     "app/run/page.py": {"name"},
     "app/run/transport.py": {"help_", "label"},

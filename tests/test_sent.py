@@ -8,7 +8,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.inspection.linked_scatters import component as scatters
-from app.widgets import cards, sent
+from app.widgets import cards
+from app.widgets.browser import sent
 from tests.house import ROOT
 
 NONSENSE = [

@@ -731,7 +731,7 @@ def _inspect(arguments: argparse.Namespace) -> None:
         return
     for name in ("strategies", "format", "output"):
         if getattr(arguments, name):
-            raise UserError(f"--{name} is for --all: acl inspect RUN --all --{name} …")
+            raise UserError(f"--{name} is for every query of a run: give --all too, or leave it out.")
     if arguments.what.is_dir():
         raise UserError(f"{arguments.what} is a folder: name a snapshot, or ask for every query of a run with --all.")
     arguments.file = arguments.what

@@ -19,6 +19,7 @@ from app.charts import comparison as arena_charts
 from app.charts import comparison_grids as arena_grids
 from app.charts.palette import Look, looks
 from app.compare.cohorts import Chosen
+from app.compare.effects import outcomes
 from app.store.runs import label_of
 from app.widgets import projector
 from app.widgets.url import segments
@@ -236,6 +237,7 @@ DETAILS: dict[str, Callable[[Seen], None]] = {
     "Against labels": _against_labels,
     "Against query time": _against_seconds,
     "Labels bought": _labels,
+    "What labels did": lambda seen: outcomes.view(seen.found, seen.until),
     "Time": _time,
     "What differs": _differences,
 }

@@ -16,7 +16,7 @@ from app.compare.details import what_differs
 from app.compare.legend import baseline_of
 from app.compare.significance import paired_results, unpaired
 from app.store.session import RUNS
-from app.widgets.download import download
+from app.widgets.browser.download import download
 
 
 def offer(found: Chosen) -> None:

@@ -22,7 +22,7 @@ from app.inspection.panels import judged_figures, ribbon, target
 from app.inspection.samples import Choice
 from app.inspection.source import Sight
 from app.widgets import dialogs
-from app.widgets.download import download
+from app.widgets.browser.download import download
 
 TITLE = "Take it with you"
 PARQUET = "application/vnd.apache.parquet"

@@ -30,7 +30,7 @@ from app.inspection.samples import Choice
 from app.inspection.source import Sight
 from app.store.session import new_run
 from app.widgets import dialogs
-from app.widgets.fading import fading
+from app.widgets.browser.fading import fading
 from app.widgets.gallery import shared_sheet
 
 CARD = (

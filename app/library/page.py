@@ -20,9 +20,10 @@ from acl.runs.tags import keep_tags, tags_of
 from app import errors, words
 from app.store import runs as data
 from app.store.session import PAGES, POLL_S, RECORDED, RUNS, ensure_backend, forget_run, new_run, open_run
-from app.widgets import dialogs, width
+from app.widgets import dialogs
 from app.widgets import fork_dialog as forking
-from app.widgets.download import download
+from app.widgets.browser import width
+from app.widgets.browser.download import download
 
 if TYPE_CHECKING:
     from streamlit.elements.lib.column_types import ColumnConfig

@@ -17,7 +17,8 @@ from acl.steering import Choice
 from app import errors, words
 from app.store import runs as data
 from app.store.session import ensure_backend
-from app.widgets import dialogs, sent
+from app.widgets import dialogs
+from app.widgets.browser import sent
 from app.widgets.gallery import COLUMNS, sprite
 
 HERE = Path(__file__).parent

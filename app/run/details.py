@@ -20,7 +20,7 @@ from app.charts.palette import OTHER, task_colours
 from app.run import verification as checking
 from app.store import runs as data
 from app.widgets import projector
-from app.widgets.download import download
+from app.widgets.browser.download import download
 from app.widgets.gallery import Card, cards_html
 
 if TYPE_CHECKING:

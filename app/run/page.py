@@ -16,7 +16,7 @@ from acl.runs.folder import Run
 from acl.runs.fork import settings_after
 from app import errors, words
 from app.charts import run as charts
-from app.run import beside, details, replay, rewind
+from app.run import beside, changes, details, replay, rewind
 from app.run import by_hand as hands
 from app.run import newest_query as close_up
 from app.run import steering as steer
@@ -94,6 +94,7 @@ def _live(run: Run, config: RunConfig, rhythm: float | None) -> None:
         if n_tasks:
             own = _figures(run, shown, config, n_tasks)
             rewind.scrubber(run, history)
+            changes.newest(shown)
             details.tabs(run, config, shown, n_tasks, own)
         elif rhythm == POLL_S:
             st.skeleton(height=300)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from app.widgets import sent
+from app.widgets.browser import sent
 from app.widgets.gallery import COLUMNS, Card, sprite
 
 HERE = Path(__file__).parent

@@ -18,7 +18,7 @@ import pandas as pd
 import streamlit as st
 
 from app.charts.score_plane import ROLES, View
-from app.widgets import sent
+from app.widgets.browser import sent
 from app.widgets.gallery import COLUMNS, TILE
 
 HERE = Path(__file__).parent

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.widgets import sent
+from app.widgets.browser import sent
 
 _component = st.components.v2.component(
     "acl_painted",

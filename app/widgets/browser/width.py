@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.widgets import sent
+from app.widgets.browser import sent
 
 NARROW_PX = 1200
 KEY = "width"

@@ -1,0 +1,1 @@
+"""What passes between the browser and a page beyond Streamlit's own widgets."""

@@ -21,6 +21,14 @@ from tests.tools import facts, history_facts, run_config, state_of, wait_for
 pytestmark = pytest.mark.e2e
 
 
+def pressed_by_a_key(name: str) -> re.Pattern[str]:
+    """The name of a button, with the key that presses it if it has one."""
+    return re.compile(f"^{name}( Shortcut .+)?$")
+
+
+PLAY = pressed_by_a_key("Play")
+
+
 @pytest.fixture(scope="module")
 def app(tmp_path_factory) -> App:
     with running_app(tmp_path_factory.mktemp("app") / "runs", tmp_path_factory.mktemp("elsewhere")) as app:
@@ -258,7 +266,7 @@ def test_a_run_is_steered_while_it_plays_and_a_ghost_shows_what_would_have_happe
         page.get_by_role("button", name="Step query round").click()
         page.get_by_role("button", name="What would have happened?").click()
         expect(page.get_by_text("Dashed: without this change.")).to_be_visible()
-        page.get_by_role("button", name="Play", exact=True).click()
+        page.get_by_role("button", name=PLAY).click()
         expect(header(page)).to_contain_text("finished")
         no_trouble(page)
         ghost = next(r for r in list_runs(app.runs) if r.parent and r.parent.run == run.id)
@@ -326,7 +334,7 @@ def test_of_two_tabs_with_opposite_commands_the_last_wins_and_both_show_it(app):
         for wishes, said in ((("Play", "Pause"), "paused"), (("Step task", "Play"), "playing")):
             for tab, wish in zip(tabs, wishes, strict=True):
                 seq = read_control(run.path).seq
-                tab.get_by_role("button", name=wish, exact=True).click()
+                tab.get_by_role("button", name=pressed_by_a_key(wish)).click()
                 wait_for(lambda seq=seq: read_control(run.path).seq > seq)
             control = read_control(run.path)
             assert control.until is None and control.pace == 2.0
@@ -365,8 +373,8 @@ def test_a_recording_plays_and_rewinds_and_no_line_leaves_its_label_behind(app):
         expect(page.locator(".st-key-rewound")).to_contain_text("As it was after task 2, round 3: labelled")
         at_rest(page)
         wait_for(lambda: canvas.evaluate(COUNT, newest) == 0)
-        page.get_by_role("button", name="Play", exact=True).click()
+        page.get_by_role("button", name=PLAY).click()
         expect(page.locator(".st-key-rewound")).to_contain_text("As it was after task 3")
         page.get_by_role("button", name="Pause").click()
-        expect(page.get_by_role("button", name="Play", exact=True)).to_be_visible()
+        expect(page.get_by_role("button", name=PLAY)).to_be_visible()
         no_trouble(page)

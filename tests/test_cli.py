@@ -182,7 +182,7 @@ def test_lists_for_people_and_machines(kind, capsys):
         (["table", "--runs", "x" * 300], "is too long: choose a shorter one"),
         (["select", "missing.safetensors"], "missing.safetensors does not exist"),
         (["inspect", "missing.safetensors"], "missing.safetensors does not exist"),
-        (["inspect", "."], ". cannot be used: it is a folder, name a file"),
+        (["inspect", "."], ". is a folder: name a snapshot"),
         (["inspect"], "FILE.safetensors"),
         (["dance"], "dance"),
         ([], "COMMAND"),

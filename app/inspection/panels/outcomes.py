@@ -28,6 +28,7 @@ from app.inspection.panels import outcome_dots as dots
 from app.inspection.panels.outcome_words import measured, sentence
 from app.inspection.source import Sight
 from app.store.session import POLL_S, RUNS, ensure_backend
+from app.widgets import projector
 from app.widgets.gallery import Card, cards_html
 
 TITLE = "What did it do?"
@@ -360,10 +361,8 @@ def _plane(here: Shown, picture: charts.Picture) -> None:
         st.session_state[f"lasso-{here.sight.name}"] = list(found)
         st.session_state["outcome-picked"] = True
 
-    st.echarts_chart(
-        spec, key=key, width=charts.WIDTH, height=height, on_select=picked,
-        alt="What sets of labels did: the new task learned against the old tasks kept",
-    )  # fmt: skip
+    alt = "What sets of labels did: the new task learned against the old tasks kept"
+    projector.scaled_chart(spec, key, charts.WIDTH, height, alt, picked)
 
 
 def ids_of(state: Any, series: dict[str, list[tuple[int, ...]]]) -> tuple[int, ...]:

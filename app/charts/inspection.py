@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from app.charts.palette import OTHER, strategy_colour
+from app.charts.palette import OTHER, ink, strategy_colour
 from app.charts.score_plane import HERO, ROLES, Mark, View
 
 MOST_DIMS = 60
@@ -50,7 +50,9 @@ def as_text(name: str) -> str:
 def for_paper(figure: go.Figure) -> go.Figure:
     """The same on white, in dark letters, for a file."""
     copy = go.Figure(figure)
-    copy.update_layout(paper_bgcolor="#FFFFFF", plot_bgcolor="#FFFFFF", font={"color": "#20242C"}, template="none")
+    copy.update_layout(
+        paper_bgcolor="#FFFFFF", plot_bgcolor="#FFFFFF", font={"color": ink(dark=False)}, template="none"
+    )
     return copy
 
 
@@ -347,4 +349,4 @@ def scatter(frame: pd.DataFrame, view: View, colours: Sequence[str]) -> go.Figur
 def _marker(mark: Mark) -> dict[str, Any]:
     if mark.shape == "hollow diamond":
         return {"size": mark.size, "symbol": "diamond-open", "line": {"width": 2}}
-    return {"size": mark.size, **({"line": {"color": "#FFFFFF", "width": mark.edge}} if mark.edge else {})}
+    return {"size": mark.size, **({"line": {"color": ink(dark=False), "width": mark.edge}} if mark.edge else {})}

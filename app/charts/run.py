@@ -281,7 +281,9 @@ def matrix_chart(r: list[list[float]], n_tasks: int, dark: bool) -> Spec:
             "show": False, "min": 0, "max": 100, "dimension": 2,
             "inRange": {"color": ["rgba(11,127,194,0.04)", "rgba(11,127,194,0.62)"]},
         },
-        "series": [{"type": "heatmap", "data": cells, "label": {"show": True, "formatter": "{@[2]} %", "color": ink(dark)}}],
+        "series": [
+            {"type": "heatmap", "data": cells, "label": {"show": True, "formatter": "{@[2]} %", "color": ink(dark)}}
+        ],
     }  # fmt: skip
 
 

@@ -99,7 +99,7 @@ def _line(label: Spec) -> float:
 
 def _apart(wanted: list[float], gap: float, top: float, bottom: float) -> list[float]:
     """Rising places as near to the wanted ones as they can be, `gap` apart and between top and bottom."""
-    places = []
+    places: list[float] = []
     for place in wanted:
         places.append(max(place, places[-1] + gap if places else top))
     limit = bottom

@@ -19,7 +19,8 @@ AMOUNT = [[0, "rgba(11,127,194,0.03)"], [1, "#0B6FB0"]]
 DECADES = 4
 CLIP = 3.0
 WIDE = 20
-MOST_NAMED_ROWS = 60
+MOST_NAMED_ROWS = 120
+UNNAMED_HEIGHT = 720
 MOST_NAMED_CLASSES = 20
 FAINT = "rgba(128,138,150,0.35)"
 STYLE: dict[str, Any] = {
@@ -296,7 +297,7 @@ def ribbon(
     rows = [names[i] for i in ever.tolist()]
     room = len(rows) <= MOST_NAMED_ROWS
     images = pictures(ever.tolist()) if room else []
-    figure = _figure(110 + (18 if images else 12) * min(len(rows), MOST_NAMED_ROWS))
+    figure = _figure(110 + ((18 if images else 12) * len(rows) if room else UNNAMED_HEIGHT))
     figure.add_trace(
         go.Heatmap(
             z=picked[:, ever].T.astype(np.int8), x=np.round(lambdas, 4), y=rows, zmin=0, zmax=1, showscale=False,

@@ -250,9 +250,19 @@ def strategy(name: str) -> str:
 
 def described(kind: Kind, names: Iterable[str]) -> str:
     """For the help of a menu of plug-ins, a line for each: what it is called, and what it says it does."""
-    found = choices(kind)
-    lines = [(found[name].label, found[name].summary) for name in names if name in found]
-    return "".join(f"\n- **{plain(label)}**: {plain(summary.removeprefix(f'{label}: '))}" for label, summary in lines)
+    lines = [(label_of(kind, name), does(kind, name)) for name in names]
+    return "".join(f"\n- **{plain(label)}**: {said}" for label, said in lines if said)
+
+
+def of_menu(setting: str, names: Iterable[str]) -> str:
+    """The help of a menu that chooses this setting among plug-ins: what the setting is, and a line for each choice."""
+    return f"{RunConfig.model_fields[setting].description}\n{described(KINDS[setting], names)}"
+
+
+def does(kind: Kind, name: str) -> str:
+    """What a plug-in says it does, in Markdown; empty for one that is not installed."""
+    found = choices(kind).get(name)
+    return plain(found.summary.removeprefix(f"{found.label}: ")) if found else ""
 
 
 def uses_lambda(strategy: str) -> bool:

@@ -436,7 +436,7 @@ def test_the_cuts_are_the_last_ones_let_through(runs):
     assert not flat and points["role"].value_counts()["pool"] == query.pool
     age = data.task_of_memory(history, 2)
     assert len(age) == 10 and set(age.values()) == {1}
-    assert charts.map_chart(points, set(query.ids), "accuacl", age, 2)["series"][-1]["name"] == "picks 4"
+    assert charts.map_chart(points, set(query.ids), "accuacl", age, 2, dark=False)["series"][-1]["name"] == "picks 4"
 
 
 def test_pictures_come_from_the_dataset_or_from_the_run_itself():

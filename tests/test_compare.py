@@ -16,6 +16,8 @@ from streamlit.testing.v1 import AppTest
 
 from acl.config import UserError
 from acl.events import Bought, Evaluated, History, Remembered, Row, to_line
+from acl.plugins.registry import choices
+from acl.plugins.unused import KINDS
 from acl.presets import preset_config
 from acl.results import sweep
 from acl.results.frames import among_own
@@ -687,6 +689,37 @@ def test_a_sweep_of_any_setting():
     }.items():
         with pytest.raises(UserError, match=said):
             new_sweep._grid("digits-demo", ["uniform"], ["er"], written, bad)
+
+
+def steering() -> None:
+    from acl.config import make_config
+    from app.widgets.steering_form import steering_form
+
+    steering_form("steer", make_config({}))
+
+
+def test_every_menu_of_plugins_says_what_each_does(full):
+    """In the forms and in the filter; the form of a new run says it of the chosen ones without being asked."""
+    for script in (race_form, sweep_form, steering, ROOT / "pages" / "start.py", ROOT / "pages" / "compare.py"):
+        if isinstance(script, Path):
+            test = AppTest.from_file(str(ROOT / "app" / "contents.py"), default_timeout=60)
+            test.query_params["view"] = "curves"
+            test.switch_page(str(script)).run()
+        else:
+            test = AppTest.from_function(script, default_timeout=30).run()
+        assert not test.exception
+        found = 0
+        for kind in KINDS.values():
+            does = {plugin.label: words.does(kind, name) for name, plugin in choices(kind).items()}
+            for menu in (*test.selectbox, *test.multiselect):
+                offered = [does[label] for label in menu.options if label in does]
+                assert all(said in menu.help for said in offered), menu.label
+                found += bool(offered)
+        assert found, script
+    test = AppTest.from_file(str(ROOT / "app" / "contents.py"), default_timeout=60)
+    test.switch_page(str(ROOT / "pages" / "start.py")).run()
+    said = [caption.value for caption in test.caption]
+    assert words.does("strategies", "accuacl") in said and words.does("learners", "er") in said
 
 
 def test_a_sweep_form_says_what_is_wrong(here):

@@ -807,11 +807,12 @@ def test_a_hundred_classes_are_not_all_named_in_legends_and_axes():
 
 
 def test_the_ribbon_shows_pictures_where_its_rows_have_room():
-    picked, names = np.eye(2, 70, dtype=bool), [str(i) for i in range(70)]
+    many = figures.MOST_NAMED_ROWS + 1
+    picked, names = np.eye(2, many, dtype=bool), [str(i) for i in range(many)]
     figure = figures.ribbon(np.array([0.0, 1.0]), picked, names, 0.5, 0.5, lambda places: [f"p{i}" for i in places])
     assert [(image.source, image.y) for image in figure.layout.images] == [("p0", "0"), ("p1", "1")]
-    full = np.ones((2, 70), dtype=bool)
-    assert not figures.ribbon(np.array([0.0, 1.0]), full, names, 0.5, 0.5, lambda places: ["p"] * 70).layout.images
+    full = np.ones((2, many), dtype=bool)
+    assert not figures.ribbon(np.array([0.0, 1.0]), full, names, 0.5, 0.5, lambda places: ["p"] * many).layout.images
 
 
 def test_nearest_query():

@@ -270,6 +270,21 @@ def test_a_process_that_dies_every_time_is_given_up_with_a_sentence(runs, monkey
     assert len(started) == 3 and not projector.wishes(runs)
 
 
+def test_what_is_compiled_of_umap_is_kept_for_the_next_process(tmp_path):
+    """A second process loads what the first one left, but for what numba cannot keep."""
+    code = (
+        "import numpy as np, torch; from acl.analysis.embedding import umap; from umap import layouts, umap_;"
+        "umap(torch.from_numpy(np.random.default_rng(0).normal(0, 1, (40, 8))), np.arange(40), 0, {});"
+        "from numba.core.dispatcher import Dispatcher;"
+        "found = [f.stats for m in (layouts, umap_) for f in vars(m).values() if isinstance(f, Dispatcher)];"
+        "print(sum(len(s.cache_hits) for s in found), sum(sum(s.cache_misses.values()) for s in found))"
+    )
+    env = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    said = [subprocess.check_output([sys.executable, "-W", "ignore", "-c", code], text=True, env=env) for _ in range(2)]
+    first, second = ([int(n) for n in one.split()] for one in said)
+    assert second[1] < first[1] / 2 and second[0] > 0
+
+
 def test_neither_the_backend_nor_asking_brings_the_compiler():
     code = (
         "import sys, acl.service.backend, acl.service.projector; print({'torch', 'umap', 'numba'} & set(sys.modules))"

@@ -26,7 +26,7 @@ def drawn():
     here = recorded_sight()
     scores = data.scores_of(here.run, here.query)
     cuts = newest_query.cuts(scores, here.query, here.run.config)
-    option = live.plane_chart(scores, score_plane.view(scores, "accuacl", cuts), "accuacl")
+    option = live.plane_chart(scores, score_plane.view(scores, "accuacl", cuts), "accuacl", dark=False)
     choice = samples.choose(here, "accuacl", here.recorded)
     frame = samples.table(here, choice)
     view = inspect_page.plane(frame, choice, *score_plane.PLANE)

@@ -63,8 +63,8 @@ def test_markdown(paper, table):
     code, out, err = table()
     assert (code, err) == (0, "")
     assert out == (
-        "| CL method | Strategy | SplitDigits, M=10: A_T | SplitDigits, M=10: F_T "
-        "| SplitDigits, M=20: A_T | SplitDigits, M=20: F_T |\n"
+        "| CL method | Strategy | SplitDigits, M=10: accuracy ↑ | SplitDigits, M=10: forgetting ↓ "
+        "| SplitDigits, M=20: accuracy ↑ | SplitDigits, M=20: forgetting ↓ |\n"
         "| --- | --- | ---: | ---: | ---: | ---: |\n"
         "| ER | Full | 91.0 ± 1.4 | 9.0 ± 1.4 | – | – |\n"
         "| ER | Uniform | 45.0 ± 7.1 | <u>35.0 ± 0.0</u> | – | – |\n"
@@ -72,8 +72,9 @@ def test_markdown(paper, table):
         "| ER | AccuACL | **65.0 ± 7.1** | <u>35.0 ± 7.1</u> | – | – |\n"
         "| ER-ACE | Uniform | – | – | 80.0 ± 0.0 | 5.0 ± 7.1 |\n"
         "\n"
-        "Percent, mean ± sample standard deviation over n = 2 seeds. In each CL method best in bold, second "
-        "underlined (A_T: higher, F_T: lower is better), Full apart.\n"
+        "Accuracy after the last task (higher is better) and forgetting (lower is better) in percent, mean ± sample "
+        "standard deviation over n = 2 seeds. In each CL method best in bold, second underlined; full labels stand "
+        "apart.\n"
     )
 
 
@@ -109,7 +110,7 @@ def test_latex(paper, table):
         r"\begin{tabular}{llrrrr}",
         r"\toprule",
         r"CL method & Strategy & \multicolumn{2}{c}{SplitDigits, $M=10$} & \multicolumn{2}{c}{SplitDigits, $M=20$} \\",
-        r" &  & $A_T$ & $F_T$ & $A_T$ & $F_T$ \\",
+        r" &  & accuracy $\uparrow$ & forgetting $\downarrow$ & accuracy $\uparrow$ & forgetting $\downarrow$ \\",
         r"\midrule",
         r"ER & Full & 91.0 $\pm$ 1.4 & 9.0 $\pm$ 1.4 & -- & -- \\",
         r" & Uniform & 45.0 $\pm$ 7.1 & \underline{35.0 $\pm$ 0.0} & -- & -- \\",
@@ -120,7 +121,7 @@ def test_latex(paper, table):
         r"\bottomrule",
         r"\end{tabular}",
     ]
-    assert out.startswith("% Percent, mean ± sample standard deviation over n = 2 seeds.")
+    assert out.startswith("% Accuracy after the last task (higher is better) and forgetting")
 
 
 def test_latex_escapes():

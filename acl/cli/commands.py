@@ -190,7 +190,7 @@ def _parser() -> Parser:
     sub.add_argument("archive", type=typed.file, metavar="FILE.zip")
     runs_option(sub)
 
-    sub = add("table", _table, "the paper's table out of finished runs: A_T and F_T, mean ± std over seeds")
+    sub = add("table", _table, "the paper's table out of finished runs: accuracy and forgetting, mean ± std over seeds")
     sub.add_argument("names", nargs="*", metavar="RUN", help="ids, runs or folders of runs (default: the runs folder)")
     sub.add_argument("--format", choices=("md", "csv", "latex"), default="md")
     sub.add_argument("-o", "--output", type=typed.output, metavar="FILE", help="write it here instead of on stdout")

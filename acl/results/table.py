@@ -1,8 +1,9 @@
-"""The paper's table out of finished runs: CL method × strategy down, data × memory across, A_T and F_T in percent.
+"""The paper's table out of finished runs: CL method × strategy down, data × memory across, accuracy after the last task
+and forgetting in percent.
 
 A cell is the mean and the sample standard deviation over seeds. Only runs that agree in every setting that
 can change them are averaged; where one name stands for several variants, each gets a row or column of its
-own, headed by what differs. F_T is the maximum version (acl.metrics.forgetting).
+own, headed by what differs. Forgetting is the maximum version (acl.metrics.forgetting).
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from acl.runs.sameness import NAMED, key, telling
 PARTS: dict[str, Kind] = {"learner": "learners", "strategy": "strategies", "dataset": "datasets"}
 METRICS = {"A": True, "F": False}
 """Which figures of a summary are shown, and whether more of it is better."""
+METRIC_NAMES = {"A": "accuracy ↑", "F": "forgetting ↓"}
+LATEX_NAMES = {"A": r"accuracy $\uparrow$", "F": r"forgetting $\downarrow$"}
 MISSING = "–"
 NO_MEMORY = 0
 
@@ -187,7 +190,9 @@ def to_markdown(cells: pd.DataFrame) -> str:
     marks = {1: "**{}**", 2: "<u>{}</u>"}
     columns, rows = grid(cells)
     with_n = cells["n"].nunique() > 1
-    heads = [f"{in_markdown(name)}, M={memory}: {metric}_T" for name, memory in columns for metric in METRICS]
+    heads = [
+        f"{in_markdown(name)}, M={memory}: {METRIC_NAMES[metric]}" for name, memory in columns for metric in METRICS
+    ]
     lines = [["CL method", "Strategy", *heads], ["---", "---", *["---:"] * len(heads)]]
     for learner, strategy, row in rows:
         texts = [marks.get(c.place, "{}").format(c.text(" ± ", with_n)) if c else MISSING for c in row]
@@ -207,7 +212,7 @@ def to_latex(cells: pd.DataFrame) -> str:
         f"\\begin{{tabular}}{{ll{'r' * width * len(columns)}}}",
         "\\toprule",
         _latex_row(["CL method", "Strategy", *heads]),
-        _latex_row(["", "", *[f"${metric}_T$" for _ in columns for metric in METRICS]]),
+        _latex_row(["", "", *[LATEX_NAMES[metric] for _ in columns for metric in METRICS]]),
     ]
     above = None
     for learner, strategy, row in rows:
@@ -237,8 +242,8 @@ def caption(cells: pd.DataFrame) -> str:
     n = cells["n"]
     seeds = "n seeds" if n.nunique() > 1 else f"n = {n.iloc[0]} seed{'s' if n.iloc[0] > 1 else ''}"
     return (
-        f"Percent, mean ± sample standard deviation over {seeds}. In each CL method best in bold, second "
-        "underlined (A_T: higher, F_T: lower is better), Full apart."
+        "Accuracy after the last task (higher is better) and forgetting (lower is better) in percent, mean ± sample "
+        f"standard deviation over {seeds}. In each CL method best in bold, second underlined; full labels stand apart."
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from app.charts.ends import APART
 from app.charts.palette import Look
 from app.charts.run import FIXED, Spec, tasks_axis
 from app.charts.score_plane import FAINT
@@ -268,7 +269,7 @@ def _end_label() -> Spec:
     return {
         "endLabel": {"show": True, "formatter": "{a}", "color": "inherit", "fontSize": 12, "distance": 6, "width": 84,
                      "overflow": "truncate"},
-        "labelLayout": {"moveOverlap": "shiftY"},
+        APART: True,
     }  # fmt: skip
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from app.charts.palette import OTHER, strategy_colour
+from app.charts.palette import OTHER, ink, strategy_colour
 from app.charts.score_plane import HERO, ROLES, Mark, View
 
 MOST_DIMS = 60
@@ -19,7 +19,8 @@ AMOUNT = [[0, "rgba(11,127,194,0.03)"], [1, "#0B6FB0"]]
 DECADES = 4
 CLIP = 3.0
 WIDE = 20
-MOST_NAMED_ROWS = 60
+MOST_NAMED_ROWS = 120
+UNNAMED_HEIGHT = 720
 MOST_NAMED_CLASSES = 20
 FAINT = "rgba(128,138,150,0.35)"
 STYLE: dict[str, Any] = {
@@ -50,7 +51,9 @@ def as_text(name: str) -> str:
 def for_paper(figure: go.Figure) -> go.Figure:
     """The same on white, in dark letters, for a file."""
     copy = go.Figure(figure)
-    copy.update_layout(paper_bgcolor="#FFFFFF", plot_bgcolor="#FFFFFF", font={"color": "#20242C"}, template="none")
+    copy.update_layout(
+        paper_bgcolor="#FFFFFF", plot_bgcolor="#FFFFFF", font={"color": ink(dark=False)}, template="none"
+    )
     return copy
 
 
@@ -294,7 +297,7 @@ def ribbon(
     rows = [names[i] for i in ever.tolist()]
     room = len(rows) <= MOST_NAMED_ROWS
     images = pictures(ever.tolist()) if room else []
-    figure = _figure(110 + (18 if images else 12) * min(len(rows), MOST_NAMED_ROWS))
+    figure = _figure(110 + ((18 if images else 12) * len(rows) if room else UNNAMED_HEIGHT))
     figure.add_trace(
         go.Heatmap(
             z=picked[:, ever].T.astype(np.int8), x=np.round(lambdas, 4), y=rows, zmin=0, zmax=1, showscale=False,
@@ -347,4 +350,4 @@ def scatter(frame: pd.DataFrame, view: View, colours: Sequence[str]) -> go.Figur
 def _marker(mark: Mark) -> dict[str, Any]:
     if mark.shape == "hollow diamond":
         return {"size": mark.size, "symbol": "diamond-open", "line": {"width": 2}}
-    return {"size": mark.size, **({"line": {"color": "#FFFFFF", "width": mark.edge}} if mark.edge else {})}
+    return {"size": mark.size, **({"line": {"color": ink(dark=False), "width": mark.edge}} if mark.edge else {})}

@@ -25,6 +25,11 @@ KEPT, LEARNED, FORGOTTEN = "#0B7FC2", "#2E9E6B", "#D5572B"
 RAMP = ("#4F63DB", "#8E55C6", "#C9508F", "#E0672F", "#C08800")
 
 
+def ink(dark: bool) -> str:
+    """Of letters, where a chart does not take the page's."""
+    return "#F2F4F7" if dark else "#20242C"
+
+
 def strategy_colour(name: str) -> str:
     """As its file says, else one of its own."""
     found = choices("strategies")

@@ -10,7 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-from app.charts.palette import FORGOTTEN, KEPT, LEARNED, task_colours
+from app.charts.ends import APART
+from app.charts.palette import FORGOTTEN, KEPT, LEARNED, ink, task_colours
 from app.charts.score_plane import FAINT, PLANE, ROLES, View, role_colours
 
 Spec = dict[str, Any]
@@ -86,7 +87,7 @@ def accuracy_chart(
         series.append(
             {
                 **common, "type": "line", "datasetIndex": 0, "color": colour, "symbol": "circle", "symbolSize": 5,
-                "lineStyle": {"width": 2.5}, "labelLayout": {"moveOverlap": "shiftY"},
+                "lineStyle": {"width": 2.5}, APART: True,
                 **({} if slim else _end_label(table, f"task_{j}")),
                 **(_marks(marks) if j == 1 else {}),
             }
@@ -133,7 +134,7 @@ def balance_chart(table: pd.DataFrame, n_tasks: int, marks: Marks = (), others: 
         series.append(
             {
                 **common, "type": "line", "datasetIndex": 0, "lineStyle": {"width": 2.5}, "symbol": "circle",
-                "symbolSize": 4, "labelLayout": {"moveOverlap": "shiftY"}, "z": 3, **_end_label(table, column),
+                "symbolSize": 4, APART: True, "z": 3, **_end_label(table, column),
                 **(_marks([(x, "") for x, _ in marks]) if column == "learned" else {}),
             }
         )  # fmt: skip
@@ -150,7 +151,7 @@ def balance_chart(table: pd.DataFrame, n_tasks: int, marks: Marks = (), others: 
         {
             **unseen, "name": "size of the gap",
             "data": [[row["x"], (row["learned"] + row["kept"]) / 2] for row in last.to_dict("records")],
-            "tooltip": {"show": False}, "labelLayout": {"moveOverlap": "shiftY"},
+            "tooltip": {"show": False}, APART: True,
             **(_end_label(table, "kept", f"{forgotten(last.iloc[0]):.1f} % forgotten ↓") if named else NO_LABEL),
         }
     )  # fmt: skip
@@ -194,7 +195,7 @@ def loss_chart(table: pd.DataFrame, boundaries: list[float]) -> Spec:
     }  # fmt: skip
 
 
-def plane_chart(scores: pd.DataFrame, view: View, strategy: str) -> Spec:
+def plane_chart(scores: pd.DataFrame, view: View, strategy: str, dark: bool) -> Spec:
     """A pool, picks on top: `view` is the plane of its scores (columns id, picked, magnitude, distribution)."""
     table = scores[["id", *PLANE]]
     picks, rest = (table[view.shown & mask].reset_index(drop=True) for mask in (scores["picked"], ~scores["picked"]))
@@ -214,11 +215,11 @@ def plane_chart(scores: pd.DataFrame, view: View, strategy: str) -> Spec:
         "series": [
             {
                 "type": "scatter", "name": f"pool {len(rest):,}", "datasetIndex": 0, "large": False,
-                **_mark("pool", strategy), **_xy(*PLANE),
+                **_mark("pool", strategy, dark), **_xy(*PLANE),
             },
             {
                 "type": "scatter", "name": f"picks {len(picks):,}", "datasetIndex": 1,
-                **_mark("picks", strategy), **_xy(*PLANE),
+                **_mark("picks", strategy, dark), **_xy(*PLANE),
                 "markLine": {
                     "silent": True, "symbol": "none", "data": lines, "label": {"show": False},
                     "lineStyle": {"type": "dashed", "color": view.cut_colour, "opacity": 0.7},
@@ -228,7 +229,9 @@ def plane_chart(scores: pd.DataFrame, view: View, strategy: str) -> Spec:
     }  # fmt: skip
 
 
-def map_chart(points: pd.DataFrame, picked: set[int], strategy: str, age: dict[int, int], n_tasks: int) -> Spec:
+def map_chart(
+    points: pd.DataFrame, picked: set[int], strategy: str, age: dict[int, int], n_tasks: int, dark: bool
+) -> Spec:
     """Pool, labelled and memory in feature space, picks on top (columns id, role, x, y).
 
     age: the task each memory sample comes from; the memory's diamonds take the colours of their tasks.
@@ -251,7 +254,7 @@ def map_chart(points: pd.DataFrame, picked: set[int], strategy: str, age: dict[i
         "series": [
             {
                 "type": "scatter", "name": f"{name} {len(group):,}", "datasetIndex": i,
-                **_mark(name, strategy), **_xy("x", "y"),
+                **_mark(name, strategy, dark), **_xy("x", "y"),
             }
             for i, (name, group) in enumerate(shown.items())
         ],
@@ -260,7 +263,6 @@ def map_chart(points: pd.DataFrame, picked: set[int], strategy: str, age: dict[i
 
 def matrix_chart(r: list[list[float]], n_tasks: int, dark: bool) -> Spec:
     """The accuracy matrix R in percent: a row after each task, a column for each task."""
-    ink = "#F2F4F7" if dark else "#20242C"
     cells = [[j, i, round(100 * value, 1)] for i, row in enumerate(r) for j, value in enumerate(row)]
     tasks = [f"{t}" for t in range(1, n_tasks + 1)]
     return {
@@ -279,7 +281,9 @@ def matrix_chart(r: list[list[float]], n_tasks: int, dark: bool) -> Spec:
             "show": False, "min": 0, "max": 100, "dimension": 2,
             "inRange": {"color": ["rgba(11,127,194,0.04)", "rgba(11,127,194,0.62)"]},
         },
-        "series": [{"type": "heatmap", "data": cells, "label": {"show": True, "formatter": "{@[2]} %", "color": ink}}],
+        "series": [
+            {"type": "heatmap", "data": cells, "label": {"show": True, "formatter": "{@[2]} %", "color": ink(dark)}}
+        ],
     }  # fmt: skip
 
 
@@ -298,10 +302,10 @@ def _xy(x: str, y: str) -> Spec:
     return {"encode": {"x": x, "y": y, "tooltip": ["id", x, y]}}
 
 
-def _mark(role: str, strategy: str) -> Spec:
+def _mark(role: str, strategy: str, dark: bool) -> Spec:
     mark = ROLES[role]
     style: Spec = {"color": role_colours(strategy).get(role, mark.colour)}
     if mark.edge:
-        style |= {"borderColor": "#FFFFFF", "borderWidth": mark.edge, "opacity": 0.95}
+        style |= {"borderColor": ink(dark), "borderWidth": mark.edge, "opacity": 0.95}
     diamond = {"symbol": HOLLOW_DIAMOND} if mark.shape == "hollow diamond" else {}
     return {"symbolSize": mark.size, "z": 2 + list(ROLES).index(role), "itemStyle": style, **diamond}

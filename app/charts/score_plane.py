@@ -50,8 +50,8 @@ def axis(score: str) -> Axis:
 
 @dataclass(frozen=True)
 class Mark:
-    """A disc or a hollow diamond. size: its width in pixels; edge: width of the ring, in the paper's colour, that sets
-    it apart from what lies below; colour: where a sample has none of its own."""
+    """A disc or a hollow diamond. size: its width in pixels; edge: width of the ring, in the letters' colour, that
+    sets it apart from what lies below; colour: where a sample has none of its own."""
 
     size: float
     shape: Literal["disc", "hollow diamond"] = "disc"

@@ -17,7 +17,7 @@ from acl.results.sweep import PLUGINS
 from app import words
 from app.charts import comparison as arena_charts
 from app.charts import comparison_grids as arena_grids
-from app.charts.palette import Look, looks
+from app.charts.palette import Look, ink, looks
 from app.compare.cohorts import Chosen
 from app.compare.effects import outcomes
 from app.store.runs import label_of
@@ -58,7 +58,7 @@ def tabs(seen: Seen) -> None:
 
 
 def _ink() -> str:
-    return "#F2F4F7" if st.context.theme.type == "dark" else "#20242C"
+    return ink(st.context.theme.type == "dark")
 
 
 def _each_task(seen: Seen) -> None:

@@ -40,6 +40,7 @@ def race_form() -> None:
     strategies = st.multiselect(
         "Strategies, one a column", list(choices("strategies")), RACERS, key="race-strategies",
         format_func=words.strategy, max_selections=MOST_RACERS,
+        help=words.of_menu("strategy", choices("strategies")),
     )  # fmt: skip
     left, right = st.columns(2)
     n = left.segmented_control(
@@ -51,6 +52,7 @@ def race_form() -> None:
     learner = left.selectbox(
         "CL method", list(choices("learners")), list(choices("learners")).index(defaults.learner),
         key=f"race-learner-{preset}", format_func=lambda name: data.label_of("learners", name),
+        help=words.of_menu("learner", choices("learners")),
     )  # fmt: skip
     idle = _idle(defaults, strategies, [learner])
     memory = right.number_input(
@@ -83,11 +85,13 @@ def sweep_form() -> None:
     strategies = st.multiselect(
         "Strategies", list(choices("strategies")), [name for name in choices("strategies") if name != FULL],
         key="sweep-strategies", format_func=words.strategy,
+        help=words.of_menu("strategy", choices("strategies")),
     )  # fmt: skip
     left, right = st.columns(2)
     learners = left.multiselect(
         "CL methods", list(choices("learners")), [defaults.learner], key=f"sweep-learners-{preset}",
         format_func=lambda name: data.label_of("learners", name),
+        help=words.of_menu("learner", choices("learners")),
     )  # fmt: skip
     seeds = right.text_input("Seeds", "0-4", key="sweep-seeds", help="E.g. 0-9 or 0,1,7.")
     idle = _idle(defaults, strategies, learners)

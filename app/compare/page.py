@@ -132,11 +132,15 @@ def _filter(facets: dict[str, list[str]]) -> tuple[str, str, list[str]]:
     active = any(st.query_params.get(name) for name in ("preset", "learner", "strategies"))
     with st.popover("Filter", icon=":material/filter_alt:" if not active else ":material/filter_alt_off:"):
         preset = select("Preset", "preset", [ANY, *facets["preset"]], ANY, _preset, ANY)
-        learner = select("CL method", "learner", [ANY, *facets["learner"]], ANY, _learner, ANY)
+        learner = select(
+            "CL method", "learner", [ANY, *facets["learner"]], ANY, _learner, ANY,
+            help_=words.of_menu("learner", facets["learner"]),
+        )  # fmt: skip
         key = begin_many("strategies", facets["strategy"])
         strategies = st.multiselect(
-            "Strategies", facets["strategy"], key=key, format_func=words.strategy, placeholder="all of them"
-        )
+            "Strategies", facets["strategy"], key=key, format_func=words.strategy, placeholder="all of them",
+            help=words.of_menu("strategy", facets["strategy"]),
+        )  # fmt: skip
         keep("strategies", strategies)
     return preset, learner, strategies
 

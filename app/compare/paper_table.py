@@ -69,8 +69,12 @@ def _drawn(columns: Sequence[tuple[str, int]], rows: Sequence[Any], found: Chose
         lines.append({"learner": learner if learner != above else "", "strategy": strategy, "cells": drawn})
         above = learner
     heads = [{"name": name, "memory": f"M = {memory}"} for name, memory in columns]
-    signs = [f"{metric} {'↑' if more else '↓'}" for metric, more in table.METRICS.items()]
-    return {"heads": heads, "metrics": signs, "rows": lines, "opened": st.session_state.get("compare-cell")}
+    return {
+        "heads": heads,
+        "metrics": list(table.METRIC_NAMES.values()),
+        "rows": lines,
+        "opened": st.session_state.get("compare-cell"),
+    }
 
 
 def _name(learner: str, strategy: str, data: str, memory: int) -> str:

@@ -146,7 +146,8 @@ def _linked(
         took = words.duration(layout.seconds(len(frame)))
         st.caption(
             f":material/hourglass_top: The right picture is PCA until UMAP is ready: about {took} for these "
-            f"{len(frame):,} samples the first time, then a few seconds; longer while runs are trained."
+            f"{len(frame):,} samples the first time, then a few seconds; longer while runs are trained, and the very "
+            "first time on this machine, when UMAP is compiled."
         )
         maps.wait(right.waits_for)
     if right.why:

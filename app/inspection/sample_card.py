@@ -78,16 +78,16 @@ def gallery(
     found = groups(frame, choice, lasso)
     names = list(found)
     group_key = f"group-{sight.name}-{'lasso' if lasso else ''}-{choice.strategy}"
-    with st.container(horizontal=True, vertical_alignment="bottom", key="gallery-controls"):
-        group = st.segmented_control(
-            "Gallery", names, default="Lasso" if lasso else "Picks", required=True, key=group_key,
-            format_func=lambda name: f"{name} ({len(found[name]):,})", label_visibility="collapsed",
-        )  # fmt: skip
-        st.space("stretch")
+    # The sort comes first, where the card of a sample never lies.
+    with st.container(horizontal=True, vertical_alignment="center", key="gallery-controls"):
         by = st.selectbox(
             "Sort", ["rank", *pool.score_names(frame)], key="gallery-sort", width=210,
             format_func=lambda name: "order of choice" if name == "rank" else words.score(name),
             label_visibility="collapsed",
+        )  # fmt: skip
+        group = st.segmented_control(
+            "Gallery", names, default="Lasso" if lasso else "Picks", required=True, key=group_key,
+            format_func=lambda name: f"{name} ({len(found[name]):,})", label_visibility="collapsed",
         )  # fmt: skip
     ids = ordered(found[group], frame, by)
     if not ids:

@@ -113,9 +113,12 @@ class _Form:
         info = RunConfig.model_fields[name]
         alias = info.alias or name
         why = self._unused.get(alias)
-        help_ = f"{info.description} {words.why(why)}" if why else info.description
+        help_ = words.of_menu(name, choices(KINDS[name])) if name in KINDS else info.description
+        help_ = f"{help_} {words.why(why)}" if why else help_
         common: _Common = {"key": self._key(alias), "help": help_, "disabled": why is not None}
         value = _widget(name, getattr(self.defaults, name), common)
+        if name in KINDS:
+            st.caption(words.does(KINDS[name], value))
         if why is None:
             self.values[alias] = value
 

@@ -85,7 +85,7 @@ def _plane(query: Scored | None, scores: pd.DataFrame | None, config: RunConfig)
         _nothing_yet(query)
         return
     view = score_plane.view(scores, query.strategy, cuts(scores, query, config))
-    spec = charts.plane_chart(scores, view, query.strategy)
+    spec = charts.plane_chart(scores, view, query.strategy, st.context.theme.type == "dark")
     projector.chart(spec, key="plane", height=HEIGHT, alt="Magnitude and distribution score of the pool")
 
 
@@ -111,7 +111,7 @@ def _map(run: Run, query: Scored | None, history: History) -> None:
         return
     points, flat = found
     n_tasks, age = data.n_tasks(history), data.task_of_memory(history, query.task)
-    spec = charts.map_chart(points, set(query.ids), query.strategy, age, n_tasks)
+    spec = charts.map_chart(points, set(query.ids), query.strategy, age, n_tasks, st.context.theme.type == "dark")
     projector.chart(spec, key="map", height=HEIGHT, alt="Feature map of pool, memory and picks")
     if flat:
         st.caption(flat)

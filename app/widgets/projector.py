@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 import streamlit as st
 
+from app.charts.ends import labels_apart, told
 from app.charts.sized import DESK, ROOM, Spec, sized
 
 KEY = "projector"
@@ -33,9 +34,10 @@ def on() -> bool:
 
 
 def chart(spec: Spec, key: str, height: int, alt: str) -> None:
-    """An ECharts figure: the one door of all, so that all are as large as the room needs."""
+    """An ECharts figure: the one door of all, so that all are as large as the room needs and say their numbers."""
     size = ROOM if on() else DESK
-    st.echarts_chart(sized(spec, size), key=key, height=round(height * size.high), alt=alt)
+    high, said = round(height * size.high), told(spec)
+    st.echarts_chart(labels_apart(sized(spec, size), high), key=key, height=high, alt=f"{alt}: {said}" if said else alt)
 
 
 def scaled_chart(spec: Spec, key: str, width: int, height: int, alt: str, on_select: Callable[[], None]) -> None:

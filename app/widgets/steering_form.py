@@ -18,8 +18,9 @@ def steering_form(key: str, now: RunConfig) -> dict[str, Any]:
     # The run's own may be a plug-in that is not installed here.
     names = list(dict.fromkeys([*(name for name in choices("strategies") if name != FULL), now.strategy]))
     name = st.selectbox(
-        "Query strategy", names, names.index(now.strategy), format_func=words.strategy, key=f"{key}-strategy"
-    )
+        "Query strategy", names, names.index(now.strategy), format_func=words.strategy, key=f"{key}-strategy",
+        help=words.of_menu("strategy", names),
+    )  # fmt: skip
     budget = {"strategy": name, "n_end": st.session_state.get(f"{key}-end", now.n_end)}
     why = {
         setting: f" {words.plain(words.why(sentence))}"

@@ -70,10 +70,13 @@ def arrive() -> None:
 def select(
     label: str, name: str, options: Sequence[str], default: str, said: Callable[[str], str], unsaid: str,
     width: int | Literal["stretch"] = "stretch", label_visibility: Literal["visible", "collapsed"] = "visible",
+    help_: str | None = None,
 ) -> str:  # fmt: skip
     """A selectbox whose choice lives in the URL; `unsaid` is the choice that a link leaves out ("": none)."""
     key = begin(name, options, default, said)
-    chosen = st.selectbox(label, options, key=key, format_func=said, width=width, label_visibility=label_visibility)
+    chosen = st.selectbox(
+        label, options, key=key, format_func=said, width=width, label_visibility=label_visibility, help=help_
+    )
     keep(name, chosen, unsaid)
     return chosen
 

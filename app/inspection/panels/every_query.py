@@ -46,6 +46,7 @@ def panel(sight: Sight, history: History) -> None:
         asked = st.multiselect(
             "Beside the recorded picks", names, key="every-query-strategies", width=420,
             format_func=lambda name: words.plain(words.strategy(name)), placeholder="what others would have picked",
+            help="Asked about the same pools.\n" + words.described("strategies", names),
         )  # fmt: skip
     bar, rows = st.progress(0.0), []
     for done, query in enumerate(queries, start=1):

@@ -20,7 +20,7 @@ import torch
 from acl.analysis import embedding as layout
 from acl.analysis.plane import pca
 from acl.config import UserError
-from acl.service import projector
+from acl.service import keeper, projector
 from acl.service.projector import Keeper, Projector, Wish
 from acl.snapshots.snapshot import load_snapshot
 from tests.contexts import make_context
@@ -301,15 +301,15 @@ def test_the_page_imports_no_compiler():
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES, errno.EIO])
 def test_a_disk_that_takes_nothing_ends_no_projector_and_is_said_once(number, runs, quick, monkeypatch, capfd):
-    monkeypatch.setattr(projector, "RETRY_S", 0.02)
+    monkeypatch.setattr(keeper, "RETRY_S", 0.02)
     wish = make_wish(runs)
     projector.ask(runs, wish)
     disk = Disk(runs, monkeypatch)
     disk.begin(number, fail_at=0)
-    Projector(runs).serve(idle_s=0.3)
+    keeper.serve(runs, Projector(runs).step, idle_s=0.3)
     said = [line for line in capfd.readouterr().err.splitlines() if line.startswith("The disk: ")]
     assert len(said) == 1 and os.strerror(number) in said[0], said
     assert projector.wishes(runs) and not projector.found(runs, wish)
     disk.begin()
-    Projector(runs).serve(idle_s=0.3)
+    keeper.serve(runs, Projector(runs).step, idle_s=0.3)
     assert projector.found(runs, wish) and not projector.wishes(runs)

@@ -3,12 +3,20 @@ again when they die, a few times; they end by themselves when nobody has asked f
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import time
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from pathlib import Path
 
+from acl.system.files import Retried
+
 MAX_TRIES = 3
+IDLE_S = 300.0
+LOOK_S = 0.1
+RETRY_S = 2.0
 
 
 def waiting(folder: Path) -> list[Path]:
@@ -20,6 +28,18 @@ def waiting(folder: Path) -> list[Path]:
         except FileNotFoundError:
             continue
     return [path for _, path in sorted(found, reverse=True)]
+
+
+def serve(runs: Path, step: Callable[[], bool], idle_s: float = IDLE_S) -> None:
+    """In such a process: `step` again and again (False: there was nothing to do), until nobody asked for `idle_s`, or
+    the runs folder, or whoever started this process, is gone. What a disk refuses is tried again."""
+    parent, busy_at, retried = os.getppid(), time.monotonic(), Retried()
+    while time.monotonic() - busy_at < idle_s and runs.exists() and os.getppid() == parent:
+        wait_s = RETRY_S
+        with retried.at("The disk"):
+            wait_s = 0.0 if step() else LOOK_S
+        busy_at = busy_at if wait_s else time.monotonic()
+        time.sleep(wait_s)
 
 
 class Keeper(ABC):

@@ -17,7 +17,6 @@ import hashlib
 import json
 import os
 import sys
-import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -32,17 +31,14 @@ from acl.plugins.blame import is_out_of_memory
 from acl.runs.folder import Run
 from acl.runs.fork import Place
 from acl.service import keeper
-from acl.service.keeper import waiting
-from acl.system.files import REASONS, Retried, read_json, write_json
+from acl.service.keeper import serve, waiting
+from acl.system.files import REASONS, read_json, write_json
 
 if TYPE_CHECKING:
     from acl.analysis.outcomes.work import Work
 
 PROCESSES = 2
 """Of one thread each, where there are so many cores: a small network on two threads is slower, not faster."""
-IDLE_S = 300.0
-LOOK_S = 0.1
-RETRY_S = 2.0
 NICENESS = 15
 MOST_SAID = 200
 MOST_KEPT = 4
@@ -169,16 +165,6 @@ class Measurer:
         self.runs = runs
         self._ready: dict[str, tuple[int, Work]] = {}
 
-    def serve(self, idle_s: float = IDLE_S) -> None:
-        """Until nobody asked for `idle_s`, or the runs folder, or whoever started this process, is gone."""
-        parent, busy_at, retried = os.getppid(), time.monotonic(), Retried()
-        while time.monotonic() - busy_at < idle_s and self.runs.exists() and os.getppid() == parent:
-            wait_s = RETRY_S
-            with retried.at("The disk"):
-                wait_s = 0.0 if self.step() else LOOK_S
-            busy_at = busy_at if wait_s else time.monotonic()
-            time.sleep(wait_s)
-
     def step(self) -> bool:
         """Measure one piece, of the newest wish that has one which nobody else works on. False if there is none."""
         return any(self._attempt(request) for request in asked(self.runs))
@@ -271,7 +257,7 @@ def _why(error: Exception) -> str:
 def main(runs: Path) -> None:
     # Whoever waits for it may wait; a training and the page may not.
     os.nice(NICENESS)
-    Measurer(runs).serve()
+    serve(runs, Measurer(runs).step)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-import time
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,16 +23,13 @@ from acl.analysis.plane import Space
 from acl.config import UserError
 from acl.plugins.blame import is_out_of_memory
 from acl.service import keeper
-from acl.service.keeper import waiting
-from acl.system.files import REASONS, Retried, read_json, replace_file, write_json
+from acl.service.keeper import serve, waiting
+from acl.system.files import REASONS, read_json, replace_file, write_json
 
 if TYPE_CHECKING:
     from numpy import ndarray
 
 FILE_ENDS: dict[Space, str] = {"features": "umap", "fisher": "umap-fisher"}
-IDLE_S = 300.0
-LOOK_S = 0.1
-RETRY_S = 2.0
 NICENESS = 15
 MOST_SAID = 200
 
@@ -170,16 +166,6 @@ class Projector:
         self._ahead: list[Wish] = []
         self._failed: set[Path] = set()
 
-    def serve(self, idle_s: float = IDLE_S) -> None:
-        """Until nobody asked for `idle_s`, or the runs folder, or whoever started this process, is gone."""
-        parent, busy_at, retried = os.getppid(), time.monotonic(), Retried()
-        while time.monotonic() - busy_at < idle_s and self.runs.exists() and os.getppid() == parent:
-            wait_s = RETRY_S
-            with retried.at("The disk"):
-                wait_s = 0.0 if self.step() else LOOK_S
-            busy_at = busy_at if wait_s else time.monotonic()
-            time.sleep(wait_s)
-
     def step(self) -> bool:
         """Make one layout: of the newest wish, or ahead of it. False if there is nothing to do."""
         asked = wishes(self.runs)
@@ -272,7 +258,7 @@ class Projector:
 def main(runs: Path) -> None:
     # A picture may wait; a training and the page may not.
     os.nice(NICENESS)
-    Projector(runs).serve()
+    serve(runs, Projector(runs).step)
 
 
 if __name__ == "__main__":

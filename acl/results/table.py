@@ -28,7 +28,7 @@ PARTS: dict[str, Kind] = {"learner": "learners", "strategy": "strategies", "data
 METRICS = {"A": True, "F": False}
 """Which figures of a summary are shown, and whether more of it is better."""
 MISSING = "–"
-NO_MEMORY = 0
+NO_MEMORY = -1
 
 
 # -- which runs ----------------------------------------------------------------------------------------
@@ -102,7 +102,7 @@ def _placed(frame: pd.DataFrame) -> pd.DataFrame:
     without = frame["memory"] == NO_MEMORY
     columns = frame.loc[~without, ["dataset", "memory"]].drop_duplicates()
     everywhere = frame[without].drop(columns="memory").merge(columns, how="left", on="dataset")
-    both = pd.concat([frame[~without], everywhere.fillna({"memory": NO_MEMORY})], ignore_index=True)
+    both = pd.concat([frame[~without], everywhere.fillna({"memory": 0})], ignore_index=True)
     return both.astype({"memory": int})
 
 

@@ -35,7 +35,7 @@ def steered(config: RunConfig, changes: Mapping[str, Any], at_task_start: bool) 
     A smaller memory drops at once whom its policy would not have kept (acl.learners.base.Base.cut); a larger one has
     room for what is labelled from here on: what is gone stays gone.
     """
-    allowed = SELECTION + TRAINING if at_task_start else SELECTION
+    allowed: tuple[str, ...] = SELECTION + TRAINING if at_task_start else SELECTION
     if at_task_start and not config.memory:
         allowed += KEEPING
     for name in changes:

@@ -59,7 +59,7 @@ class TaskStream:
         n_used = len(self.classes_seen(len(self.tasks)))
         if not 0 < size < n_used:
             return ""
-        return f"A memory of {size} is less than one sample for each of the {n_used} classes: it will lose whole classes."
+        return f"A memory of {size} is less than one sample for each of the {n_used} classes: some will be lost."
 
 
 @dataclass(frozen=True)

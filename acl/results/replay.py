@@ -22,6 +22,7 @@ from acl.events import Bought, Evaluated, History, Remembered, Scored
 from acl.plugins.registry import prepare
 from acl.results.colours import task_colours
 from acl.results.frames import plugin_label
+from acl.results.table import PARTS
 from acl.runs.archive import small
 from acl.runs.folder import Run
 
@@ -45,12 +46,12 @@ def replay(run: Run) -> str:
     points = {point[0] for moment in moments for point in moment["points"]}
     ids = [*sorted(picks), *sorted(points - picks)][:MOST_PICTURES]
     images = _images(run, ids, len(started.class_names))
-    names = [("learners", config.learner), ("strategies", config.strategy), ("datasets", config.dataset)]
     shown = {
         "classes": started.class_names, "tasks": [task["classes"] for task in started.tasks], "moments": moments,
         "colours": task_colours(len(started.tasks)), "pictures": _sheet(ids, images),
     }  # fmt: skip
-    title = " · ".join([*(plugin_label(kind, name) for kind, name in names), f"seed {config.seed}"])
+    names = (plugin_label(kind, getattr(config, field)) for field, kind in PARTS.items())
+    title = " · ".join([*names, f"seed {config.seed}"])
     return _pages.get_template("replay.html").render(
         plotly=_plotly(), title=title, run=run.id, shown=shown, ended=run.summary or {}
     )

@@ -106,9 +106,9 @@ class RunConfig(BaseModel):
     )
     memory: int = Field(
         10,
-        ge=1,
+        ge=0,
         title="Memory size",
-        description="Old samples that may be kept for replay.",
+        description="Old samples that may be kept for replay; 0 keeps none.",
         json_schema_extra={"group": "main"},
     )
     memory_policy: Literal["reservoir", "balanced"] = Field(

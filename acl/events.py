@@ -116,7 +116,7 @@ class Trained:
 
 @dataclass(frozen=True)
 class Remembered:
-    """The memory was updated at the end of a task."""
+    """The memory was updated at the end of a task, or cut since, where a run was steered to a smaller one."""
 
     kind: ClassVar[str] = "remembered"
     task: int

@@ -14,7 +14,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, assert_never
 
 import numpy as np
@@ -61,7 +61,7 @@ from acl.system.cost import measured
 from acl.system.machine import described
 from acl.training import Training
 
-Stage = Literal["start", "task", "score", "buy", "train", "remember", "evaluate", "finish", "done"]
+Stage = Literal["start", "task", "cut", "score", "buy", "train", "remember", "evaluate", "finish", "done"]
 
 
 @dataclass
@@ -151,7 +151,7 @@ class Loop:
     @property
     def next_phase(self) -> Position:
         """The phase the next step belongs to (the memory update counts as evaluation)."""
-        phase = "score" if self.stage in {"start", "task", "score"} else self.stage
+        phase = "score" if self.stage in {"start", "task", "cut", "score"} else self.stage
         if phase == "score" and self.round == 0:
             phase = "buy"
         return Position.at(self.task, self.round, phase if phase in PHASES else "evaluate")
@@ -264,6 +264,7 @@ class Loop:
         work: dict[Stage, Callable[[], Event | None]] = {
             "start": self._start,
             "task": self._begin_task,
+            "cut": self._cut,
             "score": self._score,
             "buy": self._buy,
             "train": self._train,
@@ -284,9 +285,7 @@ class Loop:
             case TaskStarted():
                 self._bought, self.stage = [], "buy"
             case Steered():
-                self.config = steered(self.config, event.changes, self.stage == "buy")
-                self.learner = Learner(self.config)
-                self.steps = Steps(self.config, self.model, self.learner, self.images)
+                self._steered(steered(self.config, event.changes, self.stage == "buy"))
             case Scored():
                 self._picks, self.stage = event.ids, "buy"
             case Bought():
@@ -297,7 +296,7 @@ class Loop:
             case Trained():
                 self.stage = "remember" if self._final else "evaluate"
             case Remembered():
-                self.stage = "evaluate"
+                self.stage = "buy" if self.stage == "cut" else "evaluate"
             case Evaluated():
                 self._evaluated.append(event)
                 self._after_evaluation(event)
@@ -307,6 +306,14 @@ class Loop:
                 pass  # they change nothing of what is next
             case _:
                 assert_never(event)
+
+    def _steered(self, config: RunConfig) -> None:
+        """`config` holds from here on. A smaller memory is cut by the next step, which says who is left."""
+        if config.memory < self.config.memory and self.task > 1:
+            self.stage = "cut"
+        self.config, self.learner = config, Learner(config)
+        self.steps = Steps(config, self.model, self.learner, self.images)
+        self.base_memory = self.memory = replace(self.memory, size=config.memory, policy=self.learner.policy)
 
     def _after_evaluation(self, event: Evaluated) -> None:
         if not event.final:
@@ -341,9 +348,9 @@ class Loop:
         last = None
         for row in history.rows:
             if not isinstance(row.event, Epoch | Resumed):
+                # Steering, and cutting the memory for it, change nothing of what was trained before it.
+                last = last if isinstance(row.event, Steered) or self.stage == "cut" else row.event
                 self._advance(row.event)
-                # Steering changes nothing of what was trained before it.
-                last = last if isinstance(row.event, Steered) else row.event
         if base:
             weights = {name[6:]: value for name, value in base.items() if name.startswith("model.")}
             table = {name[7:]: column for name, column in base.items() if name.startswith("memory.")}
@@ -351,6 +358,8 @@ class Loop:
                 self._check_precision(weights)
                 self.model.load_state_dict(weights)
                 self.base_memory = self.memory = self.memory.filled(table)
+                if self.stage != "cut":
+                    self._cut()  # as it was already, where the run was steered since the base was kept
             except (RuntimeError, KeyError, ValueError) as error:
                 raise UserError(
                     "The network or memory that was kept for the task is not one of these settings: it cannot be gone "
@@ -386,6 +395,11 @@ class Loop:
         ]
         where = described(self.config.device)
         return Started(self.stream.name, list(self.stream.class_names), tasks, self.config.device, where)
+
+    def _cut(self) -> Remembered:
+        """The memory with as many samples as it may still hold. It is the one from the end of the last task."""
+        self.base_memory = self.memory = self.learner.cut(self.memory)
+        return Remembered(self.task - 1, self.memory.ids.tolist(), self.memory.labels.tolist())
 
     def _begin_task(self) -> Event:
         self.base, self.base_memory = self._weights(), self.memory

@@ -3,9 +3,13 @@
 It holds a table, not images: sample ids, the labels they were given, the random key of each, which never
 changes, and what a learner stores beside them: logits (DER++) and scores (GSS). Reservoir (J. S. Vitter,
 1985, in its key form): the M smallest keys of everything ever labelled are a uniform sample of it.
-Balanced: as many of each class as there are, smallest keys first; what a class cannot fill goes to the others.
+Balanced: in turns, one sample of each class a turn, smallest keys first; what a class cannot fill goes to the others.
+In the last turn, where there are fewer places than classes, the smallest keys win: a memory of fewer samples than
+classes keeps one of each class whose own smallest key is among the M smallest of these. So each class is as likely
+to stay as any other with as many labels, one with more labels is likelier, and a class once lost stays lost.
 Shares: each class of which a label was ever bought has its fixed share, and what it cannot fill stays empty
-(Avalanche's ClassBalancedBuffer, as in AccuACL's code).
+(Avalanche's ClassBalancedBuffer, as in AccuACL's code); with fewer places than classes, the M lowest class numbers
+have one each.
 """
 
 from __future__ import annotations

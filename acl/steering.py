@@ -13,8 +13,10 @@ SELECTION = ("strategy", "lambda", "n_query", "n_end", "dims_per_class", "oversa
 # Only where a task begins: within it, every training starts again from the task's base.
 TRAINING = (
     "n_start", "epochs", "batch_size", "memory_batch_size", "lr", "lr_end", "momentum", "weight_decay", "augment",
-    "replay", "memory_batches",
+    "replay", "memory_batches", "memory",
 )  # fmt: skip
+# There too, as long as no memory has been kept by them.
+KEEPING = ("memory_policy", "refill")
 
 
 @dataclass(frozen=True)
@@ -28,8 +30,14 @@ class Choice:
 
 
 def steered(config: RunConfig, changes: Mapping[str, Any], at_task_start: bool) -> RunConfig:
-    """`config` with `changes`. UserError where one of them cannot be had in a run that has begun."""
-    allowed = SELECTION + TRAINING if at_task_start else SELECTION
+    """`config` with `changes`. UserError where one of them cannot be had in a run that has begun.
+
+    A smaller memory drops at once whom its policy would not have kept (acl.learners.base.Base.cut); a larger one has
+    room for what is labelled from here on: what is gone stays gone.
+    """
+    allowed: tuple[str, ...] = SELECTION + TRAINING if at_task_start else SELECTION
+    if at_task_start and not config.memory:
+        allowed += KEEPING
     for name in changes:
         if name not in field_names():
             raise UserError(near(name, field_names(), "setting"))

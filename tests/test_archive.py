@@ -91,8 +91,8 @@ def test_pictures_travel_along_and_show_without_the_dataset(run, packed, runs, m
 
 def test_large_pictures_become_thumbnails():
     images = np.random.default_rng(0).integers(0, 255, (3, 200, 100, 3), dtype=np.uint8)
-    assert archive._small(images).shape == (3, 64, 32, 3)
-    assert archive._small(images[:, :64, :64]) is not None and archive._small(images[..., :1]).shape == (3, 64, 32, 1)
+    assert archive.small(images).shape == (3, 64, 32, 3)
+    assert archive.small(images[:, :64, :64]) is not None and archive.small(images[..., :1]).shape == (3, 64, 32, 1)
 
 
 def test_an_unfinished_run_goes_on_elsewhere_to_the_same_end(runs, tmp_path):

@@ -167,7 +167,7 @@ def test_lists_for_people_and_machines(kind, capsys):
         (["run", "--preset", "digts-demo"], "Did you mean 'digits-demo'"),
         (["run", "--dataset", "mnits"], "Unknown dataset 'mnits'"),
         (["run", "--learner", "eer"], "Did you mean 'er'"),
-        (["run", "--set", "memory=3"], "memory must be at least 10"),
+        (["run", "--set", "memory=-1"], "memory must be greater than or equal to 0"),
         (["run", "--set", "n_end=9999"], "n_end must be at most 248"),
         (["run", "--set", "lambda=2"], "lambda must be between 0 and 1"),
         (["run", "--set", "memory"], "--set needs NAME=VALUE"),

@@ -56,8 +56,9 @@ def test_each_page_s_downloads_come_at_the_first_press_when_inspect_was_open_bef
         in_inspect(app, page)
         page.get_by_role("link", name="Library").click()
         row(page, 0)
-        offer = page.locator(".download").evaluate("root => root.offer.url")
+        offer = page.locator(".download").first.evaluate("root => root.offer.url")
         assert taken(page, "Export").startswith("recorded-")
+        assert taken(page, "Export → replay").endswith(".html")
         # What a press was about is there after any number of redraws.
         time.sleep(3)
         assert page.evaluate("url => fetch(url).then(reply => reply.status)", f"/{offer}") == 200
@@ -80,7 +81,7 @@ def test_a_file_that_cannot_be_made_says_why(app):
     with browser_page() as page:
         page.goto(f"{app.url}/library?q={run.id}")
         row(page, 0)
-        button = page.locator(".download").get_by_role("button", name="Export")
+        button = page.locator(".download").get_by_role("button", name="Export", exact=True)
         expect(button).to_be_enabled()
         # The press comes before the page has seen that the run is gone.
         page.route("**/take/*", lambda route: (shutil.rmtree(run.path, ignore_errors=True), route.continue_()))

@@ -6,7 +6,7 @@ from collections import Counter
 
 import numpy as np
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 from scipy.stats import chisquare
@@ -66,7 +66,7 @@ def shares_by_hand(size, parts, seed):
 
 
 @given(
-    size=st.integers(1, 25),
+    size=st.integers(0, 25),
     parts=st.lists(st.lists(st.integers(0, 8), min_size=0, max_size=30), min_size=1, max_size=5),
     seed=st.integers(0, 99),
 )
@@ -75,6 +75,38 @@ def test_shares_give_each_class_its_own_places(size, parts, seed):
     fed = [(list(range(a, a + len(labels))), labels) for a, labels in zip(starts, parts, strict=False) if labels]
     memory = feed("shares", size, [(np.array(i, np.int64), np.array(y, np.int64)) for i, y in fed], seed)
     assert memory.ids.tolist() == (shares_by_hand(size, fed, seed) if fed else [])
+
+
+def balanced_by_hand(size, parts, seed):
+    """The samples kept when the classes take turns: a plain reference, place by place, from all ever fed."""
+    order = mix(key(seed, "memory"), np.arange(500))
+    waiting = {}
+    for ids, labels in parts:
+        for i, y in zip(ids, labels, strict=True):
+            waiting.setdefault(y, []).append(i)
+    kept = []
+    while len(kept) < size and any(waiting.values()):
+        turn = [min(of_class, key=lambda i: order[i]) for of_class in waiting.values() if of_class]
+        for i in sorted(turn, key=lambda i: order[i])[: size - len(kept)]:
+            kept.append(i)
+        for of_class in waiting.values():
+            of_class[:] = [i for i in of_class if i not in turn]
+    return sorted(kept)
+
+
+@settings(deadline=None)
+@given(
+    size=st.integers(0, 25),
+    parts=st.lists(st.lists(st.integers(0, 8), min_size=0, max_size=30), min_size=1, max_size=5),
+    seed=st.integers(0, 99),
+)
+def test_balanced_classes_take_turns_also_where_there_are_fewer_places_than_classes(size, parts, seed):
+    starts = np.cumsum([0, *map(len, parts)])
+    fed = [(list(range(a, a + len(labels))), labels) for a, labels in zip(starts, parts, strict=False) if labels]
+    memory = feed("balanced", size, [(np.array(i, np.int64), np.array(y, np.int64)) for i, y in fed], seed)
+    assert memory.ids.tolist() == balanced_by_hand(size, fed, seed)
+    if size <= len(set(memory.classes)):
+        assert len(set(memory.labels)) == len(memory) == size or not fed
 
 
 def test_shares_leave_empty_what_a_class_cannot_fill():

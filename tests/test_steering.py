@@ -154,7 +154,8 @@ def test_steered_and_restored_at_every_event_it_ends_bitwise_the_same(learner):
     ("changes", "said"),
     [
         ({"learner": "gss"}, "learner cannot be changed in a run that has begun"),
-        ({"memory": 5}, "memory cannot be changed"),
+        ({"memory": 5}, "memory can be changed only where a task begins"),
+        ({"memory_policy": "balanced"}, "memory_policy cannot be changed"),
         ({"epochs": 9}, "only where a task begins"),
         ({"strategy": "full"}, "full labels asks no queries"),
         ({"strategi": "badge"}, "Did you mean 'strategy'"),
@@ -178,10 +179,10 @@ def test_a_worker_is_steered_from_the_next_query_on_and_says_what_it_could_not_d
     request(run.path, changes={"strategy": "badge", "n_query": 5})
     request(run.path, mode="play", until=(1, 2, "buy"))
     wait_for(lambda: read_status(run.path).completed == (1, 2, "buy"))
-    request(run.path, changes={"memory": 3})
+    request(run.path, changes={"learner": "gss"})
     request(run.path, mode="play", until=(1, 3, "score"))
     said = wait_for(lambda: read_status(run.path).error)
-    assert "memory cannot be changed" in said
+    assert "learner cannot be changed" in said
     request(run.path, mode="play", until=None)
     thread.join(60)
     (event,) = run.history().of(Steered)

@@ -52,7 +52,7 @@ def test_values_as_they_are_written():
         ({"stratgy": ["uniform"]}, "Did you mean 'strategy'"),
         ({"strategy": ["uniform"], "seed": []}, "seed has no value"),
         ({"seed": list(range(1000)), "memory": [1, 2, 3]}, "3,000 runs"),
-        ({"memory": [0]}, "memory must be"),
+        ({"memory": [-1]}, "memory must be"),
         ({"method": [1]}, "The method is no choice"),
     ],
 )

@@ -99,7 +99,6 @@ def test_shuffled_classes_follow_the_seed():
         ({"scenario": "domain", "domain": "folders"}, "one folder for each look"),
         ({"domains": 1}, "domains"),
         ({"scenario": "domain", "n_end": 2000}, "n_end must be at most"),
-        ({"scenario": "domain", "memory": 9}, "memory must be at least 10"),
     ],
 )
 def test_what_does_not_fit_is_said_in_one_sentence(values, expected):

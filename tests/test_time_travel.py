@@ -247,6 +247,21 @@ def test_what_the_chosen_strategy_does_not_use_is_disabled_and_not_asked_for(run
 # -- rewind ------------------------------------------------------------------------------------------
 
 
+def test_where_a_task_begins_a_fork_may_have_another_memory(runs, monkeypatch):
+    opened = []
+    monkeypatch.setattr("app.widgets.fork_dialog.open_run", opened.append)
+    run = finished(runs)
+    assert not [n for n in form(run, "(2, 1)").number_input if n.label == "Memory size"]
+    test = form(run, "(2, 0)")
+    next(n for n in test.number_input if n.label == "Memory size").set_value(3).run()
+    assert "Changed from there on: **memory 3**" in text(test)
+    button(test, "Fork and play").click().run()
+    (child,) = opened
+    assert child.parent.changes == {"memory": 3} and (child.parent.task, child.parent.round) == (2, 0)
+    execute(child)
+    assert "memory 3 from task 2" in text(page("run", run=child.id))
+
+
 def test_rewound_the_page_shows_the_past_and_plays_on_from_there(runs):
     run = finished(runs)
     test = page("run", run=run.id)

@@ -45,6 +45,8 @@ SITUATIONS = [
     {"dataset": "folder", "scenario": "domain", "domain": "folders"},
     {"dataset": "folder"},
     {"memory_policy": "reservoir"},
+    {"memory": 0},
+    {"memory": 0, "learner": "gss"},
     {"model": "cnn"},
     {"model": "resnet18", "lr": 0.001, "lr_end": 0.001, "max_per_class": 3, "n_end": 5},
     {"backbone": "mobilenet_v3_small", "weights": "random"},

@@ -181,9 +181,13 @@ def _parser() -> Parser:
     sub.add_argument("--quiet", action="store_true", help="no progress bar")
     runs_option(sub)
 
-    sub = add("export", _export, "write a run as one zip that travels")
+    sub = add("export", _export, "write a run as one zip that travels, or as a page that plays it")
     sub.add_argument("run", metavar="RUN", help="an id or a folder")
-    sub.add_argument("-o", "--output", type=typed.output, metavar="FILE.zip", help="default: the run's id, here")
+    written = sub.add_mutually_exclusive_group()
+    written.add_argument("-o", "--output", type=typed.output, metavar="FILE.zip", help="default: the run's id, here")
+    written.add_argument(
+        "--html", type=typed.output, metavar="FILE.html", help="one page that plays the run, without a network"
+    )
     runs_option(sub)
 
     sub = add("import", _import, "take a run out of a zip; prints JSON: run")
@@ -551,11 +555,19 @@ def _export(arguments: argparse.Namespace) -> None:
     from acl.system.files import disk_trouble, replace_file
 
     run = find_run(arguments.run, arguments.runs)
-    output = arguments.output or Path(f"{run.id}.zip")
+    output = arguments.html or arguments.output or Path(f"{run.id}.zip")
     if output.exists() or not output.parent.is_dir():
-        raise UserError(f"{output} exists already, or its folder does not: name another file with -o.")
-    with disk_trouble("The archive", output):
-        replace_file(output, lambda temporary: export(run, temporary))
+        option = "--html" if arguments.html else "-o"
+        raise UserError(f"{output} exists already, or its folder does not: name another file with {option}.")
+    if arguments.html:
+        from acl.results.replay import replay
+
+        page = replay(run)
+        with disk_trouble("The page", output):
+            replace_file(output, lambda temporary: temporary.write_text(page, "utf-8"))
+    else:
+        with disk_trouble("The archive", output):
+            replace_file(output, lambda temporary: export(run, temporary))
     print(printable(str(output)))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
@@ -74,6 +75,12 @@ class Base(ABC):
         Asked before the step that learns the batch; `where` is task, round, epoch and step, for acl.seeds.key.
         """
         return memory
+
+    def cut(self, memory: Memory) -> Memory:
+        """The memory after it was made smaller than what it holds: those stay whom its policy would have kept, had it
+        always been of this size and seen these samples alone."""
+        nobody = np.zeros(0, np.int64)
+        return memory.updated(nobody, nobody)
 
     def remember(self, memory: Memory, labelled: Labelled) -> Memory:
         """The memory at the end of a task: `memory` is what `admit` left, `labelled` all that was bought."""

@@ -88,6 +88,10 @@ class GSS(Base):
         kept = memory.rows(np.setdiff1d(np.arange(len(memory)), victims[won]))
         return kept.added(batch.ids[:n][won], batch.labels[:n][won], scores[:n][won])
 
+    def cut(self, memory: Memory) -> Memory:
+        # The most alike go: the largest scores, the likeliest victims while it learns; of equals the larger key.
+        return memory.rows(np.lexsort((memory.keys, memory.scores))[: memory.size])
+
     def remember(self, memory: Memory, labelled: Labelled) -> Memory:
         return memory  # chosen while training, by admit
 

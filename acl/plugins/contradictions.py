@@ -40,7 +40,7 @@ def _refuse_single_images(config: RunConfig, stream: TaskStream) -> None:
     first = config.n_start if config.strategy != FULL else min(len(task.train_ids) for task in stream.tasks)
     sizes = {
         "batch_size": config.batch_size,
-        "memory_batch_size": config.memory_batch_size,
+        **({"memory": config.memory, "memory_batch_size": config.memory_batch_size} if config.memory else {}),
         "The smallest task" if config.strategy == FULL else "n_start": first,
     }
     for name, size in sizes.items():

@@ -97,6 +97,12 @@ class Learner(Base):
             "admit", memory, batch, lambda own, kept, new: own.admit(model, new, kept, images, where)
         )
 
+    def cut(self, memory: Memory) -> Memory:
+        if len(memory) <= memory.size:
+            return memory
+        nobody = Labelled(memory.ids[:0], memory.labels[:0])
+        return self._remembered("cut", memory, nobody, lambda own, kept, new: own.cut(kept))
+
     def remember(self, memory: Memory, labelled: Labelled) -> Memory:
         return self._remembered("remember", memory, labelled, lambda own, kept, new: own.remember(kept, new))
 
@@ -107,7 +113,7 @@ class Learner(Base):
         given = (memory, new) if self.plugin.ours else deepcopy((memory, new))
         with self._blamed(method):
             answer = call(self.own, *given)
-            wrong = "" if answer is memory else next(_wrong(answer, memory, new), "")
+            wrong = "" if answer is memory and len(memory) <= memory.size else next(_wrong(answer, memory, new), "")
         if wrong:
             raise self._fault(f"returned from {method} {wrong}", method)
         return answer

@@ -27,7 +27,7 @@ import importlib.util
 import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import cache, lru_cache, partial
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -344,6 +344,7 @@ def prepare(config: RunConfig) -> TaskStream:
         weights_file(config.backbone, config.weights)
     learner = plugin("learners", config.learner)
     stream = _stream(config)
-    stream.check(config, uses_memory="memory" in learner.settings)
+    stream.check(config)
     refuse_contradictions(config, stream)
-    return stream
+    note = stream.small_memory(config.memory) if "memory" in learner.settings else ""
+    return replace(stream, notes=(*stream.notes, note)) if note else stream

@@ -15,6 +15,7 @@ from acl.plugins.registry import Kind, choices, owned
 KINDS: dict[str, Kind] = {"dataset": "datasets", "learner": "learners", "strategy": "strategies"}
 SHOWN_USERS = 5
 QUERIES = ("n_query", "lambda", "dims_per_class", "oversample", "top_classes")
+REPLAY = ("lambda", "memory_policy", "refill", "replay", "memory_batch_size", "memory_batches")
 
 
 def _has_memory(config: RunConfig) -> bool:
@@ -26,6 +27,7 @@ RULES: tuple[tuple[tuple[str, ...], Callable[[RunConfig], bool], str, str], ...]
     (("n_start", "n_query", "n_end"), lambda c: c.strategy == FULL, FULL, "strategies that choose"),
     (QUERIES, lambda c: c.n_end <= c.n_start, "a budget of n_start", "n_end above n_start"),
     (("lambda",), lambda c: not _has_memory(c), "{learner}", "learners with a memory"),
+    (REPLAY, lambda c: c.memory == 0, "memory=0", "a memory of at least one sample"),
     (("refill",), lambda c: c.learner == "er" and c.memory_policy != "balanced", "a reservoir", "a balanced memory"),
     (("classes_per_task", "shuffle_classes"), lambda c: c.scenario == "domain", "scenario=domain", "scenario=class"),
     (("domain", "domains"), lambda c: c.scenario == "class", "scenario=class", "scenario=domain"),

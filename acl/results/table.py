@@ -31,7 +31,7 @@ METRICS = {"A": True, "F": False}
 METRIC_NAMES = {"A": "accuracy ↑", "F": "forgetting ↓"}
 LATEX_NAMES = {"A": r"accuracy $\uparrow$", "F": r"forgetting $\downarrow$"}
 MISSING = "–"
-NO_MEMORY = 0
+NO_MEMORY = -1
 
 
 # -- which runs ----------------------------------------------------------------------------------------
@@ -105,7 +105,7 @@ def _placed(frame: pd.DataFrame) -> pd.DataFrame:
     without = frame["memory"] == NO_MEMORY
     columns = frame.loc[~without, ["dataset", "memory"]].drop_duplicates()
     everywhere = frame[without].drop(columns="memory").merge(columns, how="left", on="dataset")
-    both = pd.concat([frame[~without], everywhere.fillna({"memory": NO_MEMORY})], ignore_index=True)
+    both = pd.concat([frame[~without], everywhere.fillna({"memory": 0})], ignore_index=True)
     return both.astype({"memory": int})
 
 

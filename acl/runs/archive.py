@@ -95,7 +95,7 @@ def _pictures(run: Run) -> bytes:
     except UserError:
         return b""
     ids = np.array(sorted(_named(run)), dtype=np.int64)
-    return save({"ids": ids, "images": _small(stream.images[ids]), "labels": stream.labels[ids]})
+    return save({"ids": ids, "images": small(stream.images[ids]), "labels": stream.labels[ids]})
 
 
 def _named(run: Run) -> set[int]:
@@ -116,7 +116,7 @@ def _named(run: Run) -> set[int]:
     return found
 
 
-def _small(images: ndarray) -> ndarray:
+def small(images: ndarray) -> ndarray:
     """At most MOST_PIXELS a side."""
     import numpy as np
     from PIL import Image

@@ -45,7 +45,7 @@ class TaskStream:
         """Classes of the tasks 1..task, in order of class number: the columns of every p."""
         return tuple(sorted({c for t in self.tasks[:task] for c in t.classes}))
 
-    def check(self, config: RunConfig, uses_memory: bool) -> None:
+    def check(self, config: RunConfig) -> None:
         """Does the run's budget fit this stream? If not, UserError."""
         smallest = min(self.tasks, key=lambda task: len(task.train_ids))
         if config.strategy != FULL and config.n_end > len(smallest.train_ids):
@@ -53,11 +53,13 @@ class TaskStream:
                 f"n_end must be at most {len(smallest.train_ids)}, the samples of {self.name}'s task "
                 f"{smallest.index}, got {config.n_end}."
             )
+
+    def small_memory(self, size: int) -> str:
+        """What to know of a memory of `size` samples that is smaller than one a class; else empty."""
         n_used = len(self.classes_seen(len(self.tasks)))
-        if uses_memory and config.memory < n_used:
-            raise UserError(
-                f"memory must be at least {n_used}, one sample for each class of {self.name}, got {config.memory}."
-            )
+        if not 0 < size < n_used:
+            return ""
+        return f"A memory of {size} is less than one sample for each of the {n_used} classes: some will be lost."
 
 
 @dataclass(frozen=True)

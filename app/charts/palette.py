@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
 from acl.config import FULL
 from acl.plugins.registry import choices
+from acl.results.colours import RAMP as RAMP
+from acl.results.colours import along
+from acl.results.colours import task_colours as task_colours
 
 # For strategies of other packages that name no colour: told apart from ours and from each other.
 FREE = ("#44AA99", "#AA4499", "#999933", "#CC6677", "#7B7FD8", "#B07B3A")
@@ -20,9 +22,6 @@ OTHER = "#7A869A"
 # Full labels and human picks: near the text's colour, readable on both backgrounds.
 FULL_COLOUR = "#6B7280"
 KEPT, LEARNED, FORGOTTEN = "#0B7FC2", "#2E9E6B", "#D5572B"
-
-# Old tasks cool and dark, new tasks warm and light, within what both themes can show.
-RAMP = ("#4F63DB", "#8E55C6", "#C9508F", "#E0672F", "#C08800")
 
 
 def ink(dark: bool) -> str:
@@ -62,21 +61,6 @@ def looks(cohorts: Iterable[tuple[str, str]]) -> list[Look]:
     return found
 
 
-def task_colours(n_tasks: int) -> list[str]:
-    """One colour for each task, oldest first, evenly along the ramp."""
-    if n_tasks == 1:
-        return [RAMP[-1]]
-    return [_along(index / (n_tasks - 1)) for index in range(n_tasks)]
-
-
-def _along(share: float, ramp: Sequence[str] = RAMP) -> str:
-    steps = list(pairwise(ramp))
-    place = min(int(share * len(steps)), len(steps) - 1)
-    rest = share * len(steps) - place
-    start, end = (tuple(int(colour[i : i + 2], 16) for i in (1, 3, 5)) for colour in steps[place])
-    return "#" + "".join(f"{round(a + (b - a) * rest):02X}" for a, b in zip(start, end, strict=True))
-
-
 # From little to much, for scores: readable on both themes.
 SCORE_RAMP = ("#5B7BB4", "#8E86A0", "#C79A5B", "#F2B21B")
 
@@ -93,7 +77,7 @@ def class_colours(tasks: Sequence[Sequence[int]]) -> dict[int, str]:
 def score_colours(values: np.ndarray) -> list[str]:
     """A colour for each value by its rank: a few extremes must not leave all others in one shade."""
     order = np.argsort(np.argsort(values, kind="stable"), kind="stable")
-    shades = [_along(share / 63, SCORE_RAMP) for share in range(64)]
+    shades = [along(share / 63, SCORE_RAMP) for share in range(64)]
     return [shades[place] for place in order * 63 // max(len(order) - 1, 1)]
 
 

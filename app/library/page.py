@@ -11,6 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from acl.config import EARLIER, METHOD, UserError
+from acl.results.replay import replay
 from acl.runs.archive import as_bytes, import_run
 from acl.runs.control import ACTIVE, request
 from acl.runs.folder import Run, delete, list_runs
@@ -206,6 +207,10 @@ def _actions(run: Run, row: dict[str, Any]) -> None:
         download(
             "Export", lambda: as_bytes(run), f"{run.id}.zip", "application/zip", f"export-{run.id}", disabled=damaged
         )
+        download(
+            "Export → replay", lambda: replay(run), f"{run.id}.html", "text/html", f"replay-{run.id}", icon="movie",
+            help_="One page that plays this run in any browser, without a server or a network.", disabled=damaged,
+        )  # fmt: skip
         st.button("Delete", icon=":material/delete:", disabled=run.recorded, on_click=_ask_to_delete, args=([run],))
         _tags([run])
         st.markdown(f"{words.plain(_title(run))}  \n:small[{run.id}]")

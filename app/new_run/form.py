@@ -57,7 +57,7 @@ def new_run_form(trouble: DeltaGenerator) -> RunConfig | None:
         errors.show(words.in_titles(str(error)), errors.details_of(error), trouble)
         return None
     for note in stream.notes:
-        st.warning(words.plain(note), icon=":material/image_not_supported:")
+        st.warning(words.plain(note), icon=":material/info:")
     asked, config = config, resolved(config, stream)
     _outlook(config, stream)
     with trouble:

@@ -42,7 +42,7 @@ def form(run: Run, at: Place | None, suggested: Mapping[str, Any]) -> None:
     now = settings_after(run.config, past_of(history, place))
     changes = {}
     if now.strategy != FULL:
-        wanted = {**suggested, **steering_form(f"fork-{place}", now.changed(**suggested))}
+        wanted = {**suggested, **steering_form(f"fork-{place}", now.changed(**suggested), place[1] == 0)}
         changes = differences(now, useful(now, wanted))
     dropped = changes_at(place, [row.event for row in history.rows])
     if changes:

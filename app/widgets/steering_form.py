@@ -13,18 +13,20 @@ from acl.plugins.unused import unused
 from app import words
 
 
-def steering_form(key: str, now: RunConfig) -> dict[str, Any]:
-    """The four settings a run can be steered by, as widgets; the values of those that have a use, by name."""
+def steering_form(key: str, now: RunConfig, begins_task: bool = False) -> dict[str, Any]:
+    """The four settings a run can be steered by, as widgets, and where a task begins the memory; the values of those
+    that have a use, by name."""
     # The run's own may be a plug-in that is not installed here.
     names = list(dict.fromkeys([*(name for name in choices("strategies") if name != FULL), now.strategy]))
     name = st.selectbox(
         "Query strategy", names, names.index(now.strategy), format_func=words.strategy, key=f"{key}-strategy",
         help=words.of_menu("strategy", names),
     )  # fmt: skip
-    budget = {"strategy": name, "n_end": st.session_state.get(f"{key}-end", now.n_end)}
+    further_down = {attribute: st.session_state.get(f"{key}-{widget}", getattr(now, attribute))
+                    for attribute, widget in (("n_end", "end"), ("memory", "memory"))}  # fmt: skip
     why = {
         setting: f" {words.plain(words.why(sentence))}"
-        for setting, sentence in unused(now.model_copy(update=budget)).items()
+        for setting, sentence in unused(now.model_copy(update={"strategy": name, **further_down})).items()
     }
     auto = st.toggle(
         "λ automatic", now.lambda_ is None, key=f"{key}-auto", disabled="lambda" in why,
@@ -43,7 +45,19 @@ def steering_form(key: str, now: RunConfig) -> dict[str, Any]:
         help="Labels of one task in all. Less than it has by now: its next round buys nothing and ends it.",
     )  # fmt: skip
     chosen = {"strategy": name, "lambda": None if auto else weight, "n_query": int(n_query), "n_end": int(n_end)}
+    if begins_task:
+        chosen["memory"] = _memory(key, now)
     return useful(now, chosen)
+
+
+def _memory(key: str, now: RunConfig) -> int:
+    why = unused(now).get("memory")
+    size = st.number_input(
+        "Memory size", 0, None, now.memory, key=f"{key}-memory", disabled=why is not None,
+        help="From this task on. Fewer: the others are dropped at once. More: room for what is labelled from here on; "
+        "what is gone stays gone." + (f" {words.plain(words.why(why))}" if why else ""),
+    )  # fmt: skip
+    return int(size)
 
 
 def useful(now: RunConfig, wanted: Mapping[str, Any]) -> dict[str, Any]:

@@ -101,7 +101,8 @@ def train(query: Query, trials: Sequence[Trial]) -> Weights:
     config = members.config
     k = len(trials)
     weights = {name: value.expand(k, *value.shape).clone().requires_grad_() for name, value in query.loop.base.items()}
-    loss, momentum = LOSSES[config.learner], dict[str, Tensor]()
+    # Without a memory all of these are plain fine-tuning.
+    loss, momentum = LOSSES[config.learner if config.memory else "finetune"], dict[str, Tensor]()
     for epoch in range(config.epochs):
         lr = step_size(config, epoch)
         for step in members.epoch(epoch):

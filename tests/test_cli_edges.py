@@ -33,7 +33,13 @@ EDGES = {
 FREE = {"--title", "--address"}
 # New places, which may have any name that a file or a folder can have.
 NEW = {"-1", "nan", "\\0"}
-MAKES = {("select", "--scores"), ("table", "--output"), ("export", "--output"), ("convert", "--output")}
+MAKES = {
+    ("select", "--scores"),
+    ("table", "--output"),
+    ("export", "--output"),
+    ("export", "--html"),
+    ("convert", "--output"),
+}
 EXISTS = {
     "--data-dir": {"{folder}"},
     "--runs": {"{folder}"},

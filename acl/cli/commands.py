@@ -742,7 +742,7 @@ def _inspect(arguments: argparse.Namespace) -> None:
         _inspect_all(arguments)
         return
     for name in ("strategies", "format", "output"):
-        if getattr(arguments, name):
+        if getattr(arguments, name) is not None:
             raise UserError(f"--{name} is for every query of a run: give --all too, or leave it out.")
     if arguments.what.is_dir():
         raise UserError(f"{arguments.what} is a folder: name a snapshot, or ask for every query of a run with --all.")
@@ -779,7 +779,9 @@ def _inspect_all(arguments: argparse.Namespace) -> None:
     queries = analysis.queries_of(run, history)
     if not queries:
         raise UserError(f"{run.id} has no query with a snapshot (see its setting snapshots): name another run.")
-    wanted = values_of("strategy", arguments.strategies) if arguments.strategies else []
+    wanted = values_of("strategy", arguments.strategies) if arguments.strategies is not None else []
+    if arguments.strategies is not None and not wanted:
+        raise UserError("--strategies names none: name some (see acl strategies), or leave it out.")
     names = [plugin("strategies", name).name for name in wanted if name not in {FULL, run.config.strategy}]
     _say_slow(names, load_snapshot(run.snapshot(queries[-1].task, queries[-1].round)).context, run.config, len(queries))
     rows: list[analysis.Row] = []

@@ -325,10 +325,10 @@ def test_the_form_calls_what_has_no_use_for_a_setting_by_its_name():
 
 def test_what_was_typed_into_a_disabled_field_is_not_sent(runs):
     test = page("start")
-    form_widgets(test)["memory"].set_value(0).run()
+    form_widgets(test)["memory"].set_value(-1).run()
     assert any("Memory size" in error.value for error in test.error)
     form_widgets(test)["learner"].select("finetune").run()
-    assert not test.error and form_widgets(test)["memory"].value == 0
+    assert not test.error and form_widgets(test)["memory"].value == -1
     next(button for button in test.button if button.label == "Start the run").click().run()
     (run,) = list_runs(runs)
     assert run.config.memory == RunConfig().memory and run.config.learner == "finetune"

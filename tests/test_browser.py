@@ -258,7 +258,7 @@ def test_a_run_is_steered_while_it_plays_and_a_ghost_shows_what_would_have_happe
         page.goto(f"{app.url}/run?run={run.id}")
         expect(header(page)).to_contain_text("paused")
         page.get_by_role("button", name="Change").click()
-        page.get_by_label("Query strategy").first.click()
+        page.get_by_role("combobox", name="Query strategy").first.click()
         page.get_by_role("option", name="Uniform").click()
         page.get_by_role("button", name="Change: strategy Uniform").click()
         expect(header(page)).to_contain_text("from the next query on: strategy Uniform")

@@ -642,7 +642,7 @@ def test_a_race_begins_with_its_form(here):
     test.multiselect(key="race-strategies").set_value(["uniform"]).run()
     assert test.button(key="race-start").disabled
     test.multiselect(key="race-strategies").set_value(["uniform", "bait", "accuacl"]).run()
-    test.number_input(key="race-memory-digits-demo").set_value(0).run()
+    test.number_input(key="race-memory-digits-demo").set_value(-1).run()
     assert any("memory" in error.value.lower() for error in test.error)
     test.number_input(key="race-memory-digits-demo").set_value(20).run()
     test.button(key="race-start").click().run()

@@ -53,7 +53,6 @@ def test_bad_values_are_said_in_one_sentence(values, expected):
         ({"strategy": "zzz"}, ["strategy 'zzz'", "Choices"]),
         ({"dataset": "digit"}, ["dataset 'digit'", "Did you mean 'digits'"]),
         ({"learner": "err"}, ["learner 'err'", "Did you mean 'er'"]),
-        ({"memory": 9}, ["memory", "10", "9"]),
         ({"n_end": 300}, ["n_end", "248", "300"]),
         ({"classes_per_task": 11}, ["classes_per_task", "10", "11"]),
         ({"classes_per_task": "4,7"}, ["classes_per_task", "10", "got 4,7"]),

@@ -552,8 +552,10 @@ def _export(arguments: argparse.Namespace) -> None:
 
     run = find_run(arguments.run, arguments.runs)
     output = arguments.output or Path(f"{run.id}.zip")
-    if output.exists() or not output.parent.is_dir():
-        raise UserError(f"{output} exists already, or its folder does not: name another file with -o.")
+    if output.exists():
+        raise UserError(f"{output} exists already: name another file with -o.")
+    if not output.parent.is_dir():
+        raise UserError(f"There is no folder {output.parent}: make it, or name another file with -o.")
     with disk_trouble("The archive", output):
         replace_file(output, lambda temporary: export(run, temporary))
     print(printable(str(output)))

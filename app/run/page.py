@@ -130,7 +130,8 @@ def _header(run: Run, config: RunConfig, history: History, status: Status | None
         if st.button("Compare", icon=":material/compare_arrows:", key="compare-run",
                      help="This run beside all others of its preset and CL method."):  # fmt: skip
             st.switch_page(PAGES / "compare.py", query_params=_beside(run, config))
-        if st.button("New run", icon=":material/add:", key="new-run"):
+        # Before a room it would take a row of its own; the bar above has it.
+        if not projector.on() and st.button("New run", icon=":material/add:", key="new-run"):
             new_run()
 
 
@@ -222,11 +223,11 @@ def _figures(run: Run, history: History, config: RunConfig, n_tasks: int) -> boo
         )  # fmt: skip
 
     if projector.on():
-        own = own_classes()
+        with st.container(horizontal=True, vertical_alignment="center", key="accuracy-title"):
+            chosen = projector.chosen("run", ["Accuracy on each task", "Learned and kept", "Newest query"])
+            own = own_classes()
         drawn = curves(own)
-        projector.one_of(
-            "run", {"Accuracy on each task": drawn.accuracy, "Learned and kept": drawn.kept, "Newest query": newest}
-        )
+        {"Accuracy on each task": drawn.accuracy, "Learned and kept": drawn.kept}.get(chosen, newest)()
         return own
     grid = st.grid(2, min_column_width=CURVE_WIDTH, gap=("xsmall", "medium"))
     with grid.cell():

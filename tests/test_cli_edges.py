@@ -220,3 +220,13 @@ def test_threads_that_the_system_does_not_give_are_a_sentence(runs, monkeypatch,
     assert commands.main(["run", "--set", "epochs=1", "--quiet", "--runs", str(runs)]) == 2
     said = capsys.readouterr().err.splitlines()
     assert said == ["acl: No more threads can be started: end other programs, or raise ulimit -u."]
+
+
+def test_export_says_what_is_in_the_way_of_its_file(tmp_path, capsys):
+    run = create(small_config(), tmp_path / "runs")
+    there = tmp_path / "there.zip"
+    there.write_bytes(b"kept")
+    for output, says in ((there, "exists already"), (tmp_path / "none" / "x.zip", "There is no folder")):
+        assert commands.main(["export", run.id, "-o", str(output), "--runs", str(tmp_path / "runs")]) == 2
+        assert says in capsys.readouterr().err
+    assert there.read_bytes() == b"kept"

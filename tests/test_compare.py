@@ -505,6 +505,9 @@ def test_before_the_first_common_moment_a_bar_a_column_and_what_is_there(here):
     first.events.write_text("".join(to_line(event, seq, 1.0) for seq, event in enumerate(so_far)))
     said = text(page(view="race"))
     assert "at random" in said and "No seed has been tested" not in said
+    # However far it is by now, it is shown at its first labels, as all will be: nothing jumps back when they are.
+    first.events.write_text("".join(to_line(event, seq, 1.0) for seq, event in enumerate(events)))
+    assert text(page(view="race")) == said
 
 
 def test_seeds_are_added_to_a_race_and_what_was_run_is_not_run_again(here):

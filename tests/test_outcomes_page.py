@@ -296,6 +296,8 @@ def test_nothing_measured_says_what_to_do(run):
     record.beside(run, AT).unlink()
     test = opened(run)
     assert "not measured yet: press Measure" in said(test) and not test.dataframe
+    test.button(key="outcome-go").click().run()
+    assert "is being measured" in said(test) and "press Measure" not in said(test)
 
 
 @pytest.mark.parametrize("measure", panel.MEASURES)

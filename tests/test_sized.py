@@ -16,7 +16,12 @@ SPEC: Spec = {
     "yAxis": [{"type": "value"}, {"axisLabel": {"fontSize": 10, "width": 60, "lineHeight": 12}}],
     "legend": {"textStyle": {"color": "red"}},
     "series": [
-        {"type": "line", "lineStyle": {"width": 2.2, "type": "dashed"}, "symbolSize": 6, "endLabel": {"fontSize": 11}},
+        {
+            "type": "line",
+            "lineStyle": {"width": 2.2, "type": "dashed"},
+            "symbolSize": 6,
+            "endLabel": {"fontSize": 11, "distance": 6},
+        },
         {"type": "line", "lineStyle": {"width": 1}, "markLine": {"label": {"fontSize": 11}}},
         {"type": "scatter", "symbolSize": "function", "data": [[1, 2]]},
     ],
@@ -33,6 +38,8 @@ def test_type_and_lines_reach_the_least_size(size):
     assert made["series"][0]["lineStyle"] == {"width": 2.5 * size.thick, "type": "dashed"}
     assert made["series"][1]["lineStyle"]["width"] == size.thick < 2.5
     assert made["series"][0]["symbolSize"] == 6 * size.thick and made["series"][2] == SPEC["series"][2]
+    # A name at a line's end keeps away from its last point, which grows too.
+    assert made["series"][0]["endLabel"]["distance"] == size.type_px / 2
     assert made["grid"] == {"left": 48 * size.type_px / 12, "top": "10%"}
     assert made["xAxis"]["nameGap"] == 2 * size.type_px and made["yAxis"][1]["axisLabel"]["width"] == 5 * size.type_px
     assert made["xAxis"]["axisLabel"]["formatter"] == "{value}"
@@ -51,3 +58,10 @@ def test_no_chart_goes_past_the_door():
         calls = {node.func.attr for node in ast.walk(ast.parse(path.read_text("utf-8")))
                  if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)}  # fmt: skip
         assert "echarts_chart" not in calls or path.name == "projector.py", path
+
+
+def test_every_table_has_a_dash_where_there_is_nothing():
+    for path in [*(ROOT / "app").rglob("*.py"), *(ROOT / "pages").rglob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "dataframe":
+                assert "placeholder" in {keyword.arg for keyword in node.keywords}, f"{path}:{node.lineno}"

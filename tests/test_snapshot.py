@@ -454,3 +454,10 @@ def test_samples_keep_to_their_types():
     nobody = Samples(torch.zeros(0).long(), torch.zeros(0, 6), torch.zeros(0, 4))
     with pytest.raises(UserError, match="pool holds no samples"):
         QueryContext(nobody, nobody, nobody, (0, 1, 2, 3), 1, 0.0, 1, 1, 0, 4)
+
+
+def test_other_safetensors_are_not_the_snapshot_of_a_query(tmp_path):
+    path = tmp_path / "weights.safetensors"
+    save_file({"weight": torch.zeros(2)}, path)
+    with pytest.raises(UserError, match="not the snapshot of a query"):
+        load_snapshot(path)

@@ -556,9 +556,11 @@ def _export(arguments: argparse.Namespace) -> None:
 
     run = find_run(arguments.run, arguments.runs)
     output = arguments.html or arguments.output or Path(f"{run.id}.zip")
-    if output.exists() or not output.parent.is_dir():
-        option = "--html" if arguments.html else "-o"
-        raise UserError(f"{output} exists already, or its folder does not: name another file with {option}.")
+    option = "--html" if arguments.html else "-o"
+    if output.exists():
+        raise UserError(f"{output} exists already: name another file with {option}.")
+    if not output.parent.is_dir():
+        raise UserError(f"There is no folder {output.parent}: make it, or name another file with {option}.")
     if arguments.html:
         from acl.results.replay import replay
 

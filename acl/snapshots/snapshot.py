@@ -51,8 +51,10 @@ def load_snapshot(path: Path, called: str = "") -> Snapshot:
     """
     name = called or str(path)
     metadata, tensors = _read(path, name)
-    if metadata.get("format") != FORMAT:
-        raise UserError(f"{name} has snapshot format {metadata.get('format')!r}, this version reads {FORMAT!r}.")
+    if "format" not in metadata:
+        raise UserError(f"{name} is not the snapshot of a query: its metadata names no format.")
+    if metadata["format"] != FORMAT:
+        raise UserError(f"{name} has snapshot format {metadata['format']!r}, this version reads {FORMAT!r}.")
     notes: list[str] = []
     try:
         classes = _classes(metadata["classes"])

@@ -31,6 +31,7 @@ def tasks_axis(n_tasks: int, name: str) -> Spec:
     return {
         "type": "value", "min": 0, "max": n_tasks, "interval": 1, "name": name, "nameLocation": "middle",
         "nameGap": 26, "splitLine": {"show": True}, "axisTick": {"show": False},
+        "axisPointer": {"label": {"formatter": "tasks learned: {value}"}},
     }  # fmt: skip
 
 
@@ -82,11 +83,12 @@ def accuracy_chart(
     runs to compare with, drawn faint. slim: for a narrow column, without labels at the ends."""
     ends = table[table["final"]].reset_index(drop=True) if len(table) else table
     series: list[Spec] = []
+    small, large = (3, 7) if slim else (5, 11)
     for j, colour in enumerate(task_colours(n_tasks), start=1):
         common = {"encode": {"x": "x", "y": f"task_{j}", "tooltip": [f"task_{j}"]}, "name": f"Task {j}"}
         series.append(
             {
-                **common, "type": "line", "datasetIndex": 0, "color": colour, "symbol": "circle", "symbolSize": 5,
+                **common, "type": "line", "datasetIndex": 0, "color": colour, "symbol": "circle", "symbolSize": small,
                 "lineStyle": {"width": 2.5}, APART: True,
                 **({} if slim else _end_label(table, f"task_{j}")),
                 **(_marks(marks) if j == 1 else {}),
@@ -95,7 +97,7 @@ def accuracy_chart(
         series += [_faint(f"task_{j}", "x", 2 + k, colour) for k in range(len(others))]
         series.append(
             {
-                **common, "type": "scatter", "datasetIndex": 1, "color": colour, "symbolSize": 11,
+                **common, "type": "scatter", "datasetIndex": 1, "color": colour, "symbolSize": large,
                 "tooltip": {"show": False}, "silent": True,
             }
         )  # fmt: skip

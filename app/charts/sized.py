@@ -62,7 +62,9 @@ def _type(part: Spec, size: Size) -> Iterator[tuple[str, Spec]]:
         if isinstance(part.get(name), dict):
             wider = size.type_px / TYPE_PX
             larger = {"fontSize": max(part[name].get("fontSize", TYPE_PX), TYPE_PX) * wider}
-            around = {what: part[name][what] * wider for what in ("lineHeight", "width") if what in part[name]}
+            around = {
+                what: part[name][what] * wider for what in ("lineHeight", "width", "distance") if what in part[name]
+            }
             yield name, {**part[name], **larger, **around}
 
 

@@ -196,7 +196,7 @@ def _differences(seen: Seen) -> None:
         "Everything else is equal in all of them. – : the setting has no effect there. "
         f"Seeds: {words.plain(seeds(seen.found))}"
     )
-    st.dataframe(table, hide_index=True, width="content")
+    st.dataframe(table, hide_index=True, width="content", placeholder="–")
 
 
 def what_differs(runs: pd.DataFrame, shown: Sequence[Look]) -> pd.DataFrame:

@@ -125,7 +125,7 @@ def _columns(
 
 
 def _beginning(chosen: sweep.Sweep, lanes: list[Lane], shown: list[Look], n_tasks: int, active: bool) -> None:
-    """Before any seed has been tested in every column: how far each is, and what the first ones have to show."""
+    """Before any seed has been tested in every column: how far each is, and the first labels of those that were."""
     if not active:
         st.info("No seed has been tested in every column, so there is nothing to hold side by side: press Play.",
                 icon=":material/info:")  # fmt: skip
@@ -140,12 +140,12 @@ def _beginning(chosen: sweep.Sweep, lanes: list[Lane], shown: list[Look], n_task
         mine = [lane for lane in lanes if lane.cohort == look.name]
         ids = {lane.run.id for lane in mine}
         states = [each for each in here if each.member.run in ids]
-        first = next((lane for lane in mine if moment_of(lane.history)), None)
+        first = next((lane for lane in mine if moments(lane.history)), None)
         with column:
             _head(look)
             st.progress(sum(each.done for each in states) / len(states), _states(states))
             if first:
-                _pictures_of(first, look, moment_of(first.history), max(n_tasks, 1), named=len(mine) > 1)
+                _pictures_of(first, look, moments(first.history)[0], max(n_tasks, 1), named=len(mine) > 1)
 
 
 def _states(here: list[sweep.Progress]) -> str:

@@ -25,7 +25,7 @@ def newest(history: History) -> None:
     st.markdown(
         f"**What these labels changed** · task {change.task}, round {change.round}: {sentence(change)}", help=HELP
     )
-    st.dataframe(table(change), hide_index=True, width="content", key="changes")
+    st.dataframe(table(change), hide_index=True, width="content", placeholder="–", key="changes")
 
 
 def sentence(change: Change) -> str:

@@ -65,7 +65,7 @@ def _matrix(history: History, n_tasks: int, own: bool) -> None:
     st.caption(words.HELP["R"])
     spec = charts.matrix_chart(r, n_tasks, st.context.theme.type == "dark")
     projector.chart(spec, key="matrix", height=64 + 34 * n_tasks, alt="Accuracy matrix R")
-    st.dataframe(data.figures_table(history, own), key="figures", width=760, column_config=FIGURES)
+    st.dataframe(data.figures_table(history, own), key="figures", width=760, column_config=FIGURES, placeholder="–")
     name = "accuracy-matrix-own-classes.csv" if own else "accuracy-matrix.csv"
     download("R as CSV", lambda: matrix_csv(r, n_tasks), name, "text/csv", "matrix-csv")
 
@@ -103,6 +103,7 @@ def _story(history: History) -> None:
         frame,
         hide_index=True,
         height=320,
+        placeholder="–",
         column_config={"time": st.column_config.Column(width=90), "what happened": st.column_config.Column(width=1100)},
     )
 
@@ -113,7 +114,7 @@ def _settings(run: Run, config: RunConfig, history: History) -> None:
     values = {info.title: getattr(config, name) for name, info in RunConfig.model_fields.items()}
     shown = {title: "auto" if value is None else printable(f"{value}") for title, value in values.items()}
     frame = pd.DataFrame({"setting": list(shown), "value": list(shown.values())})
-    st.dataframe(frame, hide_index=True, height=320, width=760)
+    st.dataframe(frame, hide_index=True, height=320, width=760, placeholder="–")
     if history.started and history.started.machine:
         machine = ", ".join(f"{name} {value}" for name, value in history.started.machine.items())
         st.caption(f"Worked out with {words.plain(machine)}.")

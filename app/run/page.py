@@ -31,6 +31,10 @@ from app.widgets.own_classes import own_classes
 STILL_POLL_S = 5 * POLL_S
 SILENCE_S, LONG_SILENCE_S = 4.0, 30.0
 CURVE_WIDTH, CURVE_HEIGHT = 420, 200
+TWO_LINES = """<style>@media (max-width: 1200px) {
+.st-key-accuracy-title, .st-key-balance-title { min-height: 3.2rem; }
+}</style>"""
+"""In a narrow window the title over the right curves has one line or two, as its numbers are: what is below stays."""
 
 
 def page(run: Run, config: RunConfig) -> None:
@@ -130,7 +134,8 @@ def _header(run: Run, config: RunConfig, history: History, status: Status | None
         if st.button("Compare", icon=":material/compare_arrows:", key="compare-run",
                      help="This run beside all others of its preset and CL method."):  # fmt: skip
             st.switch_page(PAGES / "compare.py", query_params=_beside(run, config))
-        if st.button("New run", icon=":material/add:", key="new-run"):
+        # Before a room it would take a row of its own; the bar above has it.
+        if not projector.on() and st.button("New run", icon=":material/add:", key="new-run"):
             new_run()
 
 
@@ -200,7 +205,8 @@ class _Curves:
         projector.chart(spec, key="accuracy", height=CURVE_HEIGHT, alt="Accuracy on each task")
 
     def kept(self) -> None:
-        st.markdown(_balance_title(self.balance), help=words.HELP["forgotten"])
+        with st.container(key="balance-title"):
+            st.markdown(_balance_title(self.balance), help=words.HELP["forgotten"])
         spec = charts.balance_chart(self.balance, self.n_tasks, self.marks, self.their_balances)
         projector.chart(spec, key="balance", height=CURVE_HEIGHT, alt="Learned, kept and forgotten")
 
@@ -222,11 +228,11 @@ def _figures(run: Run, history: History, config: RunConfig, n_tasks: int) -> boo
         )  # fmt: skip
 
     if projector.on():
-        own = own_classes()
+        with st.container(horizontal=True, vertical_alignment="center", key="accuracy-title"):
+            chosen = projector.chosen("run", ["Accuracy on each task", "Learned and kept", "Newest query"])
+            own = own_classes()
         drawn = curves(own)
-        projector.one_of(
-            "run", {"Accuracy on each task": drawn.accuracy, "Learned and kept": drawn.kept, "Newest query": newest}
-        )
+        {"Accuracy on each task": drawn.accuracy, "Learned and kept": drawn.kept}.get(chosen, newest)()
         return own
     grid = st.grid(2, min_column_width=CURVE_WIDTH, gap=("xsmall", "medium"))
     with grid.cell():
@@ -235,6 +241,7 @@ def _figures(run: Run, history: History, config: RunConfig, n_tasks: int) -> boo
             own = own_classes()
         drawn = curves(own)
         drawn.accuracy()
+    st.html(TWO_LINES)
     with grid.cell():
         drawn.kept()
     with st.container(horizontal=True, vertical_alignment="center", key="steered"):

@@ -12,7 +12,7 @@ from app.charts.sized import DESK, ROOM, Spec, sized
 KEY = "projector"
 STYLE = """<style>
 html { font-size: 20px !important; }
-.stMainBlockContainer { padding-left: 2rem; padding-right: 2rem; }
+.stMainBlockContainer { padding: 4.5rem 2rem 2rem; }
 </style>"""
 
 
@@ -50,9 +50,13 @@ def one_of(name: str, figures: Mapping[str, Callable[[], object]]) -> bool:
     """Before a room, draws the one of these figures that is chosen, and True; else nothing, and False."""
     if not on():
         return False
-    titles = list(figures)
-    chosen = st.segmented_control(
+    figures[chosen(name, list(figures))]()
+    return True
+
+
+def chosen(name: str, titles: list[str]) -> str:
+    """Which of these figures is to be drawn."""
+    found = st.segmented_control(
         "Figure", titles, default=titles[0], required=True, key=f"figure-{name}", label_visibility="collapsed"
     )
-    figures[chosen or titles[0]]()
-    return True
+    return found or titles[0]

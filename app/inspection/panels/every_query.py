@@ -61,7 +61,8 @@ def panel(sight: Sight, history: History) -> None:
     frame = table(rows)
     draw(figure(rows, measure), "every-query", alt=_said(rows, measure))
     shown = frame.drop(columns=[] if len(asked) else ["overlap"])
-    st.dataframe(shown, hide_index=True, column_config=columns(), height=min(38 + 35 * len(shown), 420))
+    high = min(38 + 35 * len(shown), 420)
+    st.dataframe(shown, hide_index=True, column_config=columns(), height=high, placeholder="–")
 
 
 @st.cache_data(max_entries=2000, show_spinner=False)

@@ -68,7 +68,7 @@ def panel(sight: Sight, settings: Settings) -> None:
         note = "True classes, which no strategy sees." if known else "Predicted classes: the true ones are not known."
         st.markdown("**Classes of the picks**", help=note)
         draw(figure, "balance-here")
-    st.dataframe(table(judged, band), hide_index=True, column_config=columns())
+    st.dataframe(table(judged, band), hide_index=True, column_config=columns(), placeholder="–")
 
 
 def _strips(sight: Sight, found: dict[str, comparison.Judged]) -> None:

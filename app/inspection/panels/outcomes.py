@@ -128,7 +128,7 @@ def _live(sight: Sight, about: About, by: str, polls: bool) -> None:
     active = _active(shown)
     rows = rows_of(shown)
     with headline:
-        for said in sentences(shown, rows):
+        for said in sentences(shown, rows, bool(active)):
             st.markdown(words.plain(said))
     _progress(shown, active)
     _trouble(shown)
@@ -255,15 +255,16 @@ def _rows(path: str, at: Place, runs: str, marks: tuple[Any, ...], _about: About
     return tidy(_about, record.load(Run(Path(path)), at, Path(runs)))
 
 
-def sentences(here: Shown, rows: pd.DataFrame) -> list[str]:
-    """On top: what the recorded picks did, and one's own newest set."""
+def sentences(here: Shown, rows: pd.DataFrame, active: bool) -> list[str]:
+    """On top: what the recorded picks did, and one's own newest set. active: something is being measured."""
     about = here.about
     if about.picks is None:
         return ["Nothing was bought in this query yet: its strategies and random sets can be measured all the same."]
     if not about.n:
         return ["No label was bought in this query: there is nothing to measure."]
     if rows.empty:
-        return [f"What these {about.n} labels changed is not measured yet: press Measure. {WHAT}"]
+        state = "is being measured" if active else "is not measured yet: press Measure"
+        return [f"What these {about.n} labels changed {state}. {WHAT}"]
     said = []
     picks = rows[rows["kind"] == "recorded"]
     if len(picks):

@@ -190,7 +190,7 @@ def test_the_command_says_it_and_gives_it_to_machines(quick, capsys, runs):
     out, err = capsys.readouterr()
     assert json.loads(out).keys() == {"steps", "seconds_per_step", "seconds", "device"} and not err
     assert json.loads(out)["steps"] == 10 and json.loads(out)["device"] == "cpu"
-    assert cli(["estimate", "--set", "memory=3"]) == 2
+    assert cli(["estimate", "--set", "memory=-3"]) == 2
 
 
 def test_a_long_run_says_it_before_it_begins(quick, runs, capsys, monkeypatch):

@@ -45,6 +45,13 @@ PAGES = ("start", "run", "inspect", "compare", "library")
 MARKS = re.compile(r"(?<!\\)(!\[|<img|<script|<style|\$\\|\[x\]|:material/home:)")
 """What a page would read as more than text, unless it is escaped."""
 TAGS = re.compile(r"""<(script|style|a |img (?!class=))""")
+# What stands word for word in our own source comes from nowhere else.
+WRITTEN = {
+    node.value
+    for path in (ROOT / "app").rglob("*.py")
+    for node in ast.walk(ast.parse(path.read_text("utf-8")))
+    if isinstance(node, ast.Constant) and isinstance(node.value, str)
+}
 """In what a page gives the browser as HTML."""
 PLAIN = {
     "options", "default", "set_value", "id", "spec", "json", "data", "element_id", "user_key", "file_name", "url",
@@ -178,6 +185,8 @@ def loud(test: AppTest) -> Iterator[str]:
             continue
         for name, text in _texts(proto):
             marks = TAGS if type(proto).__name__ == "Html" else MARKS
+            if text in WRITTEN:
+                continue
             if name.rsplit(".")[-1] not in PLAIN | _typed(proto) and marks.search(text):
                 yield f"{type(proto).__name__}.{name}: {text[:300]}"
         spec = getattr(proto, "spec", "")

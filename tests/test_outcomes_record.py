@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 import os
 import shutil
 import signal
@@ -268,6 +269,8 @@ def test_differences_are_from_equal_sized_random_sets():
     spread = ((0.01**2) / 3 + (0.02**2 * 5 / 3) / 4) ** 0.5
     assert row["past_se"] == pytest.approx(100 * spread)
     assert (row["past_percentile"], row["new_percentile"], row["fewer"], row["repeats"]) == (100, 0, 2, 3)
+    far = table(About("r", 2, 1, 0, 4, None, None), [*full, *half, made("own", "", (1, 2, 3, 5), 0.60, 0.40)])
+    assert summary(far).set_index("kind").loc["own", ["fewer"]].isna().all()
     cloud = said[(said["kind"] == "random") & (said["n"] == 4)]
     assert cloud["new_points"].mean() == pytest.approx(0) and cloud["new_se"].isna().all()
     assert cloud["new_percentile"].tolist() == [12.5, 37.5, 62.5, 87.5]
@@ -282,7 +285,8 @@ def test_without_random_sets_or_a_past_there_is_no_difference():
     )]  # fmt: skip
     said = summary(table(About("r", 1, 1, 0, 1, None, None), one))
     row = said[said["kind"] == "own"].iloc[0]
-    assert row["new_points"] == pytest.approx(10) and row["new_percentile"] == 100 and row["fewer"] == 1
+    assert row["new_points"] == pytest.approx(10) and row["new_percentile"] == 100
+    assert math.isnan(row["fewer"])  # far from all of them, which do not differ
     assert row[["past", "past_points", "past_se", "past_percentile"]].isna().all()
     assert summary(table(About("r", 1, 1, 0, 1, None, None), [])).empty
 

@@ -10,6 +10,9 @@ from app.charts.ends import labels_apart, told
 from app.charts.sized import DESK, ROOM, Spec, sized
 
 KEY = "projector"
+PLACE = """<style>
+div:has(> .st-key-projector-switch) { position: fixed; top: .9rem; right: 1.2rem; z-index: 999991; width: auto; }
+</style>"""
 STYLE = """<style>
 html { font-size: 20px !important; }
 .stMainBlockContainer { padding: 4.5rem 2rem 2rem; }
@@ -23,8 +26,7 @@ def switch() -> None:
             "Projector", key=KEY, bind="query-params",
             help="For a room: large type, thick lines, one figure at a time.",
         )  # fmt: skip
-    st.html("<style>div:has(> .st-key-projector-switch) { position: fixed; top: .9rem; right: 1.2rem; "
-            "z-index: 999991; width: auto; }</style>")  # fmt: skip
+    st.html(PLACE)
     if on():
         st.html(STYLE)
 

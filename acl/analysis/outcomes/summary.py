@@ -113,10 +113,16 @@ def difference(values: Float64[ndarray, " repeats"], blind: Float64[ndarray, " s
 
 
 def fewer(new: float, past: float, clouds: Mapping[int, Mapping[str, Float64[ndarray, " _"]]]) -> float:
-    """The size of random sets whose mean is nearest to (new, past); NaN without random sets."""
+    """The size of random sets whose mean is nearest to (new, past); NaN without random sets, and where that mean is
+    farther away than random sets lie from theirs (one standard deviation of the widest cloud): no number of blind
+    labels does the same then."""
 
     def apart(n: int) -> float:
         across, up = new - float(clouds[n]["new"].mean()), past - float(clouds[n]["past"].mean())
         return across**2 + (0.0 if math.isnan(up) else up**2)
 
-    return float(min(clouds, key=lambda n: (apart(n), n))) if clouds else math.nan
+    if not clouds:
+        return math.nan
+    nearest = min(clouds, key=lambda n: (apart(n), n))
+    widest = max(float(np.nansum([np.var(cloud[part]) for part in ("new", "past")])) for cloud in clouds.values())
+    return float(nearest) if apart(nearest) <= widest else math.nan

@@ -423,5 +423,7 @@ def columns(task: int) -> dict[str, Any]:
         "past": number("past", format="%+.1f", help=f"Mean over the old tasks. {than}") if task > 1 else None,
         "net": number("net", format="%+.1f", help=f"{NET} {than}"),
         "beats": number("beats", format="%.0f %%", help="Of the random sets, the share whose net is lower."),
-        "fewer": number("like", format="%d random", help="So many random labels do nearest to it."),
+        "fewer": number(
+            "like", format="%d random", help="So many random labels do about the same; – where no number of them does."
+        ),
     }

@@ -21,10 +21,11 @@ import acl
 from acl.analysis.outcomes import record
 from acl.analysis.outcomes.asked import About, Outcome, Plan
 from acl.analysis.outcomes.query import Query
-from acl.analysis.outcomes.summary import summary, table
+from acl.analysis.outcomes.summary import apart_from_the_run, summary, table
 from acl.analysis.outcomes.work import Work
 from acl.cli import commands as cli
 from acl.config import UserError
+from acl.events import Evaluated
 from acl.results.frames import load_runs
 from acl.results.outcomes import outcomes
 from acl.runs.archive import export, import_run
@@ -275,6 +276,25 @@ def test_differences_are_from_equal_sized_random_sets():
     assert cloud["new_points"].mean() == pytest.approx(0) and cloud["new_se"].isna().all()
     assert cloud["new_percentile"].tolist() == [12.5, 37.5, 62.5, 87.5]
     assert summary(rows, "accuracy")["past_points"].tolist() == pytest.approx(said["past_points"].tolist())
+
+
+@pytest.mark.parametrize("measure", ["accuracy", "accuracy_aware", "likelihood"])
+def test_where_the_run_recorded_something_else_it_is_said(measure):
+    figures = {"accuracy": (0.5, 0.9), "accuracy_aware": (0.6, 0.9), "likelihood": (0.4, 0.8)}
+    mine = Outcome("recorded", "", (1, 2), 0, "round", **figures)
+    other_order = Outcome("recorded", "", (1, 2), 1, "round", (0.1, 0.1), (0.1, 0.1), (0.1, 0.1))
+
+    def said(**recorded: tuple[float, ...]) -> str:
+        event = Evaluated(2, 3, *(list(values) for values in (figures | recorded).values()), final=False)
+        about = About("r", 2, 3, 0, 2, (1, 2), event)
+        return apart_from_the_run(about, table(about, [other_order, mine]))
+
+    assert said() == ""
+    first, second = figures[measure]
+    apart = said(**{measure: (first, second - 0.002)})
+    assert "query 2.3" in apart and "by up to 0.2 points" in apart and apart.endswith(".")
+    about = About("r", 2, 3, 0, 2, (1, 2), None)
+    assert apart_from_the_run(about, table(about, [mine])) == apart_from_the_run(about, table(about, [])) == ""
 
 
 def test_without_random_sets_or_a_past_there_is_no_difference():

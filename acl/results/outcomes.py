@@ -11,7 +11,7 @@ import pandas as pd
 from acl.analysis.outcomes.asked import Plan, Progress, queries
 from acl.analysis.outcomes.query import Query
 from acl.analysis.outcomes.sets import Say
-from acl.analysis.outcomes.summary import table
+from acl.analysis.outcomes.summary import apart_from_the_run, table
 from acl.analysis.outcomes.work import Work
 from acl.config import UserError
 from acl.runs.folder import Run, find_run
@@ -67,4 +67,7 @@ def _query(run: Run, at: Place, plan: Plan, runs: Path, show: Show, say: Say) ->
         for piece in work.missing():
             work.step(piece)
             show(at, work.progress())
-    return table(query.about, work.outcomes())
+    rows = table(query.about, work.outcomes())
+    if apart := apart_from_the_run(query.about, rows):
+        say(apart)
+    return rows

@@ -42,23 +42,27 @@ def waiting(history: History, status: Status | None) -> Scored | None:
     return None if done else last
 
 
-def offer(run: Run, query: Scored, control: Control) -> None:
-    """A button that opens the dialog, and what was chosen there by now."""
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.button(
-            "Choose or label by hand", icon=":material/touch_app:", key=f"hands-{run.id}", type="primary",
-            on_click=partial(dialogs.ask, "You choose", _choose, run, query, width="large"),
-            help="The run waits: swap its picks for others, or give labels yourself, also wrong ones.",
-        )  # fmt: skip
-        mine = control.choice
-        if mine and (mine.task, mine.round) == (query.task, query.round):
-            n_others = len(set(mine.ids) - set(query.ids))
-            n_labels = sum(label is not None for label in mine.labels)
-            st.caption(
-                f"Chosen by hand: {len(mine.ids)} samples, {n_others} not the strategy's, {n_labels} with a label."
-                " Bought at the next step: press Play or Step.",
-                width="content",
-            )
+def button(run: Run, query: Scored | None) -> None:
+    """In the row of buttons, where it always stands: it can be pressed while a query waits, and opens the dialog."""
+    st.button(
+        "Choose or label by hand", icon=":material/touch_app:", key=f"hands-{run.id}",
+        type="primary" if query else "secondary", disabled=query is None,
+        on_click=partial(dialogs.ask, "You choose", _choose, run, query, width="large"),
+        help="While a query waits (Step phase, after it has chosen): swap its picks for others, or give labels "
+        "yourself, also wrong ones.",
+    )  # fmt: skip
+
+
+def chosen(query: Scored, control: Control) -> None:
+    """What was chosen in the dialog by now."""
+    mine = control.choice
+    if mine and (mine.task, mine.round) == (query.task, query.round):
+        n_others = len(set(mine.ids) - set(query.ids))
+        n_labels = sum(label is not None for label in mine.labels)
+        st.caption(
+            f"Chosen by hand: {len(mine.ids)} samples, {n_others} not the strategy's, {n_labels} with a label."
+            " Bought at the next step: press Play or Step."
+        )
 
 
 def _choose(run: Run, query: Scored) -> None:

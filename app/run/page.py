@@ -79,21 +79,21 @@ def _live(run: Run, config: RunConfig, rhythm: float | None) -> None:
         _header(run, config, history, status)
     with progress:
         _progress(run, config, status, n_tasks)
+    shown = rewind.shown(run, history)
+    query = hands.waiting(history, status) if shown is history and config.method == METHOD else None
     if not run.recorded and config.method == METHOD and (status is None or status.state != "finished"):
         with controls:
-            transport(run, config, history, control, status)
+            transport(run, config, history, control, status, query)
     elif n_tasks and _over(run, status):
         with controls:
             replay.controls(run, history)
-    shown = rewind.shown(run, history)
     with notes:
         if config.method != METHOD:
             st.info(EARLIER, icon=":material/history:")
         _notes(run, status, live.reader.trouble, data.damage_of(run, config, history))
         rewind.note(run, shown, history)
-        query = hands.waiting(history, status)
-        if query and shown is history and config.method == METHOD:
-            hands.offer(run, query, control)
+        if query:
+            hands.chosen(query, control)
     with body:
         if n_tasks:
             own = _figures(run, shown, config, n_tasks)

@@ -7,17 +7,20 @@ from typing import Unpack
 import streamlit as st
 
 from acl.config import RunConfig
-from acl.events import History
+from acl.events import History, Scored
 from acl.runs.control import Control, Status, Wanted
 from acl.runs.folder import Run
 from app import words
-from app.run import steering
+from app.run import by_hand, steering
 from app.widgets.shared_select import mirror
 from app.widgets.wishes import PACES, target, wish
 
 
-def transport(run: Run, config: RunConfig, history: History, control: Control, status: Status | None) -> None:
-    """The row of buttons. What a press means is decided when it is pressed, from what is shown."""
+def transport(
+    run: Run, config: RunConfig, history: History, control: Control, status: Status | None, query: Scored | None
+) -> None:
+    """The row of buttons. What a press means is decided when it is pressed, from what is shown. query: one that waits
+    for its samples to be bought."""
     state = status.state if status else "queued"
     moving = state in {"playing", "queued", "starting"}
 
@@ -54,6 +57,7 @@ def transport(run: Run, config: RunConfig, history: History, control: Control, s
             mode="stop",
         )
         steering.popover(run, config, history, control)
+        by_hand.button(run, query)
         _pace(run, control)
 
 

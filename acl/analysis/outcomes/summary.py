@@ -53,6 +53,23 @@ def parts(values: tuple[float, ...], task: int) -> dict[str, float]:
     return {"new": new, "past": past, "net": new / task + sum(before) / task}
 
 
+def apart_from_the_run(about: About, rows: pd.DataFrame) -> str:
+    """A sentence where the recorded picks, learned in the run's own order, came out otherwise than the run recorded;
+    empty where they agree or cannot be held against it. rows: of `table`, of this query."""
+    mine = rows[(rows["kind"] == "recorded") & (rows["repeat"] == 0) & (rows["horizon"] == "round")]
+    if about.evaluated is None or mine.empty:
+        return ""
+    pairs = [(mine.iloc[0][measure], getattr(about.evaluated, measure)) for measure in MEASURES]
+    most = 100 * max(float(np.abs(np.subtract(here, there)).max()) for here, there in pairs)
+    if most == 0:
+        return ""
+    return (
+        f"Learned again here, the recorded picks of query {about.task}.{about.round} come out otherwise than the run "
+        f"recorded, by up to {most:.2g} points: it was made on another processor or device, or by other versions, so "
+        "compare what was measured here with itself alone."
+    )
+
+
 @dataclass(frozen=True)
 class Difference:
     """In points (hundredths) from the mean of equal-sized random sets. se: standard error of the difference, from the

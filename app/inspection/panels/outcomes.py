@@ -14,6 +14,7 @@ import streamlit as st
 from acl.analysis.class_counts import DRAWS, p_of_counts
 from acl.analysis.outcomes import record
 from acl.analysis.outcomes.asked import About, Horizon, Plan
+from acl.analysis.outcomes.summary import apart_from_the_run
 from acl.analysis.outcomes.summary import table as tidy
 from acl.config import UserError
 from acl.events import Bought, History
@@ -277,6 +278,8 @@ def sentences(here: Shown, rows: pd.DataFrame, active: bool) -> list[str]:
         newest = own[own["name"] == own["name"].iloc[-1]]
         found = measured(rows, newest, about.task, about.n, here.measure)
         said.append(sentence(f"Your {found.n}" if found.n > 1 else "Your sample", found))
+    if apart := apart_from_the_run(about, rows):
+        said.append(apart)
     if about.task == 1:
         said.append("There is no past in the first task: only what is learned can differ.")
     return said

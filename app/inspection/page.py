@@ -23,13 +23,13 @@ from app.inspection import feature_map as maps
 from app.inspection import samples as pool
 from app.inspection.choose_query import back_to_runs, choose_sight, drop
 from app.inspection.controls import row_of_changes, url_is_here, waits_for_a_yes, what_if
-from app.inspection.linked_scatters.component import Look, lens, payload
+from app.inspection.linked_scatters.component import BOTH, Look, lens, payload
 from app.inspection.panels import ribbon
 from app.inspection.panels.tabs import tabs
 from app.inspection.samples import Choice
 from app.inspection.source import Sight
 from app.store.session import new_run
-from app.widgets import dialogs
+from app.widgets import dialogs, projector
 from app.widgets.browser.fading import fading
 from app.widgets.gallery import shared_sheet
 
@@ -39,6 +39,9 @@ CARD = (
     "background: var(--st-background-color, Canvas); border: 1px solid rgba(128, 138, 150, .3); "
     "box-shadow: 0 6px 30px rgba(0, 0, 0, .28); }"
 )
+
+LARGE = 1.5
+"""How much larger type and marks are before a room."""
 
 
 def page() -> None:
@@ -105,6 +108,16 @@ def _answer(sight: Sight, strategy: str, settings: Settings, choice: Choice) -> 
     return frame, opened
 
 
+def _one(views: tuple[View, View]) -> int:
+    """Before a room one picture at a time: which."""
+    titles = [view.title.split(",")[0] for view in views]
+    chosen = st.segmented_control(
+        "Picture", range(2), default=0, required=True, key="lens-one", format_func=titles.__getitem__,
+        label_visibility="collapsed",
+    )  # fmt: skip
+    return chosen or 0
+
+
 def _opened(sight: Sight, frame: pd.DataFrame) -> int | None:
     """The sample whose card is shown: the last one clicked here, else the URL's."""
     key = f"opened-{sight.name}"
@@ -140,6 +153,8 @@ def _linked(
         lasso,
         opened,
         _sheet_name(sight, frame),
+        LARGE if projector.on() else 1.0,
+        _one((left, right.view)) if projector.on() else BOTH,
     )
     lens(data_, "lens", partial(_keep, f"lasso-{sight.name}"), partial(_keep, f"opened-{sight.name}"))
     if right.waits_for:

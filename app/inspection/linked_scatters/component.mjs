@@ -53,6 +53,10 @@ class Lens {
     this.hover = -1;
     this.card.hidden = true;
     this.root.dataset.points = this.ids.length;
+    this.root.classList.toggle("large", data.large > 1);
+    this.plots.forEach((plot, side) => {
+      plot.box.parentElement.style.display = [-1, side].includes(data.only ?? -1) ? "" : "none";
+    });
     this.tools();
     this.animate();
   }

@@ -37,6 +37,9 @@ class Look:
     meanings: Sequence[tuple[str, str]] = ()
 
 
+BOTH = -1
+
+
 def script() -> str:
     """The modules as one: Streamlit gives the browser a single text, from which it could import no others."""
     texts = [(HERE / f"{name}.mjs").read_text("utf-8") for name in MODULES]
@@ -58,9 +61,12 @@ def payload(
     selected: Sequence[int],
     opened: int | None,
     sprite: str,
+    large: float = 1.0,
+    only: int = BOTH,
 ) -> dict[str, Any]:
     """What the browser gets. `scores`: column of `frame` → its short name on the card; `ranks`: by sample id, of the
-    whole pool, of which `frame` may hold a part."""
+    whole pool, of which `frame` may hold a part; `large`: how much larger than usual type and marks are; `only`: which
+    of the two is shown, or BOTH."""
     label = frame["label"].fillna(NO_LABEL).to_numpy(np.int64)
     true = frame["true"].fillna(NO_LABEL).to_numpy(np.int64)
     found, places = np.unique(np.concatenate([label, frame["predicted"], true]), return_inverse=True)
@@ -88,6 +94,8 @@ def payload(
         "meanings": [list(pair) for pair in look.meanings],
         "selected": [str(i) for i in selected],
         "opened": None if opened is None else str(opened),
+        "large": large,
+        "only": only,
         "sprite": {"name": sprite, "tile": TILE, "columns": COLUMNS},
     }
 

@@ -49,7 +49,7 @@ export class Plot {
   }
   onPage(i) {
     const frame = this.top.getBoundingClientRect(), [x, y] = this.at(i);
-    return { x: frame.left + x, y: frame.top + y };
+    return { x: frame.left + x * this.large, y: frame.top + y * this.large };
   }
   role(i) {
     return this.lens.roles[this.lens.role[i]].name;
@@ -63,10 +63,15 @@ export class Plot {
 
   // -- drawing
 
+  // Before a room everything is drawn larger: places are then in units of so many pixels.
+  get large() {
+    return this.lens.large ?? 1;
+  }
+
   size() {
-    this.width = this.box.clientWidth;
-    this.height = this.box.clientHeight;
-    const scale = devicePixelRatio || 1;
+    this.width = this.box.clientWidth / this.large;
+    this.height = this.box.clientHeight / this.large;
+    const scale = (devicePixelRatio || 1) * this.large;
     for (const canvas of [this.base, this.top]) {
       if (canvas.width !== Math.round(this.width * scale)) canvas.width = Math.round(this.width * scale);
       if (canvas.height !== Math.round(this.height * scale)) canvas.height = Math.round(this.height * scale);
@@ -88,7 +93,7 @@ export class Plot {
     const context = this.top.getContext("2d");
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.clearRect(0, 0, this.top.width, this.top.height);
-    const pen = new CanvasPen(context, devicePixelRatio || 1), ink = this.lens.ink();
+    const pen = new CanvasPen(context, (devicePixelRatio || 1) * this.large), ink = this.lens.ink();
     const ring = (i, width) => {
       if (i < 0 || !this.seen(i)) return;
       const [x, y] = this.at(i);
@@ -128,7 +133,7 @@ export class Plot {
     const node = this.top;
     const where = (event) => {
       const frame = node.getBoundingClientRect();
-      return [event.clientX - frame.left, event.clientY - frame.top];
+      return [(event.clientX - frame.left) / this.large, (event.clientY - frame.top) / this.large];
     };
     node.onpointerdown = (event) => {
       node.setPointerCapture(event.pointerId);

@@ -119,6 +119,13 @@ def test_other_settings_end_what_was_measured_and_those_that_change_no_time_do_n
     assert over(started[1]) and MEASURING not in said(test)
 
 
+def test_what_nobody_can_ask_for_any_longer_is_ended_with_its_pipe(program):
+    started = program("sleep", "100")
+    form(**LONG)
+    howlong._measurement.clear()
+    assert over(started[0]) and started[0].stdout.closed
+
+
 def test_a_tab_whose_measurement_another_one_ended_begins_it_again(program):
     started = program("sleep", "100")
     first, second = form(**LONG), form(**LONG)

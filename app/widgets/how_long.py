@@ -103,8 +103,6 @@ def _end_of_another(key: str) -> None:
     before: Measurement | None = st.session_state.get("howlong")
     if before and before.key != key and before.busy:
         _measurement.clear(before.key, None)
-        before.process.kill()
-        before.process.communicate()
 
 
 def _key(config: RunConfig) -> str:
@@ -114,7 +112,15 @@ def _key(config: RunConfig) -> str:
     return json.dumps([config.strategy == FULL, telling], sort_keys=True)
 
 
-@st.cache_resource(show_spinner=False)
+def _released(measured: Measurement) -> None:
+    """Nobody can ask for it any longer."""
+    with measured.reading:
+        if measured.said is None:
+            measured.process.kill()
+            measured.said = measured.process.communicate()[0]
+
+
+@st.cache_resource(show_spinner=False, on_release=_released)
 def _measurement(key: str, _config: RunConfig) -> Measurement:
     """One for all tabs that show these settings, as far as they matter (`key`)."""
     # As nice as a worker: what is measured is what a run would be given.

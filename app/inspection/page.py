@@ -42,6 +42,7 @@ CARD = (
 
 LARGE = 1.5
 """How much larger type and marks are before a room."""
+PICTURES = ("Scores", "Map")
 
 
 def page() -> None:
@@ -108,14 +109,12 @@ def _answer(sight: Sight, strategy: str, settings: Settings, choice: Choice) -> 
     return frame, opened
 
 
-def _one(views: tuple[View, View]) -> int:
+def _one() -> int:
     """Before a room one picture at a time: which."""
-    titles = [view.title.split(",")[0] for view in views]
     chosen = st.segmented_control(
-        "Picture", range(2), default=0, required=True, key="lens-one", format_func=titles.__getitem__,
-        label_visibility="collapsed",
-    )  # fmt: skip
-    return chosen or 0
+        "Picture", PICTURES, default=PICTURES[0], required=True, key="lens-one", label_visibility="collapsed"
+    )
+    return PICTURES.index(chosen or PICTURES[0])
 
 
 def _opened(sight: Sight, frame: pd.DataFrame) -> int | None:
@@ -154,7 +153,7 @@ def _linked(
         opened,
         _sheet_name(sight, frame),
         LARGE if projector.on() else 1.0,
-        _one((left, right.view)) if projector.on() else BOTH,
+        _one() if projector.on() else BOTH,
     )
     lens(data_, "lens", partial(_keep, f"lasso-{sight.name}"), partial(_keep, f"opened-{sight.name}"))
     if right.waits_for:

@@ -63,10 +63,9 @@ def two_processes(run_path: str, runs: Path) -> float:
     from acl.runs.folder import Run
     from acl.service import measurer
 
-    code = (
-        "import sys, acl.analysis.outcomes.work; from pathlib import Path; from acl.service.measurer import Measurer; "
-    )
-    code += "Measurer(Path(sys.argv[1])).serve()"
+    code = "import sys, acl.analysis.outcomes.work; from pathlib import Path; from acl.service.keeper import serve; "
+    code += "from acl.service.measurer import Measurer; "
+    code += "runs = Path(sys.argv[1]); serve(runs, Measurer(runs).step)"
     both = [subprocess.Popen([sys.executable, "-c", code, str(runs)]) for _ in range(measurer.PROCESSES)]
     seconds = []
     try:

@@ -7,6 +7,7 @@ import io
 import json
 import shutil
 import zipfile
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -798,3 +799,14 @@ def test_the_baseline_to_begin_with_is_of_todays_method(full):
         made_earlier(run)
     names, default = legend.baselines(everything(full))
     assert "Uniform (method=1" in " ".join(names) and default.startswith("Uniform (method=2")
+
+
+def test_however_often_more_seeds_are_pressed_they_are_made_once(here):
+    chosen = sweep.start(sweep.grid(small_config(), {"strategy": ["uniform", "accuacl"]}), here, "two", "race")
+    made = partial(sweep.add_seeds, sweep.load(chosen.id, here), 1, here)
+    test = AppTest.from_function(add_form, default_timeout=30)
+    test.query_params["id"] = chosen.id
+    test.run()
+    test.session_state[f"made-seeds-{chosen.id}"] = made()
+    test.button(key="add-seeds-start").click().run()
+    assert len(sweep.load(chosen.id, here).members) == 4 and not test.exception

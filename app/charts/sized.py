@@ -31,9 +31,7 @@ ROOM = Size(20, 1.7, 1.6)
 def sized(spec: Spec, size: Size) -> Spec:
     """The same chart with type, lines, points and the room around them of this size."""
     wider = size.type_px / TYPE_PX
-    axes: Spec = {
-        name: _each(spec[name], lambda axis: _axis(axis, size)) for name in ("xAxis", "yAxis") if name in spec
-    }
+    axes: Spec = {name: _each(spec[name], lambda axis: _axis(axis, size)) for name in AXES if name in spec}
     series = {"series": [_series(one, size) for one in spec["series"]]} if "series" in spec else {}
     # Where there are several grids, they share the room by places of their own.
     grids = {"grid": _wider(spec["grid"], wider)} if isinstance(spec.get("grid"), dict) else {}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import streamlit as st
 
 from acl.config import UserError
@@ -10,6 +12,7 @@ from acl.results.significance import LEAST_FOR_P
 from app import errors, words
 from app.store.session import RUNS, ensure_backend
 from app.widgets import dialogs
+from app.widgets.one_press import once
 
 ENOUGH = 10
 
@@ -48,12 +51,16 @@ def form(id_: str) -> None:
     except UserError as error:
         st.error(words.plain(str(error)), icon=":material/error:")
         return
-    if st.button(f"Run {len(configs):,} more", type="primary", icon=":material/play_arrow:", key="add-seeds-start"):
-        try:
-            with st.spinner("Making the runs…"):
-                sweep.add_seeds(chosen, n, RUNS)
+    pressed = st.button(
+        f"Run {len(configs):,} more", type="primary", icon=":material/play_arrow:", key="add-seeds-start"
+    )
+    try:
+        with st.spinner("Making the runs…"):
+            added = once(f"seeds-{id_}", pressed, partial(sweep.add_seeds, chosen, n, RUNS))
+            if added is not None:
                 ensure_backend()
-        except UserError as error:
-            errors.show(str(error), errors.details_of(error))
-            return
+    except UserError as error:
+        errors.show(str(error), errors.details_of(error))
+        return
+    if added is not None:
         dialogs.done()

@@ -64,11 +64,12 @@ def silent_s(run: Run) -> float:
 def damage_of(run: Run, config: RunConfig, history: History) -> list[str]:
     """What of the run's files is gone or broken, in sentences."""
     files = [path for folder in ("tasks", "queries") for path in sorted((run.path / folder).rglob("*.*"))]
-    marks = tuple((path.name, *_mark(path)) for path in files)
+    marks = tuple((path.name, *mark(path)) for path in files)
     return _damage(str(run.path), (len(history.rows), *marks), _config=config, _history=history)
 
 
-def _mark(path: Path) -> tuple[int, int]:
+def mark(path: Path) -> tuple[int, int]:
+    """Size and time (ns) of a file, by which what was read of it is kept; zeros where there is none."""
     try:
         found = path.stat()
     except OSError:
@@ -96,7 +97,7 @@ def _parent(path: str, changed_ns: int) -> Parent | None:
 def parent_of(run: Run) -> Parent | None:
     """Of a fork: which run it left, where, and with what changes."""
     path = run.path / "config.json"
-    return _parent(str(path), _mark(path)[1])
+    return _parent(str(path), mark(path)[1])
 
 
 def ghosts_of(run: Run, runs: Path) -> list[Run]:

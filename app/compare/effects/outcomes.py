@@ -61,7 +61,7 @@ def view(found: Chosen, until: int) -> None:
 
 
 def _changes(found: Chosen, until: int, measure: str) -> pd.DataFrame:
-    tables = [_changed(str(run.path), _mark(run.events)) for run in _counted(found)]
+    tables = [_changed(str(run.path), data.mark(run.events)) for run in _counted(found)]
     rows = pd.concat(tables) if tables else pd.DataFrame(columns=changes.COLUMNS)
     return rows[(rows["measure"] == measure) & (rows["task"] <= until)]
 
@@ -72,21 +72,13 @@ def _measured(found: Chosen, until: int, measure: str) -> pd.DataFrame:
         folder = record.elsewhere(run, (1, 1), RUNS).parent
         files = [path for each in (run.path / "queries", folder) for path in sorted(each.glob(f"*.{record.ENDING}"))]
         if files:
-            tables.append(_sets(str(run.path), str(RUNS), tuple(map(_mark, files)), measure))
+            tables.append(_sets(str(run.path), str(RUNS), tuple(map(data.mark, files)), measure))
     rows = pd.concat(tables) if tables else pd.DataFrame(columns=["task", "horizon"])
     return rows[rows["task"] <= until]
 
 
 def _counted(found: Chosen) -> list[Run]:
     return [found.folders[id_] for id_ in found.runs["run"]]
-
-
-def _mark(path: Path) -> tuple[int, int]:
-    try:
-        stat = path.stat()
-    except OSError:
-        return 0, 0
-    return stat.st_size, stat.st_mtime_ns
 
 
 @st.cache_data(max_entries=4000, show_spinner=False)

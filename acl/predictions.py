@@ -38,5 +38,7 @@ class Predictions:
             ids, said, own = (found[name] for name in ("ids", "said", "own"))
         except (OSError, SafetensorError, KeyError, TypeError, ValueError):
             return None
-        whole = all(column.ndim == 1 and len(column) == len(ids) and column.dtype.kind == "i" for column in found.values())
+        whole = all(
+            column.ndim == 1 and len(column) == len(ids) and column.dtype.kind == "i" for column in found.values()
+        )
         return Predictions(*(column.astype(np.int64) for column in (ids, said, own))) if whole else None

@@ -16,7 +16,7 @@ ENGINE = (
 )  # fmt: skip
 """Rooms of acl/, files and folders: each knows itself and those before it."""
 SCREEN = ("charts", "store", "words", "errors", "widgets", "PAGES", "launch", "access", "policy", "contents", "main")
-PAGES = ("new_run", "run", "inspection", "compare", "library")
+PAGES = ("lesson", "new_run", "run", "inspection", "compare", "library")
 """Folders of app/ for one page each: they know all before PAGES, and not each other."""
 DOORS = {"acl/__init__.py", "acl/__main__.py", "acl/earlier_names.py"}
 """What stands for the whole engine outside of it."""

@@ -11,7 +11,6 @@ from PIL import Image
 
 from app.widgets.gallery import data_url
 
-
 RIGHT, WRONG = "#2E9E6B", "#D5572B"
 SIZE, PIXELS = 40, 64
 
@@ -58,7 +57,8 @@ def _tile(digit: Digit) -> str:
         f'<div title="{escape(hint)}" style="text-align:center;line-height:1.25;opacity:{faint}">'
         f'<img alt="{escape(digit.true)}" src="{smooth_url(digit.image)}" style="width:{SIZE / 15}rem;'
         f'border-radius:6px;box-shadow:0 0 0 3px {colour};display:block;margin:3px auto">'
-        f'<span style="font-weight:600;font-size:.85rem;color:{colour if digit.called else "inherit"}">{said}</span></div>'
+        f'<span style="font-weight:600;font-size:.85rem;color:{colour if digit.called else "inherit"}">{said}</span>'
+        "</div>"
     )
 
 

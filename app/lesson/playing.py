@@ -29,8 +29,8 @@ TAG = "lesson"
 
 @dataclass
 class _State:
-    """run: the live one's folder name, "" while the recording is shown; stop: the evaluations of the recording seen so far;
-    seed: of the newest live run (the recordings have 0)."""
+    """run: the live one's folder name, "" while the recording is shown; stop: the evaluations of the recording seen so
+    far; seed: of the newest live run (the recordings have 0)."""
 
     run: str = ""
     stop: int = 1
@@ -107,7 +107,8 @@ def controls(chapter: str, found: Shown, config: RunConfig) -> None:
     else:
         pressed = st.button(
             "Run it live" if not found.live else "Run it once more", icon=":material/play_arrow:",
-            key=f"live-{chapter}", type="primary", width="stretch", shortcut="Space", disabled=found.live and found.moving,
+            key=f"live-{chapter}", type="primary", width="stretch", shortcut="Space",
+            disabled=found.live and found.moving,
             help="A run of your own on this machine, with another seed each time: other first labels, another network.",
         )  # fmt: skip
         try:

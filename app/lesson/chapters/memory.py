@@ -43,7 +43,7 @@ def draw(picture: DeltaGenerator, controls: DeltaGenerator) -> str:
         _kept(found.history, found.run.config.memory, groups)
     with controls:
         if found.run.config.memory != size:
-            st.caption(f"The recording has {found.run.config.memory} remembered digits; yours will have {size}.")
+            st.caption(f"The recording has {found.run.config.memory} remembered digits; yours will have what is chosen.")
         playing.controls(__name__, found, preset_config("digits-demo", memory=size))
     return takeaway(found.history, found.run.config.memory, groups)
 

@@ -53,7 +53,9 @@ def start_run(app: App, page: Page) -> Run:
     return run
 
 
-@pytest.mark.parametrize("path", ["", "start", "run?run=recorded-er-accuacl-digits-s0", "inspect", "compare", "library"])
+@pytest.mark.parametrize(
+    "path", ["", "start", "run?run=recorded-er-accuacl-digits-s0", "inspect", "compare", "library"]
+)
 def test_an_app_that_has_ended_says_so_on_every_open_page(path, tmp_path):
     with browser_page() as page, running_app(tmp_path / "runs", tmp_path) as app:
         page.goto(f"{app.url}/{path}")

@@ -55,7 +55,7 @@ def _tile(digit: Digit) -> str:
         colour, said, faint, hint = WRONG, f"“{escape(digit.called)}”", "1", f"it is a {digit.true}"
     return (
         f'<div title="{escape(hint)}" style="text-align:center;line-height:1.25;opacity:{faint}">'
-        f"{_picture(digit.image, digit.true, 2.7, colour)}"
+        f"{_picture(digit.image, digit.true, 2.5, colour)}"
         f'<span style="font-weight:600;font-size:.85rem;color:{colour if digit.called else "inherit"}">{said}</span>'
         "</div>"
     )

@@ -56,8 +56,6 @@ HELP = {
     "task's own classes. What comes back then was not lost: its classes were called by new names.",
     "J": "Trace objective J: how well these picks cover what the target asks for (lower is better): the sum of "
     "F* / F(picks) over the kept Fisher entries.",
-    "equal_steps": "Off: 50 epochs each, so more labels also mean more training steps. On: every training of a task "
-    "has as many steps as that on 40 labels, 150 (144 with all labels).",
     "n": "Samples to pick in this query.",
     "dims": "Fisher entries AccuACL keeps for each output of the network, shared by the classes of the query.",
     "oversample": "AccuACL first takes this many times the picks by distribution, then cuts by magnitude.",

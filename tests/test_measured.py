@@ -127,9 +127,10 @@ def test_the_bars_are_the_means_and_their_numbers_add_up():
     assert [bar["value"] for bar in learned["data"]] == [[0, pytest.approx(90.06)], [4, 97]]
     # Forgotten hangs from what was learned down to what is kept.
     for base, bar, (start, end) in zip(below["data"], forgotten["data"], [(70.04, 90.06), (65, 97)], strict=True):
-        assert base[0] == bar["value"][0] and (base[1], base[1] + bar["value"][1]) == pytest.approx((start, end))
+        (x, low), (there, high) = base["value"], bar["value"]
+        assert x == there and (low, low + high) == pytest.approx((start, end))
     assert [bar["value"][0] for bar in kept["data"]] == [2, 6]
-    written = [[bar["label"]["formatter"] for bar in series["data"]] for series in (learned, forgotten, kept)]
+    written = [[bar["label"]["formatter"] for bar in series["data"]] for series in (learned, below, kept)]
     # 20.02 would be written 20.0: as they are written, too, learned − forgotten = kept.
     assert written == [["90.1", "97.0"], ["20.1", "32.0"], ["70.0", "65.0"]]
     assert len(dots["data"]) == 20 and np.mean([y for x, y in dots["data"] if x == 1]) == pytest.approx(70.04)

@@ -11,6 +11,8 @@ from app.charts.run import FIXED, PERCENT, Spec, forgotten
 
 PLACES = 4
 """On the axis for each group: three bars, and a gap."""
+NUMBER: Spec = {"show": True, "fontSize": 12, "position": "insideBottom"}
+"""All numbers stand in one row, that of forgotten on the ground below its bar."""
 BARS = (("LA", "learned ↑", LEARNED), ("forgotten", "− forgotten ↓", FORGOTTEN), ("A", "= kept ↑", KEPT))
 
 
@@ -22,7 +24,8 @@ def balance_bars(groups: Mapping[str, pd.DataFrame | None]) -> Spec:
     series: list[Spec] = [
         {
             "type": "bar", "name": "below", "stack": "bars", "silent": True, "tooltip": {"show": False},
-            "itemStyle": {"color": "transparent"}, "data": [[x + 1, table["A"].mean()] for x, table in drawn],
+            "itemStyle": {"color": "transparent"}, "data": [_bar(x + 1, table, "A", "forgotten") for x, table in drawn],
+            "label": {**NUMBER, "color": FORGOTTEN},
         }
     ]  # fmt: skip
     for place, (column, name, colour) in enumerate(BARS):
@@ -30,9 +33,8 @@ def balance_bars(groups: Mapping[str, pd.DataFrame | None]) -> Spec:
             {
                 "type": "bar", "name": name, "stack": "bars", "color": colour, "barWidth": "92%",
                 "tooltip": {"valueFormatter": "%.1f %%"},
-                "label": {"show": True, "color": "#FFFFFF", "fontSize": 12,
-                          "position": "inside" if column == "forgotten" else "insideBottom"},
-                "data": [_bar(x + place, table, column) for x, table in drawn],
+                "label": {**NUMBER, "color": "#FFFFFF", "show": column != "forgotten"},
+                "data": [_bar(x + place, table, column, column) for x, table in drawn],
             }
         )  # fmt: skip
         series.append(
@@ -55,10 +57,10 @@ def balance_bars(groups: Mapping[str, pd.DataFrame | None]) -> Spec:
     }  # fmt: skip
 
 
-def _bar(x: int, table: pd.DataFrame, column: str) -> Spec:
-    """One bar with its number, so that as they are written, too, learned − forgotten = kept."""
+def _bar(x: int, table: pd.DataFrame, column: str, said: str) -> Spec:
+    """One bar as high as a column, and the number of another: as they are written, too, learned − forgotten = kept."""
     mean = table.mean()
-    written = forgotten(mean.rename({"LA": "learned", "A": "kept"})) if column == "forgotten" else mean[column]
+    written = forgotten(mean.rename({"LA": "learned", "A": "kept"})) if said == "forgotten" else mean[said]
     return {"value": [x, mean[column]], "label": {"formatter": f"{written:.1f}"}}
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -11,6 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 from acl.config import FULL
 from app import words
 from app.charts.balance_bars import balance_bars
+from app.lesson import playing
 from app.lesson.measured import Difference, difference, figures, worded
 from app.store.runs import label_of
 from app.widgets import projector
@@ -28,21 +27,21 @@ BASE, MOST = "20", "all ≈ 250"
 HEIGHT = 390
 STEP_S = 1.0
 """Between two groups as they are played."""
-PLAYED = "labels-played"
-"""In the session: how many groups are on, and when the next one is due."""
+EQUAL_STEPS = (
+    "Off: 50 epochs each, so more labels also mean more training steps. On: every training of a task has as many steps "
+    "as that on 40 labels, 150 (144 with all labels)."
+)
 
 
 def draw(picture: DeltaGenerator, controls: DeltaGenerator) -> str:
     with controls:
         learner, equal_steps = _choices()
     groups = tables(learner, equal_steps)
-    n = _shown(len(groups))
+    n = playing.step(__name__, len(groups), STEP_S)
     with picture:
         seen = {name: table if place < n else None for place, (name, table) in enumerate(groups.items())}
         alt = f"{label_of('learners', learner)} with {', '.join(list(groups)[:n])} a task"
         projector.chart(balance_bars(seen), "labels-bars", HEIGHT, alt)
-        if n < len(groups):
-            st.fragment(_go_on, run_every=STEP_S)()
     return takeaway(label_of("learners", learner), groups) if n == len(groups) else ""
 
 
@@ -52,10 +51,10 @@ def _choices() -> tuple[str, bool]:
         "CL method", LEARNERS, default=LEARNERS[0], required=True, key="learner", bind="query-params",
         format_func=lambda name: label_of("learners", name), help=words.of_menu("learner", LEARNERS), width="stretch",
     )  # fmt: skip
-    equal = st.toggle("Equal number of steps", key="equal_steps", bind="query-params", help=words.HELP["equal_steps"])
+    equal = st.toggle("Equal number of steps", key="equal_steps", bind="query-params", help=EQUAL_STEPS)
     st.button(
         "Play", icon=":material/play_arrow:", key="labels-play", type="primary", width="stretch", shortcut="Space",
-        on_click=_begin, help="From few labels a task to all of them.",
+        on_click=playing.forget, args=(__name__,), help="From few labels a task to all of them.",
     )  # fmt: skip
     st.caption("Bars are means over ten seeds, which are the dots. ± is the standard error of a difference, seed by "
                "seed.")  # fmt: skip
@@ -87,27 +86,3 @@ def _verdict(learned: Difference, forgotten: Difference, kept: Difference) -> st
     if learned.sign > 0 and forgotten.sign > 0:
         return "teach the new and cost the old, and neither outweighs the other"
     return "change what is kept by no more than noise"
-
-
-# -- played --------------------------------------------------------------------------------------------
-
-
-def _begin() -> None:
-    st.session_state[PLAYED] = (1, time.monotonic() + STEP_S)
-
-
-def _shown(n_groups: int) -> int:
-    """How many groups are on: one more where the time has come. It plays by itself the first time."""
-    if PLAYED not in st.session_state:
-        _begin()
-    n, due = st.session_state[PLAYED]
-    if n < n_groups and time.monotonic() >= due:
-        n += 1
-        st.session_state[PLAYED] = (n, time.monotonic() + 0.8 * STEP_S)
-    return min(n, n_groups)
-
-
-def _go_on() -> None:
-    """Draws the chapter again when the next group is due."""
-    if time.monotonic() >= st.session_state[PLAYED][1]:
-        st.rerun()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 
 import numpy as np
@@ -61,20 +62,32 @@ def test_differences_are_paired_by_seed_and_agree_with_scipy():
     few = difference({1: 3.0, 2: 5.0, 3: 4.5, 9: 0.0}, {1: 1.0, 2: 1.0, 3: 1.0, 4: 50.0})
     t = stats.ttest_1samp([2.0, 4.0, 3.5], 0).confidence_interval(0.95)
     assert few.n == 3 and (few.low, few.high) == pytest.approx((t.low, t.high))
-    with pytest.raises(ValueError):
-        difference({1: 1.0}, {2: 1.0})
+    for other in ({2: 1.0}, {1: 0.5}):
+        with pytest.raises(ValueError):
+            difference({1: 1.0}, other)
+
+
+def test_what_an_exact_test_leaves_to_chance_is_noise_though_a_bootstrapped_interval_leaves_zero_out():
+    seen = [-6.5, -11.0, -4.7, -5.2, 1.6, 2.2, -5.2, -1.3, 3.2, 0.0]
+    found = difference(pd.Series(seen), pd.Series(0.0, index=range(10)))
+    signs = np.array(list(itertools.product((1, -1), repeat=10)))
+    assert found.p == pytest.approx(np.mean(abs(signs @ seen) >= abs(sum(seen)) - 1e-9)) and found.p > 0.05
+    assert found.high < 0 and stats.ttest_1samp(seen, 0).pvalue > 0.05
+    assert found.within_noise and found.sign == 0
+    # Below six seeds there is no such test: Student's interval decides.
+    few = [difference(pd.Series([2.0, 4.0, spread]), pd.Series([0.0, 0.0, 0.0])) for spread in (3.5, 12.0)]
+    assert [each.sign for each in few] == [1, 0]
 
 
 @pytest.mark.parametrize(
     "found, said",
     [
-        (Difference(2.64, 0.58, 1.5, 3.8, 10), "2.6 ± 0.6 points more"),
-        (Difference(-2.64, 0.58, -3.8, -1.5, 10), "2.6 ± 0.6 points less"),
-        (Difference(0.5, 1.2, -1.9, 2.9, 10), "within noise (0.5 ± 1.2 points, 10 seeds)"),
-        (Difference(-0.54, 1.2, -2.9, 1.9, 9), "within noise (−0.5 ± 1.2 points, 9 seeds)"),
-        (Difference(-0.04, 1.2, -2.9, 1.9, 10), "within noise (0.0 ± 1.2 points, 10 seeds)"),
-        (Difference(4.0, np.nan, np.nan, np.nan, 1), "within noise (4.0 ± nan points, 1 seeds)"),
-        (Difference(0.0, 0.0, 0.0, 0.0, 10), "within noise (0.0 ± 0.0 points, 10 seeds)"),
+        (Difference(2.64, 0.58, 1.5, 3.8, 10, 0.002), "2.6 ± 0.6 points more"),
+        (Difference(-2.64, 0.58, -3.8, -1.5, 10, 0.002), "2.6 ± 0.6 points less"),
+        (Difference(0.5, 1.2, -1.9, 2.9, 10, 0.7), "within noise (0.5 ± 1.2 points, 10 seeds)"),
+        (Difference(-0.54, 1.2, -2.9, 1.9, 9, 0.7), "within noise (−0.5 ± 1.2 points, 9 seeds)"),
+        (Difference(-0.04, 1.2, -2.9, 1.9, 10, 0.9), "within noise (0.0 ± 1.2 points, 10 seeds)"),
+        (Difference(0.0, 0.0, 0.0, 0.0, 10, 1.0), "within noise (0.0 ± 0.0 points, 10 seeds)"),
     ],
 )
 def test_every_outcome_has_its_words(found, said):

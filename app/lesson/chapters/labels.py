@@ -11,11 +11,10 @@ from app import words
 from app.charts.balance_bars import balance_bars
 from app.lesson import playing
 from app.lesson.measured import Difference, difference, figures, worded
-from app.store.runs import label_of
-from app.widgets import projector
+from app.lesson.picture import figure
 
 QUESTION = "Labels cost money: are more always better?"
-LEARNERS = ("er", "derpp", "er_ace")
+LEARNERS = {"er": "ER", "derpp": "DER++", "er_ace": "ER-ACE"}
 GROUPS: dict[str, tuple[dict[str, object], int]] = {
     "10 labels a task": ({"n_end": 10}, 150),
     "20": ({"n_end": 20}, 75),
@@ -40,16 +39,16 @@ def draw(picture: DeltaGenerator, controls: DeltaGenerator) -> str:
     n = playing.step(__name__, len(groups), STEP_S)
     with picture:
         seen = {name: table if place < n else None for place, (name, table) in enumerate(groups.items())}
-        alt = f"{label_of('learners', learner)} with {', '.join(list(groups)[:n])} a task"
-        projector.chart(balance_bars(seen), "labels-bars", HEIGHT, alt)
-    return takeaway(label_of("learners", learner), groups) if n == len(groups) else ""
+        alt = f"{LEARNERS[learner]} with {', '.join(list(groups)[:n])} a task"
+        figure(balance_bars(seen), "labels-bars", HEIGHT, alt)
+    return takeaway(LEARNERS[learner], groups) if n == len(groups) else ""
 
 
 def _choices() -> tuple[str, bool]:
     st.markdown("New patterns of fraud keep coming, and every label takes an expert's time.")
     learner = st.segmented_control(
-        "CL method", LEARNERS, default=LEARNERS[0], required=True, key="learner", bind="query-params",
-        format_func=lambda name: label_of("learners", name), help=words.of_menu("learner", LEARNERS), width="stretch",
+        "CL method", list(LEARNERS), default="er", required=True, key="learner", bind="query-params",
+        format_func=LEARNERS.__getitem__, help=words.of_menu("learner", LEARNERS), width="stretch",
     )  # fmt: skip
     equal = st.toggle("Equal number of steps", key="equal_steps", bind="query-params", help=EQUAL_STEPS)
     st.button(
@@ -58,7 +57,7 @@ def _choices() -> tuple[str, bool]:
     )  # fmt: skip
     st.caption("Bars are means over ten seeds, which are the dots. ± is the standard error of a difference, seed by "
                "seed.")  # fmt: skip
-    return learner or LEARNERS[0], equal
+    return learner or "er", equal
 
 
 def tables(learner: str, equal_steps: bool) -> dict[str, pd.DataFrame]:

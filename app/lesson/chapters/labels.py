@@ -79,7 +79,7 @@ def takeaway(label: str, groups: dict[str, pd.DataFrame], equal_steps: bool) -> 
         else f"{label} and ten remembered digits"
     )
     return (
-        f"With {given}, labels beyond {BASE} a task {_verdict(learned, forgotten, kept)}: "
+        f"With {label}{given}, labels beyond {BASE} a task {_verdict(learned, forgotten, kept)}: "
         f"with all of them, learned is {worded(learned)}, forgotten {worded(forgotten)}, kept {worded(kept)}."
     )
 

@@ -73,11 +73,7 @@ def tables(learner: str, equal_steps: bool) -> dict[str, pd.DataFrame]:
 def takeaway(label: str, groups: dict[str, pd.DataFrame], equal_steps: bool) -> str:
     """What all labels instead of BASE do to what is learned, forgotten and kept with this CL method."""
     learned, forgotten, kept = (difference(groups[MOST][c], groups[BASE][c]) for c in ("LA", "forgotten", "A"))
-    given = (
-        f"{label}, ten remembered digits and equally many steps"
-        if equal_steps
-        else f"{label} and ten remembered digits"
-    )
+    given = ", ten remembered digits and equally many steps" if equal_steps else " and ten remembered digits"
     return (
         f"With {label}{given}, labels beyond {BASE} a task {_verdict(learned, forgotten, kept)}: "
         f"with all of them, learned is {worded(learned)}, forgotten {worded(forgotten)}, kept {worded(kept)}."

@@ -8,7 +8,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from acl.events import Evaluated, History
-from acl.predictions import Predictions
+from acl.network.predictions import Predictions
 from acl.presets import preset_config
 from acl.runs.folder import Run
 from acl.stream.types import TaskStream

@@ -129,6 +129,12 @@ def short_id(run: str) -> str:
     return found[1] if found else run
 
 
+def when(id_: str) -> str:
+    """When a run or a sweep was made, out of its id: "11-26 23:46"; "" where people gave the name."""
+    found = re.match(r"\d{4}(\d\d)(\d\d)-(\d\d)(\d\d)\d\d-", id_)
+    return "{}-{} {}:{}".format(*found.groups()) if found else ""
+
+
 def phase(config: RunConfig, status: Status, n_tasks: int) -> str:
     """What the run is doing, e.g. "task 3 of 5 · query round 2 of 3 · choosing 10 of 231"."""
     if not status.task:

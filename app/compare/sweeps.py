@@ -43,6 +43,7 @@ COLUMNS: dict[str, ColumnConfig | str] = {
 
 
 def new_buttons() -> None:
+    """At the right of what can be done with a race or a sweep; where there is none, the way on."""
     with st.container(horizontal=True, width="content"):
         st.button("New race", icon=":material/sprint:", key="new-race",
                   on_click=partial(dialogs.ask, "New race", new_sweep.race_form, width="medium"))  # fmt: skip
@@ -65,7 +66,6 @@ def choose(top: st.delta_generator.DeltaGenerator, kinds: set[str]) -> sweep.Swe
             names.__getitem__,
             "",
             label_visibility="collapsed",
-            width=240,
         )
     return found[chosen]
 
@@ -86,6 +86,7 @@ def page(top: st.delta_generator.DeltaGenerator) -> None:
             "setting, a few at a time, and goes on where it was after a restart. Start one with New sweep.",
             icon=":material/grid_on:",
         )
+        new_buttons()
         return
     here = sweep.progress(chosen, RUNS)
     busy = any(_open(each) for each in here)
@@ -162,6 +163,8 @@ def _actions(chosen: sweep.Sweep, here: list[sweep.Progress]) -> None:
         st.button("Forget", icon=":material/delete:", key="sweep-forget",
                   on_click=dialogs.ask, args=("Forget this sweep?", _confirm, chosen),
                   help="The list alone; its runs stay in the Library.")  # fmt: skip
+        st.space("stretch")
+        new_buttons()
     dialogs.follow()
 
 

@@ -21,6 +21,7 @@ from app import errors, words
 from app.charts import comparison as arena_charts
 from app.charts import run as charts
 from app.charts.palette import OTHER, Look, looks, task_colours
+from app.charts.written import whole_percent
 from app.compare import cohorts, new_seeds, sweeps
 from app.compare.race_moments import (
     LAST,
@@ -321,7 +322,9 @@ def _figures(seeds: list[Matrix]) -> str:
         for name, metric in (("kept", average_accuracy), ("learned", learning_accuracy), ("forgetting", forgetting))
     }
     of = f", mean of {len(there)} seeds" if len(there) > 1 else ""
-    said = " · ".join(f"{name} **{100 * value:.0f}\u00a0%**" for name, value in means.items())
+    said = " · ".join(
+        f"{name} **{whole_percent(100 * value)}**".replace(" %", "\u00a0%") for name, value in means.items()
+    )
     return f"after task {t}{of}: {said}"
 
 

@@ -17,6 +17,8 @@ from acl.runs.control import ACTIVE
 from acl.runs.folder import find_run
 from acl.runs.sameness import telling
 from app import errors, words
+from app.charts import written
+from app.charts.written import percent
 from app.compare import cohorts, new_seeds, new_sweep
 from app.store import runs as data
 from app.store.session import POLL_S, RUNS, ensure_backend, open_run, slots
@@ -34,8 +36,8 @@ COLUMNS: dict[str, ColumnConfig | str] = {
     "memory": st.column_config.NumberColumn("Memory", width=80),
     "labels": st.column_config.NumberColumn("Labels/task", width=100),
     "seed": st.column_config.NumberColumn("Seed", width=60),
-    "A": st.column_config.NumberColumn("A ↑", format="%.1f %%", width=80, help=words.HELP["A"]),
-    "F": st.column_config.NumberColumn("F ↓", format="%.1f %%", width=80, help=words.HELP["F"]),
+    "A": st.column_config.NumberColumn("A ↑", width=80, help=words.HELP["A"]),
+    "F": st.column_config.NumberColumn("F ↓", width=80, help=words.HELP["F"]),
     "took": st.column_config.NumberColumn("Worked", format="%.1f s", width=80),
     "error": "What went wrong",
     "run": "Run",
@@ -105,8 +107,9 @@ def _progress(chosen: sweep.Sweep, busy: bool) -> None:
     _actions(chosen, here)
     table = pd.DataFrame([_row(each) for each in here])
     event = st.dataframe(
-        table, hide_index=True, column_config=COLUMNS, column_order=list(COLUMNS), on_select="rerun",
-        selection_mode="single-row", key=f"sweep-{chosen.id}", height=min(38 + 35 * len(table), 560), placeholder="–",
+        written.table(table, {"A": percent, "F": percent}), hide_index=True, column_config=COLUMNS,
+        column_order=list(COLUMNS), on_select="rerun", selection_mode="single-row", key=f"sweep-{chosen.id}",
+        height=min(38 + 35 * len(table), 560), placeholder="–",
     )  # fmt: skip
     marked = [row for row in event.selection.rows if row < len(here)]
     if marked and here[marked[0]].state != "deleted":

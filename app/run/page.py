@@ -16,6 +16,7 @@ from acl.runs.folder import Run
 from acl.runs.fork import settings_after
 from app import errors, words
 from app.charts import run as charts
+from app.charts.written import percent
 from app.run import beside, changes, details, replay, rewind
 from app.run import by_hand as hands
 from app.run import newest_query as close_up
@@ -293,5 +294,5 @@ def _balance_title(balance: pd.DataFrame) -> str:
         return "**Learned − forgotten = kept**"
     last = balance.iloc[-1]
     lost = charts.forgotten(last)
-    change = f"− {lost:.1f} % forgotten" if lost >= 0 else f"+ {-lost:.1f} % gained since"
-    return f"{last.when}: **{last.learned:.1f} % learned {change} = {last.kept:.1f} % kept**"
+    change = f"− {percent(lost)} forgotten" if lost >= 0 else f"+ {percent(-lost)} gained since"
+    return f"{last.when}: **{percent(last.learned)} learned {change} = {percent(last.kept)} kept**"

@@ -51,7 +51,7 @@ COLUMNS: dict[str, ColumnConfig | str] = {
     "labels": st.column_config.NumberColumn("Labels/task", width=90),
     "memory": st.column_config.NumberColumn("Memory", help=words.HELP["memory"], width=80),
     "seed": st.column_config.NumberColumn("Seed", width=60),
-    "changed": st.column_config.TextColumn("Changed", help="What was done to it since it began."),
+    "changed": st.column_config.TextColumn("Changed", width=220, help="What was done to it since it began."),
     "started": st.column_config.TextColumn("Started", width=130),
     "id": "Run",
 }

@@ -47,7 +47,6 @@ def popover(run: Run, config: RunConfig, history: History, control: Control) -> 
         st.popover("Change", icon=":material/tune:", help="λ, strategy and budgets, from the next query on."),
         st.container(width=WIDTH),
     ):
-        st.markdown("**From the next query on**")
         # Fresh widgets once a change was asked for, here or in another tab: they begin at what holds then.
         chosen = steering_form(f"steer-{run.id}-{sorted(control.changes.items())}", now)
         changes = differences(now, chosen)

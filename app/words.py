@@ -174,7 +174,7 @@ def device(status: Status) -> str:
         # Of a machine's memory other programs hold the larger part, of a card's the runs do.
         parts.append(f"{used} of {status.memory_total / 2**30:.0f} GiB" if status.device == "cuda" else f"{used} GiB")
     if status.busy is not None and status.state == "playing":
-        parts.append(f"{status.busy:.0f} % busy")
+        parts.append(f"{whole_percent(status.busy)} busy")
     return " · ".join(parts)
 
 

@@ -261,17 +261,17 @@ def overlap(labels: Sequence[str], matrix: np.ndarray) -> go.Figure:
     figure = _figure(80 + 34 * len(labels))
     # That each shares all of its picks with itself says nothing.
     shares = np.where(np.eye(len(labels), dtype=bool), np.nan, 100 * matrix)
+    said = [["" if np.isnan(share) else as_text(whole_percent(share)) for share in row] for row in shares]
     figure.add_trace(
         go.Heatmap(
-            z=shares, x=list(labels), y=list(labels), zmin=0, zmax=250, showscale=False,
-            colorscale=AMOUNT, hovertemplate="%{y} and %{x} share %{z:.0f} % of their picks<extra></extra>",
+            z=shares, x=list(labels), y=list(labels), zmin=0, zmax=250, showscale=False, customdata=said,
+            colorscale=AMOUNT, hovertemplate="%{y} and %{x} share %{customdata} of their picks<extra></extra>",
         )
     )  # fmt: skip
     # A heat map guesses its letters' colour as if it were opaque; a trace of text takes the theme's.
     across, down = np.meshgrid(labels, labels)
-    said = ["" if np.isnan(share) else as_text(whole_percent(share)) for share in shares.ravel()]
     figure.add_trace(
-        go.Scatter(x=across.ravel(), y=down.ravel(), text=said,
+        go.Scatter(x=across.ravel(), y=down.ravel(), text=sum(said, []),
                    mode="text", showlegend=False, hoverinfo="skip")
     )  # fmt: skip
     figure.update_yaxes(autorange="reversed", showgrid=False)

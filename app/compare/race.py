@@ -114,7 +114,8 @@ def _live(chosen: sweep.Sweep, often: float | None) -> None:
             _conclusion(chosen)
         with st.container(horizontal=True, vertical_alignment="center", key="race-scrub"):
             one = projector.chosen("race", list(FIGURES)) if projector.on() else ""
-            seed = _seed(seeds)
+            # All seeds are in the curves that are kept: whose purchases are shown is asked of the columns alone.
+            seed = _seed(seeds) if one != "Kept" else seeds[0]
             moment = _moment(lanes, reached[seed], seed, over=not active)
             own = own_classes()
         seen = _Shown(lanes, shown, reached, n_tasks, moment if not active else None, own)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from numbers import Real
 
 import pandas as pd
 from pandas.io.formats.style import Styler
@@ -54,5 +55,5 @@ def table(frame: pd.DataFrame, how: Mapping[str, Callable[[float], str]]) -> Sty
     return frame.style.format({name: _or_dash(said) for name, said in found.items()})
 
 
-def _or_dash(said: Callable[[float], str]) -> Callable[[float | None], str]:
-    return lambda value: "–" if value is None or math.isnan(value) else said(value)
+def _or_dash(said: Callable[[float], str]) -> Callable[[object], str]:
+    return lambda value: said(float(value)) if isinstance(value, Real) and not math.isnan(value) else "–"

@@ -67,7 +67,7 @@ def _matrix(history: History, n_tasks: int, own: bool) -> None:
     spec = charts.matrix_chart(r, n_tasks, st.context.theme.type == "dark")
     projector.chart(spec, key="matrix", height=64 + 34 * n_tasks, alt="Accuracy matrix R")
     figures = data.figures_table(history, own)
-    shown = written.table(figures, dict.fromkeys(figures, written.percent))
+    shown = written.table(figures, dict.fromkeys(FIGURES, written.percent))
     st.dataframe(shown, key="figures", width=760, column_config=FIGURES, placeholder="–")
     name = "accuracy-matrix-own-classes.csv" if own else "accuracy-matrix.csv"
     download("R as CSV", lambda: matrix_csv(r, n_tasks), name, "text/csv", "matrix-csv")

@@ -20,6 +20,7 @@ from app import words
 from app.store import runs as data
 from app.store.session import POLL_S, RECORDED, RUNS, ensure_backend, open_run
 from app.widgets.one_press import once
+from app.widgets.wishes import wish
 
 RECORDING_S = 0.5
 """Between two evaluations of a recording: a whole one takes about 12 s."""
@@ -75,7 +76,8 @@ def _moves(run: Run) -> bool:
 
 def _asked_to_play(run: Run, status: Status) -> bool:
     """A pause that somebody has just ended."""
-    return status.state == "paused" and data.control_of(run).mode == "play"
+    control = data.control_of(run)
+    return status.state == "paused" and control.mode == "play" and control.until is None
 
 
 def shown(chapter: str, recording: str) -> Shown:
@@ -108,12 +110,12 @@ def controls(chapter: str, found: Shown, config: RunConfig) -> None:
     if status and found.moving:
         st.button(
             "Pause", icon=":material/pause:", key=f"pause-{chapter}", type="primary", width="stretch",
-            on_click=_ask, args=(found.run, "pause"), shortcut="Space",
+            on_click=_ask, args=(found.run, False), shortcut="Space",
         )  # fmt: skip
     elif status and status.state == "paused":
         st.button(
             "Play on", icon=":material/play_arrow:", key=f"on-{chapter}", type="primary", width="stretch",
-            on_click=_ask, args=(found.run, "play"), shortcut="Space",
+            on_click=_ask, args=(found.run, True), shortcut="Space",
         )  # fmt: skip
     else:
         pressed = st.button(
@@ -130,6 +132,8 @@ def controls(chapter: str, found: Shown, config: RunConfig) -> None:
         if made is not None and state.run != made.id:
             state.run, state.seed = made.id, state.seed + 1
             st.rerun()
+    if trouble := st.session_state.pop("trouble", "") or (status.error if status else ""):
+        st.caption(f":material/warning: {words.plain(trouble)}")
     with st.container(horizontal=True, vertical_alignment="center"):
         if not found.live:
             st.badge("recorded", icon=":material/movie:", color="violet")
@@ -143,8 +147,11 @@ def controls(chapter: str, found: Shown, config: RunConfig) -> None:
                 open_run(found.run)
 
 
-def _ask(run: Run, mode: str) -> None:
-    request(run.path, mode="pause" if mode == "pause" else "play")
+def _ask(run: Run, play: bool) -> None:
+    if play:
+        wish(run, mode="play", until=None)
+    else:
+        wish(run, mode="pause")
 
 
 def _made(config: RunConfig) -> Run:

@@ -13,7 +13,7 @@ import streamlit as st
 
 from acl.config import RunConfig, UserError
 from acl.events import Evaluated, History
-from acl.runs.control import ACTIVE, Status, request
+from acl.runs.control import ACTIVE, request
 from acl.runs.folder import Run, create
 from acl.runs.tags import keep_tags
 from app import words
@@ -70,14 +70,19 @@ def rhythm(chapter: str) -> float | None:
 
 
 def _moves(run: Run) -> bool:
+    """Whether more is to come of it by itself."""
+    return _goes_on(run) and not _held(run)
+
+
+def _goes_on(run: Run) -> bool:
     status = data.status_of(run)
-    return run.path.is_dir() and (status is None or status.state in ACTIVE - {"paused"} or _asked_to_play(run, status))
+    return run.path.is_dir() and (status is None or status.state in ACTIVE)
 
 
-def _asked_to_play(run: Run, status: Status) -> bool:
-    """A pause that somebody has just ended."""
-    control = data.control_of(run)
-    return status.state == "paused" and control.mode == "play" and control.until is None
+def _held(run: Run) -> bool:
+    """Paused by somebody, here or on the Run page; or about to be."""
+    control, status = data.control_of(run), data.status_of(run)
+    return control.mode == "pause" or (status is not None and status.state == "paused" and control.until is not None)
 
 
 def shown(chapter: str, recording: str) -> Shown:
@@ -107,12 +112,12 @@ def controls(chapter: str, found: Shown, config: RunConfig) -> None:
     """Run it live, pause it, go on; `config`: of the run that the button starts, with a seed of its own."""
     state = _state(chapter)
     status = data.status_of(found.run) if found.live else None
-    if status and found.moving:
+    if found.moving and found.live:
         st.button(
             "Pause", icon=":material/pause:", key=f"pause-{chapter}", type="primary", width="stretch",
             on_click=_ask, args=(found.run, False), shortcut="Space",
         )  # fmt: skip
-    elif status and status.state == "paused":
+    elif found.live and _goes_on(found.run):
         st.button(
             "Play on", icon=":material/play_arrow:", key=f"on-{chapter}", type="primary", width="stretch",
             on_click=_ask, args=(found.run, True), shortcut="Space",
@@ -121,7 +126,6 @@ def controls(chapter: str, found: Shown, config: RunConfig) -> None:
         pressed = st.button(
             "Run it live" if not found.live else "Run it once more", icon=":material/play_arrow:",
             key=f"live-{chapter}", type="primary", width="stretch", shortcut="Space",
-            disabled=found.live and found.moving,
             help="A run of your own on this machine, with another seed each time: other first labels, another network.",
         )  # fmt: skip
         try:

@@ -54,6 +54,11 @@ def steered(config: RunConfig, changes: Mapping[str, Any], at_task_start: bool) 
     return changed
 
 
+def due(changes: Mapping[str, Any], at_task_start: bool) -> dict[str, Any]:
+    """The part of `changes` that can come into force here: what a whole task is trained with waits for the next one."""
+    return {name: value for name, value in changes.items() if at_task_start or name not in TRAINING + KEEPING}
+
+
 def differences(config: RunConfig, wanted: Mapping[str, Any]) -> dict[str, Any]:
     """The part of `wanted` that `config` does not say yet, its values in the form config.json holds. UserError for
     a setting or a value that makes no sense."""

@@ -190,6 +190,21 @@ def test_a_worker_is_steered_from_the_next_query_on_and_says_what_it_could_not_d
     assert read_status(run.path).state == "finished" and not verify(run).difference
 
 
+def test_a_memory_asked_for_within_a_task_waits_for_the_next_one(runs):
+    run = create(small_config(), runs)
+    request(run.path, mode="play", until=(1, 1, "evaluate"))
+    thread = threading.Thread(target=execute, args=(run,))
+    thread.start()
+    wait_for(lambda: read_status(run.path) and read_status(run.path).completed == (1, 1, "evaluate"))
+    request(run.path, changes={"memory": 3, "strategy": "badge"})
+    request(run.path, mode="play", until=None)
+    thread.join(60)
+    assert [(e.task, e.round, e.changes) for e in run.history().of(Steered)] == [
+        (1, 2, {"strategy": "badge"}), (2, 0, {"memory": 3}),
+    ]  # fmt: skip
+    assert not read_status(run.path).error and not verify(run).difference
+
+
 def test_changes_asked_for_add_up_and_survive_what_is_not_an_object(runs):
     run = create(small_config(), runs)
     request(run.path, changes={"n_query": 3})

@@ -117,8 +117,8 @@ def execute_from_pause(run: Run) -> None:
 
 def test_the_popover_begins_with_what_was_asked_for(runs):
     run = finished(runs)
-    control = replace(read_control(run.path) or request(run.path), changes={"lambda": 0.2, "memory": 9})
-    assert steer.wanted(run.config, run.history(), control) == run.config  # memory cannot be changed: none of it holds
+    control = replace(read_control(run.path) or request(run.path), changes={"lambda": 0.2, "learner": "gss"})
+    assert steer.wanted(run.config, run.history(), control) == run.config  # a learner cannot: none of it holds
     control = replace(control, changes={"lambda": 0.2})
     assert steer.wanted(run.config, run.history(), control).lambda_ == 0.2
 
@@ -260,6 +260,28 @@ def test_where_a_task_begins_a_fork_may_have_another_memory(runs, monkeypatch):
     assert child.parent.changes == {"memory": 3} and (child.parent.task, child.parent.round) == (2, 0)
     execute(child)
     assert "memory 3 from task 2" in text(page("run", run=child.id))
+
+
+def test_a_fork_from_no_memory_may_say_how_one_is_kept(runs, monkeypatch):
+    opened = []
+    monkeypatch.setattr("app.widgets.fork_dialog.open_run", opened.append)
+    run = finished(runs, memory=0)
+    test = form(run, "(2, 0)")
+    assert not [s for s in test.selectbox if s.label == "Memory policy"]
+    next(n for n in test.number_input if n.label == "Memory size").set_value(3).run()
+    policy = next(s for s in test.selectbox if s.label == "Memory policy")
+    policy.select("balanced" if run.config.memory_policy == "reservoir" else "reservoir").run()
+    button(test, "Fork and play").click().run()
+    assert set(opened[0].parent.changes) == {"memory", "memory_policy"}
+
+
+def test_while_it_plays_the_memory_of_the_next_task_can_be_asked_for(runs):
+    run = paused_at(runs, (1, 1, "evaluate"))
+    test = page("run", run=run.id)
+    next(n for n in test.number_input if n.label == "Memory size").set_value(4).run()
+    button(test, "Change: memory 4").click().run()
+    assert read_control(run.path).changes == {"memory": 4}
+    assert "from the next task on: memory 4" in text(test)
 
 
 def test_rewound_the_page_shows_the_past_and_plays_on_from_there(runs):

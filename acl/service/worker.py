@@ -42,7 +42,7 @@ from acl.runs.control import Control, State, Status, Target, as_position, read_c
 from acl.runs.folder import EventReader, EventWriter, Run
 from acl.runs.recording import save_labels, save_predictions, save_query
 from acl.service import lease
-from acl.steering import differences
+from acl.steering import differences, due
 from acl.system.files import HOLDS, disk_trouble, is_full, open_at_all, replace_file, try_lock, write_json
 from acl.system.gauge import Gauge
 from acl.system.machine import described
@@ -333,7 +333,7 @@ class Worker:
             return
         try:
             if control.changes and loop.before_query:
-                changes = differences(loop.config, control.changes)
+                changes = due(differences(loop.config, control.changes), at_task_start=loop.stage == "buy")
                 if changes:
                     self._record(loop.steer(changes))
             choice = control.choice

@@ -141,7 +141,8 @@ def _badges(run: Run, config: RunConfig, history: History, status: Status | None
         st.badge(name, icon=f":material/{icon}:", color=colour)
     control = data.control_of(run)
     if later := steer.pending(config, history, control):
-        st.badge(f"from the next query on: {words.plain(later)}", icon=":material/tune:", color="orange")
+        said = f"from {steer.when(later)} on: {words.plain(words.changes(later))}"
+        st.badge(said, icon=":material/tune:", color="orange")
     if wanted := words.requested(control, status):
         st.badge(words.plain(wanted), icon=":material/schedule_send:", color="gray")
 

@@ -10,9 +10,11 @@ import time
 import streamlit as st
 
 from acl.events import History
+from acl.results.replay import replay as page_of
 from acl.runs.folder import Run
 from app import words
 from app.run import rewind
+from app.widgets.browser.download import download
 from app.widgets.wishes import PACES, WATCH
 
 # As fast as a browser draws is no pace to watch.
@@ -59,6 +61,10 @@ def controls(run: Run, history: History) -> None:
         st.selectbox(
             "Pace", CHOICES, CHOICES.index(WATCH), key=f"replay-pace-{run.id}", width=170, label_visibility="collapsed",
             format_func=PACES.__getitem__, help=words.HELP["pace"],
+        )  # fmt: skip
+        download(
+            "Export → replay", lambda: page_of(run), f"{run.id}.html", "text/html", f"take-replay-{run.id}",
+            icon="movie", help_="One page that plays this run in any browser, without a server or a network.",
         )  # fmt: skip
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
 
 from acl.config import FULL, METHOD, RunConfig, UserError
-from acl.events import History, Steered
+from acl.events import History, Steered, TaskStarted
 from acl.runs.control import Control, request
 from acl.runs.folder import Run
 from acl.runs.fork import fork, settings_after
-from acl.steering import differences, steered
+from acl.steering import differences, due, steered
 from app import words
 from app.store import runs as data
 from app.store.session import RUNS, ensure_backend
@@ -19,23 +20,26 @@ from app.widgets.steering_form import WIDTH, steering_form
 
 
 def wanted(config: RunConfig, history: History, control: Control) -> RunConfig:
-    """The settings as they will be at the next query: what holds, and what was asked for."""
+    """The settings as they will be, some at the next query, some from the next task on: what holds, and what was asked
+    for."""
     now = settings_after(config, history.rows)
     try:
-        return steered(now, differences(now, control.changes), at_task_start=False)
+        return steered(now, differences(now, control.changes), at_task_start=True)
     except UserError:
         return now
 
 
-def pending(config: RunConfig, history: History, control: Control) -> str:
-    """What was asked for and waits for the next query, in words; empty if nothing does."""
+def pending(config: RunConfig, history: History, control: Control) -> dict[str, Any]:
+    """What was asked for and waits: the settings that will be others."""
     now = settings_after(config, history.rows)
     later = wanted(config, history, control).model_dump(by_alias=True)
-    return (
-        ""
-        if history.finished
-        else words.changes(differences(now, {name: later[name] for name in control.changes if name in later}))
-    )
+    asked = {name: later[name] for name in control.changes if name in later}
+    return {} if history.finished else differences(now, asked)
+
+
+def when(changes: Mapping[str, Any]) -> str:
+    """From where on these changes hold."""
+    return "the next query" if due(changes, at_task_start=False) else "the next task"
 
 
 def popover(run: Run, config: RunConfig, history: History, control: Control) -> None:
@@ -44,15 +48,20 @@ def popover(run: Run, config: RunConfig, history: History, control: Control) -> 
     if now.strategy == FULL:
         return
     with (
-        st.popover("Change", icon=":material/tune:", help="λ, strategy and budgets, from the next query on."),
+        st.popover(
+            "Change",
+            icon=":material/tune:",
+            help="λ, strategy and budgets from the next query on, the memory from the next task on.",
+        ),
         st.container(width=WIDTH),
     ):
         # Fresh widgets once a change was asked for, here or in another tab: they begin at what holds then.
-        chosen = steering_form(f"steer-{run.id}-{sorted(control.changes.items())}", now)
+        more_tasks = data.n_tasks(history) > max((e.task for e in history.of(TaskStarted)), default=0)
+        chosen = steering_form(f"steer-{run.id}-{sorted(control.changes.items())}", now, memory=more_tasks)
         changes = differences(now, chosen)
         waits = pending(config, history, control)
         if waits:
-            st.caption(f"Asked for, and waiting for the next query: {words.plain(waits)}.")
+            st.caption(f"Asked for, and waiting for {when(waits)}: {words.plain(words.changes(waits))}.")
         idle = "Nothing more is changed" if waits else "Nothing is changed yet"
         said = f"Change: {words.plain(words.changes(changes))}" if changes else idle
         st.button(said, key=f"steer-{run.id}", type="primary", disabled=not changes, on_click=_ask, args=(run, changes))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 import streamlit as st
 
@@ -17,9 +17,9 @@ COLUMN = 240
 WIDTH = 2 * COLUMN + 60
 
 
-def steering_form(key: str, now: RunConfig, begins_task: bool = False) -> dict[str, Any]:
-    """The four settings a run can be steered by, as widgets, and where a task begins the memory; the values of those
-    that have a use, by name."""
+def steering_form(key: str, now: RunConfig, memory: bool = False) -> dict[str, Any]:
+    """The four settings a run can be steered by, as widgets, and if a task is still to begin the memory; the values of
+    those that have a use, by name."""
     # The run's own may be a plug-in that is not installed here.
     names = list(dict.fromkeys([*(name for name in choices("strategies") if name != FULL), now.strategy]))
     grid = st.grid(2, min_column_width=COLUMN, gap="small")
@@ -54,9 +54,12 @@ def steering_form(key: str, now: RunConfig, begins_task: bool = False) -> dict[s
             help="Labels of one task in all. Less than it has by now: its next round buys nothing and ends it.",
         )  # fmt: skip
     chosen = {"strategy": name, "lambda": None if auto else weight, "n_query": int(n_query), "n_end": int(n_end)}
-    if begins_task:
+    if memory:
         with grid.cell():
             chosen["memory"] = _memory(key, now)
+        if chosen["memory"] and not now.memory:
+            with grid.cell():
+                chosen["memory_policy"] = _policy(key, now)
     return useful(now, chosen)
 
 
@@ -64,10 +67,20 @@ def _memory(key: str, now: RunConfig) -> int:
     why = unused(now).get("memory")
     size = st.number_input(
         "Memory size", 0, None, now.memory, key=f"{key}-memory", disabled=why is not None,
-        help="From this task on. Fewer: the others are dropped at once. More: room for what is labelled from here on; "
+        help="Where a task begins. Fewer: the others are dropped at once. More: room for what is labelled then; "
         "what is gone stays gone." + (f" {words.plain(words.why(why))}" if why else ""),
     )  # fmt: skip
     return int(size)
+
+
+def _policy(key: str, now: RunConfig) -> str:
+    """Of a memory that begins here: nothing was kept by another."""
+    info = RunConfig.model_fields["memory_policy"]
+    options = list(get_args(info.annotation))
+    return st.selectbox(
+        str(info.title), options, options.index(now.memory_policy), key=f"{key}-policy", format_func=words.option,
+        help=info.description,
+    )  # fmt: skip
 
 
 def useful(now: RunConfig, wanted: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,11 +14,15 @@ CHAPTERS: tuple[ModuleType, ...] = (forgetting, memory, labels)
 FIRST = "1"
 STYLE = """<style>
 .stMainBlockContainer { padding-top: 3.6rem; }
-.st-key-question h3 { padding: 0; }
+.st-key-question h3 { padding: 0; font-size: 1.45rem; }
 .st-key-question kbd { display: none; }
+.st-key-question button { padding: .25rem .7rem; min-height: 2.2rem; }
+.st-key-question { gap: .5rem; }
 .st-key-takeaway { min-height: 4.6rem; }
 </style>"""
 ALONE = """<style>
+.st-key-question h3 { font-size: 1.2rem; }
+.st-key-question button { padding: .2rem .6rem; }
 /* Before a room nothing but the chapter; the switch stays, to come back. */
 [data-testid="stHeader"] { display: none; }
 .stMainBlockContainer { padding: 2rem 2rem .5rem !important; }
@@ -68,7 +72,7 @@ def _dots(number: int) -> None:
     """Where one is, and the way on: buttons and keys."""
     last = len(CHAPTERS)
     st.button(
-        "Back", icon=":material/arrow_back:", key="lesson-back", shortcut="Left", type="tertiary",
+        "", icon=":material/arrow_back:", key="lesson-back", shortcut="Left", type="tertiary",
         on_click=_go, args=(max(number - 1, 1),), disabled=number == 1, help="The chapter before.",
     )  # fmt: skip
     for each, chapter in enumerate(CHAPTERS, start=1):
@@ -77,7 +81,7 @@ def _dots(number: int) -> None:
             type="primary" if each == number else "secondary",
         )  # fmt: skip
     st.button(
-        "Next", icon=":material/arrow_forward:", icon_position="right", key="lesson-next", shortcut="Right",
+        "", icon=":material/arrow_forward:", key="lesson-next", shortcut="Right",
         type="tertiary", on_click=_go, args=(min(number + 1, last),), disabled=number == last, help="The next chapter.",
     )  # fmt: skip
     st.button(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from app.store.session import PAGES, ROOT
-from app.widgets import dialogs, projector
+from app.widgets import dialogs, glossary, projector
 from app.widgets.browser import ended
 
 st.set_page_config("ACL Explorer", ROOT / "assets" / "icon.svg", layout="wide")
@@ -23,5 +23,6 @@ page = st.navigation(
 )
 ended.watch()
 projector.switch()
+glossary.popover()
 dialogs.draw(page.title)
 page.run()

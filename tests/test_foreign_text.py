@@ -41,7 +41,7 @@ from tests.tools import every_page_looks_into
 
 LETTERS = letters()
 MANY = ("the first half", "the second half", "very long")
-PAGES = ("start", "run", "inspect", "compare", "library")
+PAGES = ("lesson", "start", "run", "inspect", "compare", "library")
 MARKS = re.compile(r"(?<!\\)(!\[|<img|<script|<style|\$\\|\[x\]|:material/home:)")
 """What a page would read as more than text, unless it is escaped."""
 TAGS = re.compile(r"""<(script|style|a |img (?!class=))""")

@@ -1,0 +1,168 @@
+"""What chapter 5 says, worded for what came out: also where it contradicts the story."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+import pandas as pd
+
+from app.lesson.measured import Difference, difference, worded
+
+NAMES = {"LA": "learned", "forgotten": "forgotten", "A": "kept"}
+
+
+def differences(one: pd.DataFrame, other: pd.DataFrame) -> dict[str, Difference]:
+    """AccuACL's figures minus Uniform's (app.lesson.measured.figures), paired by seed, by the names of NAMES."""
+    return {name: difference(one[name], other[name]) for name in NAMES}
+
+
+# -- 1: the trade --------------------------------------------------------------------------------------
+
+
+def question(found: Mapping[str, Difference]) -> str:
+    """Asked of the student; its figures are those measured."""
+    learned, forgotten = found["LA"], found["forgotten"]
+    gives, gets = _points(learned), _points(forgotten)
+    if learned.sign < 0 and forgotten.sign < 0:
+        return f"Would you give {gives} of the new to forget {gets} less of the old?"
+    if forgotten.sign < 0:
+        return f"It forgets {gets} less of the old, and what it gives of the new is no more than noise. Any objection?"
+    if learned.sign < 0:
+        return f"Would you give {gives} of the new, and forget no less of the old than chance would have it?"
+    return "Nothing of the new is given and nothing of the old is saved that chance could not explain. Why bother?"
+
+
+def trade(found: Mapping[str, Difference]) -> str:
+    said = ", ".join(f"{name} {worded(found[key])}" for key, name in NAMES.items())
+    verdict = {
+        1: "All in all it keeps more.",
+        -1: "All in all it keeps less: the price is higher than what it buys.",
+        0: "All in all what it keeps differs by no more than noise.",
+    }[found["A"].sign]
+    return f"AccuACL against Uniform, {_seeds(found['A'])}, ± standard error: {said}. {verdict}"
+
+
+# -- 2 and 3: the two scores ---------------------------------------------------------------------------
+
+
+def fate(passed: bool, picked: bool) -> str:
+    """What becomes of a sample."""
+    return "bought" if picked else "out by M" if passed else "out by D"
+
+
+def four(fates: Mapping[str, str]) -> str:
+    """fates: what became of each of the four samples, by what it is."""
+    bought = [name for name, fate in fates.items() if fate == "bought"]
+    lost = {score: [name for name, fate in fates.items() if fate == f"out by {score}"] for score in ("D", "M")}
+    said = f"Of these four AccuACL buys {_listed(bought)}" if bought else "AccuACL buys none of these four"
+    cuts = {"D": "the cut by distribution comes first and takes out", "M": "of those left magnitude decides against"}
+    reasons = [f"{cuts[score]} {_listed(names)}" for score, names in lost.items() if names]
+    return f"{said}{': ' if reasons else ''}{'; '.join(reasons)}. One query of one run."
+
+
+def alone(picks: Mapping[str, Sequence[int]], rank_m: Mapping[int, int], rank_d: Mapping[int, int]) -> str:
+    """picks: by "D alone", "both", "M alone", the ids; ranks of every sample of the pool."""
+    n, pool = len(picks["both"]), len(rank_m)
+    by_d = _median([rank_m[i] for i in picks["D alone"]])
+    by_m = _median([rank_d[i] for i in picks["M alone"]])
+    shared = {by: len(set(picks["both"]) & set(picks[by])) for by in ("D alone", "M alone")}
+    return (
+        f"D alone buys samples whose median rank by magnitude is {by_d:g} of {pool}; M alone, whose median rank by "
+        f"distribution is {by_m:g}. Both together share {shared['D alone']} of {n} picks with D alone and "
+        f"{shared['M alone']} with M alone. One query of one run."
+    )
+
+
+# -- 4: memory -----------------------------------------------------------------------------------------
+
+
+def over_memory(kept: Mapping[int, Difference]) -> str:
+    """kept: AccuACL − Uniform in A by the number of remembered samples."""
+    sizes = sorted(kept)
+    said = "; ".join(f"with {size} remembered {worded(kept[size])}" for size in sizes)
+    return f"Kept, AccuACL against Uniform, {_seeds(kept[sizes[0]])}: {said}. {_where([kept[s].sign for s in sizes])}"
+
+
+def _where(signs: Sequence[int]) -> str:
+    """signs: from the smallest memory to the largest."""
+    if all(sign > 0 for sign in signs):
+        return "It pays at each of these sizes."
+    if not any(sign > 0 for sign in signs):
+        return "It pays at none of these sizes" + (", and costs at some." if any(s < 0 for s in signs) else ".")
+    if list(signs) == sorted(signs, reverse=True):
+        return "It pays where memory is scarce" + (", and costs where it is plenty." if signs[-1] < 0 else ".")
+    return "Where it pays does not follow the size of the memory."
+
+
+# -- 5: λ ----------------------------------------------------------------------------------------------
+
+
+def over_lambda(kept: Mapping[float, pd.Series], auto: pd.Series, uniform: pd.Series) -> str:
+    """kept: A by seed for each λ; auto: with the λ of the paper, Uniform beside it."""
+    means = {weight: float(by_seed.mean()) for weight, by_seed in sorted(kept.items())}
+    effect, at_zero = difference(auto, uniform), difference(kept[0.0], uniform)
+    low, high = min(means, key=means.__getitem__), max(means, key=means.__getitem__)
+    path = (
+        f"What is kept {_course(list(means.values()))} as λ grows, from {means[low]:.1f} % at λ = {low:g} to "
+        f"{means[high]:.1f} % at λ = {high:g}: {worded(difference(kept[high], kept[low]))}."
+    )
+    if effect.sign <= 0:
+        share = f"Against Uniform the usual λ keeps {worded(effect)}, and λ = 0, {worded(at_zero)}."
+    else:
+        share = (
+            f"Of the {effect.mean:.1f} ± {effect.error:.1f} points the usual λ keeps more than Uniform, "
+            f"{_stand(at_zero)} at λ = 0 already, where the past is not asked at all."
+        )
+    return f"{path} {share} {_seeds(effect)[0].upper()}{_seeds(effect)[1:]}."
+
+
+def _stand(at_zero: Difference) -> str:
+    size = f"{at_zero.mean:.1f} ± {at_zero.error:.1f}".replace("-", "−")
+    return f"{size}, no more than noise, stand" if at_zero.within_noise else f"{size} stand"
+
+
+def _course(means: Sequence[float]) -> str:
+    steps = [b - a for a, b in pairwise(means)]
+    if all(step >= 0 for step in steps):
+        return "rises"
+    return "falls" if all(step <= 0 for step in steps) else "goes up and down"
+
+
+# -- 6: can you beat that? -----------------------------------------------------------------------------
+
+
+def challenge(half: pd.Series, full: pd.Series) -> str:
+    """half: what Uniform keeps with half the labels, by seed; full: AccuACL with all of its."""
+    found = difference(half, full)
+    figures = f"{_mean(half)} against {_mean(full)} kept: {worded(found)}"
+    verdict = {
+        0: "did as well here",
+        1: "did better here",
+        -1: "did worse here: choosing was worth its labels",
+    }[found.sign]
+    ask = "Can you beat them?" if found.sign < 0 else "Can you beat that?"
+    return f"Half the labels, bought blindly, {verdict} ({figures}, {_seeds(found)}). {ask}"
+
+
+def _mean(by_seed: pd.Series) -> str:
+    return f"{by_seed.mean():.1f} ± {by_seed.std(ddof=1) / len(by_seed) ** 0.5:.1f} %"
+
+
+# -- small words ---------------------------------------------------------------------------------------
+
+
+def _points(found: Difference) -> str:
+    return f"{abs(found.mean):.1f} points"
+
+
+def _seeds(found: Difference) -> str:
+    return f"over {found.n} paired seeds"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _median(values: Sequence[int]) -> float:
+    return float(pd.Series(values).median())

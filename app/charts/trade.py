@@ -1,16 +1,18 @@
-"""What AccuACL trades: differences with their intervals, four samples' Fisher profiles, figures over λ.
+"""What AccuACL trades: differences with their intervals, four samples' Fisher profiles, differences over λ.
 
 Functions from tables to an Apache ECharts option.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from app.charts.ends import APART
 from app.charts.palette import FORGOTTEN, KEPT, LEARNED, strategy_colour
 from app.charts.run import FIXED, Spec
 from app.charts.score_plane import FAINT, HERO
@@ -18,6 +20,8 @@ from app.charts.score_plane import FAINT, HERO
 COLOURS = {"LA": LEARNED, "forgotten": FORGOTTEN, "A": KEPT}
 NAMES = {"LA": "learned ↑", "forgotten": "forgotten ↓", "A": "kept ↑"}
 CAP_PX = 9
+EVERY = 2
+"""Points between two lines of the chart over λ."""
 
 
 # -- differences ---------------------------------------------------------------------------------------
@@ -25,7 +29,7 @@ CAP_PX = 9
 
 @dataclass(frozen=True)
 class Row:
-    """One paired difference in points: its name, the mean with its 95 % interval, each seed's, what is written beside."""
+    """One paired difference in points: the mean with its 95 % interval, each seed's; said: what is written above it."""
 
     name: str
     mean: float
@@ -83,17 +87,18 @@ def differences_chart(rows: Sequence[Row], axis: str) -> Spec:
 
 @dataclass(frozen=True)
 class Profile:
-    """A sample: what is said above it in two lines, its picture as a data URL ("" without), and p_x [kept]."""
+    """A sample: what is said above it, its picture as a data URL ("" without), p_x [kept], and whether it is bought."""
 
     title: str
-    line: str
+    lines: str
     picture: str
     spread: np.ndarray
     chosen: bool
 
 
-LEFT, WIDE, TOPS, TALL = (11.0, 61.0), 38.0, (15.0, 65.0), 26.0
+LEFT, WIDE, TOPS, TALL = (8.5, 59.5), 38.0, (21.0, 71.0), 22.0
 """Places of the four in percent of the picture, two by two."""
+PICTURE_PX = 56
 
 
 def profiles_chart(four: Sequence[Profile], target: np.ndarray, names: Sequence[str]) -> Spec:
@@ -107,14 +112,16 @@ def profiles_chart(four: Sequence[Profile], target: np.ndarray, names: Sequence[
         {"left": f"{x}%", "top": f"{y}%", "width": f"{WIDE}%", "height": f"{TALL}%", **FIXED} for x, y in where
     ]
     spec["title"] = [
-        {"left": f"{x}%", "top": f"{y - 14}%", "text": one.title, "subtext": one.line, "itemGap": 3, "padding": 0,
-         "textStyle": {"fontSize": 15, "color": strategy_colour(HERO)} if one.chosen else {"fontSize": 15},
-         "subtextStyle": {"fontSize": 13}}
+        {"left": f"{x + 3.5}%", "top": f"{y - 19}%", "text": one.title, "subtext": one.lines, "itemGap": 5,
+         "padding": 0,
+         "textStyle": {"fontSize": 15, "fontWeight": "bold", "lineHeight": 18,
+                       **({"color": strategy_colour(HERO)} if one.chosen else {})},
+         "subtextStyle": {"fontSize": 13, "lineHeight": 17}}
         for one, (x, y) in zip(four, where, strict=True)
     ]  # fmt: skip
     spec["graphic"] = [
-        {"type": "image", "left": f"{x - 10.5}%", "top": f"{y - 12}%", "silent": True,
-         "style": {"image": one.picture, "width": 58, "height": 58}}
+        {"type": "image", "left": f"{x - 7.5}%", "top": f"{y - 19}%", "silent": True,
+         "style": {"image": one.picture, "width": PICTURE_PX, "height": PICTURE_PX}}
         for one, (x, y) in zip(four, where, strict=True) if one.picture
     ]  # fmt: skip
     spec["xAxis"] = [
@@ -130,16 +137,16 @@ def profiles_chart(four: Sequence[Profile], target: np.ndarray, names: Sequence[
     spec["series"] = [
         series for k, one in enumerate(four)
         for series in (
-            _bars(k, "target", target, FAINT, 1.0), _bars(k, one.title, one.spread, strategy_colour(HERO), 0.75)
+            _bars(k, "target", target, FAINT, "100%"), _bars(k, one.title, one.spread, strategy_colour(HERO), "50%")
         )
     ]  # fmt: skip
     return spec
 
 
-def _bars(place: int, name: str, shares: np.ndarray, colour: str, opacity: float) -> Spec:
+def _bars(place: int, name: str, shares: np.ndarray, colour: str, wide: str) -> Spec:
     return {
         "type": "bar", "name": name, "xAxisIndex": place, "yAxisIndex": place, "silent": True, "barGap": "-100%",
-        "barCategoryGap": "0%", "itemStyle": {"color": colour, "opacity": opacity},
+        "barWidth": wide, "itemStyle": {"color": colour},
         "data": np.round(100 * shares, 3).tolist(),
     }  # fmt: skip
 
@@ -153,39 +160,43 @@ def middles(names: Sequence[str]) -> list[tuple[int, str]]:
 # -- over λ --------------------------------------------------------------------------------------------
 
 
-def lambda_chart(table: pd.DataFrame, uniform: Mapping[str, float]) -> Spec:
-    """LA, forgotten and A over λ (columns λ, and of each its mean and, with _error, its standard error, in percent):
-    a line each, with ± one standard error; dashed, the same of Uniform, which has no λ."""
+def lambda_chart(table: pd.DataFrame) -> Spec:
+    """Differences in points over λ (columns λ, figure: a key of NAMES, mean, error): a line for each figure, with ± one
+    standard error."""
     series: list[Spec] = []
     for name, colour in COLOURS.items():
-        points = table[["λ", name]].to_numpy().tolist()
+        rows = table[table["figure"] == name].sort_values("λ")
         series.append({
-            "type": "line", "name": NAMES[name], "color": colour, "symbol": "circle", "symbolSize": 9, "z": 3,
-            "lineStyle": {"width": 2.5}, "data": points,
-            "label": {"show": True, "position": "top", "distance": 8, "fontSize": 12, "color": "inherit",
-                      "formatter": "{@[1]}"},
+            "type": "line", "name": NAMES[name], "color": colour, "symbol": "circle", "symbolSize": 10, "z": 3,
+            "lineStyle": {"width": 2.5}, "data": rows[["λ", "mean"]].to_numpy().tolist(), APART: True,
             "endLabel": {"show": True, "formatter": NAMES[name], "color": "inherit", "distance": 8, "fontSize": 12},
-            "markLine": {
-                "silent": True, "symbol": "none", "data": [{"yAxis": uniform[name]}], "label": {"show": False},
-                "lineStyle": {"color": colour, "type": "dashed", "width": 1.5, "opacity": 0.7},
-            },
         })  # fmt: skip
         series += [
             {
                 "type": "line", "name": f"{NAMES[name]} ± at λ = {row['λ']:g}", "color": colour, "silent": True,
-                "symbol": "none", "lineStyle": {"width": 6, "opacity": 0.35},
-                "data": [[row["λ"], row[name] - row[f"{name}_error"]], [row["λ"], row[name] + row[f"{name}_error"]]],
+                "symbol": "none", "lineStyle": {"width": 5, "opacity": 0.35},
+                "data": [[row["λ"], row["mean"] - row["error"]], [row["λ"], row["mean"] + row["error"]]],
             }
-            for row in table.to_dict("records")
+            for row in rows.to_dict("records")
         ]  # fmt: skip
+    series.append({
+        "type": "line", "name": "no difference", "silent": True, "data": [],
+        "markLine": {"silent": True, "symbol": "none", "data": [{"yAxis": 0}], "label": {"show": False},
+                     "lineStyle": {"color": FAINT, "type": "solid", "width": 2}},
+    })  # fmt: skip
+    low, high = (table["mean"] - table["error"]).min(), (table["mean"] + table["error"]).max()
     return {
         "animation": False,
-        "grid": {"left": 48, "right": 96, "top": 16, "bottom": 44, **FIXED},
+        "grid": {"left": 52, "right": 100, "top": 14, "bottom": 46, **FIXED},
         "tooltip": {"show": False},
         "xAxis": {
             "type": "value", "min": 0, "max": 1, "interval": 0.25, "name": "λ, weight of the past",
             "nameLocation": "middle", "nameGap": 26, "splitLine": {"show": False},
+            "axisLine": {"onZero": False},
         },
-        "yAxis": {"min": 0, "max": 100, "axisLabel": {"formatter": "{value} %"}, "interval": 25},
+        "yAxis": {
+            "type": "value", "name": "points", "nameLocation": "middle", "nameGap": 34, "interval": EVERY,
+            "min": EVERY * math.floor(low / EVERY), "max": EVERY * math.ceil(high / EVERY),
+        },
         "series": series,
     }  # fmt: skip

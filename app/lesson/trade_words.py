@@ -9,6 +9,7 @@ import pandas as pd
 
 from app.lesson.measured import Difference, difference, worded
 
+BOUGHT = "bought"
 NAMES = {"LA": "learned", "forgotten": "forgotten", "A": "kept"}
 
 
@@ -48,13 +49,16 @@ def trade(found: Mapping[str, Difference]) -> str:
 
 def fate(passed: bool, picked: bool) -> str:
     """What becomes of a sample."""
-    return "bought" if picked else "out by M" if passed else "out by D"
+    return BOUGHT if picked else "out by M" if passed else "out by D"
 
 
 def four(fates: Mapping[str, str]) -> str:
     """fates: what became of each of the four samples, by what it is."""
-    bought = [name for name, fate in fates.items() if fate == "bought"]
-    lost = {score: [name for name, fate in fates.items() if fate == f"out by {score}"] for score in ("D", "M")}
+
+    def those(fate: str) -> list[str]:
+        return [f"the {name} one" for name, what in fates.items() if what == fate]
+
+    bought, lost = those(BOUGHT), {score: those(f"out by {score}") for score in ("D", "M")}
     said = f"Of these four AccuACL buys {_listed(bought)}" if bought else "AccuACL buys none of these four"
     cuts = {"D": "the cut by distribution comes first and takes out", "M": "of those left magnitude decides against"}
     reasons = [f"{cuts[score]} {_listed(names)}" for score, names in lost.items() if names]
@@ -68,8 +72,8 @@ def alone(picks: Mapping[str, Sequence[int]], rank_m: Mapping[int, int], rank_d:
     by_m = _median([rank_d[i] for i in picks["M alone"]])
     shared = {by: len(set(picks["both"]) & set(picks[by])) for by in ("D alone", "M alone")}
     return (
-        f"D alone buys samples whose median rank by magnitude is {by_d:g} of {pool}; M alone, whose median rank by "
-        f"distribution is {by_m:g}. Both together share {shared['D alone']} of {n} picks with D alone and "
+        f"D alone buys samples whose median rank by magnitude is {by_d:.0f} of {pool}; M alone, whose median rank by "
+        f"distribution is {by_m:.0f}. Both together share {shared['D alone']} of {n} picks with D alone and "
         f"{shared['M alone']} with M alone. One query of one run."
     )
 
@@ -102,23 +106,27 @@ def over_lambda(kept: Mapping[float, pd.Series], auto: pd.Series, uniform: pd.Se
     """kept: A by seed for each λ; auto: with the λ of the paper, Uniform beside it."""
     means = {weight: float(by_seed.mean()) for weight, by_seed in sorted(kept.items())}
     effect, at_zero = difference(auto, uniform), difference(kept[0.0], uniform)
-    low, high = min(means, key=means.__getitem__), max(means, key=means.__getitem__)
-    path = (
-        f"What is kept {_course(list(means.values()))} as λ grows, from {means[low]:.1f} % at λ = {low:g} to "
-        f"{means[high]:.1f} % at λ = {high:g}: {worded(difference(kept[high], kept[low]))}."
-    )
+    best = max(means, key=means.__getitem__)
+    path = f"As λ grows, what is kept {_course(list(means.values()))}"
+    if best > 0:
+        lead = difference(kept[best], kept[0.0])
+        path += f"; the best of {len(means)} tried, λ = {best:g}, keeps {_beside(lead)} λ = 0"
     if effect.sign <= 0:
         share = f"Against Uniform the usual λ keeps {worded(effect)}, and λ = 0, {worded(at_zero)}."
     else:
         share = (
             f"Of the {effect.mean:.1f} ± {effect.error:.1f} points the usual λ keeps more than Uniform, "
-            f"{_stand(at_zero)} at λ = 0 already, where the past is not asked at all."
+            f"{_stand(at_zero)} at λ = 0 already, where the target has nothing of the past."
         )
-    return f"{path} {share} {_seeds(effect)[0].upper()}{_seeds(effect)[1:]}."
+    return f"{path}. {share} {_seeds(effect)[0].upper()}{_seeds(effect)[1:]}."
+
+
+def _beside(lead: Difference) -> str:
+    return f"what may be the same, {worded(lead)}, as" if lead.within_noise else f"{worded(lead)} than"
 
 
 def _stand(at_zero: Difference) -> str:
-    size = f"{at_zero.mean:.1f} ± {at_zero.error:.1f}".replace("-", "−")
+    size = f"{_signed(at_zero.mean).lstrip('+')} ± {at_zero.error:.1f}"
     return f"{size}, no more than noise, stand" if at_zero.within_noise else f"{size} stand"
 
 
@@ -132,24 +140,31 @@ def _course(means: Sequence[float]) -> str:
 # -- 6: can you beat that? -----------------------------------------------------------------------------
 
 
-def challenge(half: pd.Series, full: pd.Series) -> str:
-    """half: what Uniform keeps with half the labels, by seed; full: AccuACL with all of its."""
-    found = difference(half, full)
-    figures = f"{_mean(half)} against {_mean(full)} kept: {worded(found)}"
-    verdict = {
-        0: "did as well here",
-        1: "did better here",
-        -1: "did worse here: choosing was worth its labels",
-    }[found.sign]
-    ask = "Can you beat them?" if found.sign < 0 else "Can you beat that?"
-    return f"Half the labels, bought blindly, {verdict} ({figures}, {_seeds(found)}). {ask}"
+def challenge(found: Difference) -> str:
+    """found: what half the labels keep, bought blindly, minus what AccuACL keeps with all of its."""
+    did = {-1: "worse", 0: "as well", 1: "better"}[found.sign]
+    ask = "Choosing paid. Can you choose better still?" if found.sign < 0 else "Can you beat that?"
+    return f"Half the labels, bought blindly, did {did} here ({_signed(found.mean)} ± {found.error:.1f} points). {ask}"
+
+
+def half(by_half: pd.Series, by_all: pd.Series, labels: int) -> str:
+    """Behind it: what Uniform keeps with so many labels a task, and AccuACL with all of its, by seed."""
+    found = difference(by_half, by_all)
+    return (
+        f"Uniform with {labels} labels a task keeps {_mean(by_half)}, AccuACL with 40 {_mean(by_all)} (± standard "
+        f"error); the difference, {_seeds(found)}: {worded(found)}."
+    )
 
 
 def _mean(by_seed: pd.Series) -> str:
-    return f"{by_seed.mean():.1f} ± {by_seed.std(ddof=1) / len(by_seed) ** 0.5:.1f} %"
+    return f"{by_seed.mean():.1f} ± {by_seed.sem():.1f} %"
 
 
 # -- small words ---------------------------------------------------------------------------------------
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.1f}".replace("-", "−")
 
 
 def _points(found: Difference) -> str:

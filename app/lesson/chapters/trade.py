@@ -13,34 +13,33 @@ from acl.runs.folder import Run
 from app import words
 from app.charts import trade as charts
 from app.charts.palette import strategy_colour
-from app.charts.run import plane_chart
+from app.charts.run import Spec, plane_chart
 from app.charts.score_plane import HERO, PLANE, Cuts, view
 from app.lesson import trade_words as said
 from app.lesson.digits import smooth_url
 from app.lesson.measured import Difference, difference, figures
+from app.lesson.scored import Query, query
 from app.store import runs as data
 from app.store.session import PAGES, RECORDED, new_run
 from app.widgets import projector
 from app.widgets.gallery import Card, cards_html
 
 QUESTION = "What does AccuACL trade?"
-RECORDING = "recorded-er-accuacl-digits-s0"
 MEMORIES = (10, 20, 50)
 LAMBDAS = (0.0, 0.25, 0.5, 0.75, 1.0)
 HALF = 20
 """Labels a task: half of the preset's."""
 BY = {"D alone": "distribution alone", "both": "both", "M alone": "magnitude alone"}
-CORNERS = ("moves it much, unlike", "moves it much, alike", "moves it little, unlike", "moves it little, alike")
+CORNERS = ("strong but unlike", "strong and alike", "weak and unlike", "weak but alike")
 """Names of acl.analysis.corners.CORNERS."""
-HEIGHT, PLANE_HEIGHT, PICK_PX = 370, 270, 38
+HEIGHT, PROFILES_HEIGHT, PLANE_HEIGHT, PICK_PX = 370, 400, 280, 34
 
 
 def draw(picture: DeltaGenerator, controls: DeltaGenerator) -> str:
     with controls:
-        # Its own place: what a step has to choose stands below, whichever step it is.
         step = st.segmented_control(
             "Step", list(STEPS), default=next(iter(STEPS)), required=True, key="trade", bind="query-params",
-            label_visibility="collapsed",
+            label_visibility="collapsed", wrap=True,
         ) or next(iter(STEPS))  # fmt: skip
     takeaway = STEPS[step](picture, controls)
     names = list(STEPS)
@@ -92,77 +91,82 @@ def _legend() -> None:
 
 
 def _four(picture: DeltaGenerator, controls: DeltaGenerator) -> str:
-    with picture, st.spinner("Loading the engine…"):
-        # It brings torch, which no other step needs.
-        from app.lesson.frozen_query import farthest_apart  # noqa: PLC0415
-    query = farthest_apart(Run(RECORDED / RECORDING))
-    spreads, target, classes = query.spreads()
-    places = [query.place(position) for position in query.corners[0]]
-    images = data.pictures(query.run, [place.id for place in places])
-    fates = [said.fate(place.passed, place.picked) for place in places]
+    found = query()
+    images = data.pictures(Run(RECORDED / found.run), list(found.corners))
     four = [
         charts.Profile(
-            name.capitalize(),
-            f"M {words.short(place.magnitude)} (rank {place.rank_m}), D {place.distribution:.2f} (rank {place.rank_d}) "
-            f"· {fate}",
-            smooth_url(images[k]) if images is not None else "", spreads[k], place.picked,
+            name.capitalize(), _placed(found, id_), smooth_url(images[k]) if images is not None else "",
+            found.spreads[k], found.fate(id_) == said.BOUGHT,
         )
-        for k, (name, place, fate) in enumerate(zip(CORNERS, places, fates, strict=True))
+        for k, (name, id_) in enumerate(zip(CORNERS, found.corners, strict=True))
     ]  # fmt: skip
     with picture:
         st.markdown(
-            "**Where each sample's information lies (blue), and where it is needed (grey)** · Fisher entries by class",
+            "**Where each digit's information lies (blue), and where it is needed (grey)**",
             help=f"{words.HELP['fisher']} {words.HELP['target']}",
         )
-        projector.chart(charts.profiles_chart(four, target, classes), "trade-four", HEIGHT, "; ".join(
-            f"{one.title}: {one.line}" for one in four
-        ))  # fmt: skip
-    with controls:
-        st.markdown("**Magnitude**: how much it would move the network.", help=words.HELP["M"])
-        st.markdown(
-            "**Distribution**: how alike that is to what past and new tasks need.", help=words.HELP["D"]
+        alt = "; ".join(f"{one.title}: {' '.join(one.lines.split())}" for one in four)
+        projector.chart(
+            charts.profiles_chart(four, found.target, found.classes), "trade-four", PROFILES_HEIGHT, alt
         )  # fmt: skip
+    with controls:
+        st.markdown("**Magnitude**, strong or weak: how much it would move the network.", help=words.HELP["M"])
+        st.markdown("**Distribution**: how alike that is to what past and new tasks need.", help=words.HELP["D"])
         st.caption(
-            f"Of all {len(query.ids)} digits in the pool of task {query.task}, query {query.round}, those farthest in "
-            "each corner."
+            f"Of the {len(found.table)} digits in the pool of task {found.task}, query {found.round}, the one farthest "
+            "in each corner. Bars: the Fisher entries AccuACL keeps, by class."
         )
-    return said.four(dict(zip(CORNERS, fates, strict=True)))
+    return said.four({name: found.fate(id_) for name, id_ in zip(CORNERS, found.corners, strict=True)})
+
+
+def _placed(found: Query, id_: int) -> str:
+    """Two lines: the sample's scores and ranks, and what became of it."""
+    row = found.table.loc[id_]
+    return (
+        f"M {words.short(row['magnitude'])}, rank {row['rank_m']:.0f} of {len(found.table)}\n"
+        f"D {row['distribution']:.2f}, rank {row['rank_d']:.0f} · {found.fate(id_)}"
+    )
 
 
 def _alone(picture: DeltaGenerator, controls: DeltaGenerator) -> str:
-    with picture, st.spinner("Loading the engine…"):
-        from app.lesson.frozen_query import farthest_apart  # noqa: PLC0415
-    query = farthest_apart(Run(RECORDED / RECORDING))
+    found = query()
     with controls:
         by = st.segmented_control(
             "Pick by", list(BY), default="both", required=True, key="trade-by", bind="query-params",
             help=f"{words.HELP['D']} {words.HELP['M']}",
         ) or "both"  # fmt: skip
-    rankings = {each: query.ranked(each) for each in BY}
-    scores = {each: query.scores(ranking) for each, ranking in rankings.items()}
-    ranking, table = rankings[by], scores[by]
-    order = [query.ids[position] for position in ranking.picked.tolist()]
-    rank_m, rank_d = (
-        dict(zip(query.ids, table[name].rank(ascending=False, method="first").astype(int).tolist(), strict=True))
-        for name in ("magnitude", "distribution")
-    )
-    cuts = Cuts.of(table["distribution"].to_numpy(), table["magnitude"].to_numpy(), table["picked"].to_numpy(),
-                   len(ranking.candidates))  # fmt: skip
-    drawn = view(table, HERO, cuts, *PLANE)
-    drawn = replace(drawn, **{"D alone": {"y_cut": None}, "M alone": {"x_cut": None}}.get(by, {}))
+    picks = found.picks[by]
     with picture:
-        st.markdown(f"**Picks by {BY[by]}: the same pool, {len(order)} labels**")
-        spec = plane_chart(table, drawn, HERO, st.context.theme.type == "dark")
+        st.markdown(f"**Picks by {BY[by]}: the same pool, {len(picks)} labels**")
+        spec = plane(found, by, st.context.theme.type == "dark")
         projector.chart(spec, "trade-plane", PLANE_HEIGHT, f"Magnitude against distribution, picks by {by}")
-        made = [Card("", (f"M {rank_m[i]} D {rank_d[i]}",), strategy_colour(HERO), f"sample {i}") for i in order]
-        st.html(cards_html(data.pictures(query.run, order), made, size=PICK_PX))
+        ranks = found.table.loc[picks]
+        made = [
+            Card("", (f"M {m} D {d}",), strategy_colour(HERO), f"sample {i}")
+            for i, m, d in zip(picks, ranks["rank_m"], ranks["rank_d"], strict=True)
+        ]
+        st.html(cards_html(data.pictures(Run(RECORDED / found.run), picks), made, size=PICK_PX))
     with controls:
         st.caption(
-            f"Dashed: the cuts. Both: the {len(rankings['both'].candidates)} highest by distribution, of these the "
-            f"{len(order)} highest by magnitude. Below each picture its ranks of {len(query.ids)}."
+            f"Dashed: the cuts. Both: the {len(found.candidates)} highest by distribution, of these the {len(picks)} "
+            f"highest by magnitude. Below each picture its ranks of {len(found.table)}."
         )
-    picks = {each: [query.ids[p] for p in found.picked.tolist()] for each, found in rankings.items()}
-    return said.alone(picks, rank_m, rank_d)
+    return said.alone(found.picks, found.table["rank_m"].to_dict(), found.table["rank_d"].to_dict())
+
+
+def plane(found: Query, by: str, dark: bool) -> Spec:
+    """The pool with these picks, and the cuts that made them."""
+    table = found.table.assign(id=found.table.index, picked=found.table.index.isin(found.picks[by])).reset_index(
+        drop=True
+    )
+    n = {"D alone": len(found.picks[by]), "both": len(found.candidates), "M alone": len(table)}[by]
+    cuts = Cuts.of(*(table[name].to_numpy() for name in ("distribution", "magnitude", "picked")), n)
+    drawn = view(table, HERO, cuts, *PLANE)
+    if by == "D alone":
+        drawn = replace(drawn, y_cut=None)
+    elif by == "M alone":
+        drawn = replace(drawn, x_cut=None)
+    return plane_chart(table, drawn, HERO, dark)
 
 
 # -- 4 and 5: where it pays ----------------------------------------------------------------------------
@@ -187,20 +191,17 @@ def _memory(picture: DeltaGenerator, controls: DeltaGenerator) -> str:
 def _lambda(picture: DeltaGenerator, controls: DeltaGenerator) -> str:
     groups = {weight: figures(strategy=HERO, **{"lambda": weight}) for weight in LAMBDAS}
     uniform = figures()
-    rows = []
-    for weight, table in groups.items():
-        row = {"λ": weight}
-        for name in charts.COLOURS:
-            row[name] = round(float(table[name].mean()), 1)
-            row[f"{name}_error"] = float(table[name].sem())
-        rows.append(row)
-    means = {name: float(uniform[name].mean()) for name in charts.COLOURS}
+    found = {weight: said.differences(table, uniform) for weight, table in groups.items()}
     with picture:
-        st.markdown("**AccuACL over λ** · dashed: Uniform, which has none", help=words.HELP["λ"])
-        projector.chart(charts.lambda_chart(pd.DataFrame(rows), means), "trade-lambda", HEIGHT, "Figures over λ")
+        st.markdown("**AccuACL − Uniform over λ, the same seed each**", help=words.HELP["λ"])
+        rows = [
+            {"λ": weight, "figure": name, "mean": each.mean, "error": each.error}
+            for weight, by_name in found.items() for name, each in by_name.items()
+        ]  # fmt: skip
+        projector.chart(charts.lambda_chart(pd.DataFrame(rows)), "trade-lambda", HEIGHT, "AccuACL minus Uniform over λ")
     with controls:
         st.markdown("How much should a query care about the past?")
-        st.caption(f"Means over {len(uniform)} seeds; thick: ± one standard error.")
+        st.caption("Dots: means over the seeds; upright bars: ± one standard error. At 0 the two are equal.")
     return said.over_lambda({weight: table["A"] for weight, table in groups.items()},
                             figures(strategy=HERO)["A"], uniform["A"])  # fmt: skip
 
@@ -211,7 +212,7 @@ def _lambda(picture: DeltaGenerator, controls: DeltaGenerator) -> str:
 def _end(picture: DeltaGenerator, controls: DeltaGenerator) -> str:
     half, full = figures(n_end=HALF)["A"], figures(strategy=HERO)["A"]
     with picture:
-        st.markdown(f"### {said.challenge(half, full)}")
+        st.markdown(f"### {said.challenge(difference(half, full))}")
         left, right = st.columns(2)
         left.metric(f"{HALF} random labels a task keep", f"{half.mean():.1f} %", help=words.HELP["A"], border=True)
         right.metric("40 labels by AccuACL keep", f"{full.mean():.1f} %", help=words.HELP["A"], border=True)
@@ -219,9 +220,11 @@ def _end(picture: DeltaGenerator, controls: DeltaGenerator) -> str:
         if st.button("New run", icon=":material/add_circle:", width="stretch", key="trade-new"):
             new_run()
         if st.button("Inspect", icon=":material/biotech:", width="stretch", key="trade-inspect",
-                     help="Every sample of a recorded query, and why it was bought."):  # fmt: skip
-            st.switch_page(PAGES / "inspect.py", query_params={"run": RECORDING})
-    return ""
+                     help="The query of the four digits: every sample, and why it was bought."):  # fmt: skip
+            found = query()
+            where = {"run": found.run, "task": str(found.task), "round": str(found.round)}
+            st.switch_page(PAGES / "inspect.py", query_params=where)
+    return said.half(half, full, HALF)
 
 
 STEPS: dict[str, Callable[[DeltaGenerator, DeltaGenerator], str]] = {

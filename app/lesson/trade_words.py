@@ -72,8 +72,8 @@ def alone(picks: Mapping[str, Sequence[int]], rank_m: Mapping[int, int], rank_d:
     by_m = _median([rank_d[i] for i in picks["M alone"]])
     shared = {by: len(set(picks["both"]) & set(picks[by])) for by in ("D alone", "M alone")}
     return (
-        f"D alone buys samples whose median rank by magnitude is {by_d:.0f} of {pool}; M alone, whose median rank by "
-        f"distribution is {by_m:.0f}. Both together share {shared['D alone']} of {n} picks with D alone and "
+        f"D alone buys samples whose median rank by magnitude is {by_d:.0f} of {pool}; M alone, samples whose median "
+        f"rank by distribution is {by_m:.0f}. Both together share {shared['D alone']} of {n} picks with D alone and "
         f"{shared['M alone']} with M alone. One query of one run."
     )
 

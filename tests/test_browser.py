@@ -46,14 +46,16 @@ def no_trouble(page: Page) -> None:
 
 def start_run(app: App, page: Page) -> Run:
     before = {run.id for run in list_runs(app.runs)}
-    page.goto(f"{app.url}/new")
+    page.goto(f"{app.url}/start")
     page.get_by_role("button", name="Start the run").click()
     run = wait_for(lambda: next((r for r in list_runs(app.runs) if r.id not in before), None))
     expect(page).to_have_url(re.compile(f"run={run.id}"))
     return run
 
 
-@pytest.mark.parametrize("path", ["", "new", "run?run=recorded-er-accuacl-digits-s0", "inspect", "compare", "library"])
+@pytest.mark.parametrize(
+    "path", ["", "start", "run?run=recorded-er-accuacl-digits-s0", "inspect", "compare", "library"]
+)
 def test_an_app_that_has_ended_says_so_on_every_open_page(path, tmp_path):
     with browser_page() as page, running_app(tmp_path / "runs", tmp_path) as app:
         page.goto(f"{app.url}/{path}")
@@ -68,7 +70,7 @@ def test_an_app_that_has_ended_says_so_on_every_open_page(path, tmp_path):
 @pytest.mark.parametrize(
     ("path", "shown"),
     [
-        ("", "A network forgets, or does it?"), ("new", "Start the run"), ("run", "Start the run"),
+        ("", "A network forgets, or does it?"), ("start", "Start the run"), ("run", "Start the run"),
         ("library", "Every run in the runs folder"),
     ],
 )  # fmt: skip
@@ -224,7 +226,7 @@ def test_a_recorded_run_shows_everything_and_cannot_be_played(app):
 def test_a_form_that_does_not_fit_says_why_and_starts_nothing(app):
     before = len(list_runs(app.runs))
     with browser_page() as page:
-        page.goto(f"{app.url}/new")
+        page.goto(f"{app.url}/start")
         budget = page.get_by_role("spinbutton", name="Label budget per task")
         budget.fill("9999")
         budget.press("Enter")

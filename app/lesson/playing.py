@@ -16,6 +16,7 @@ from acl.events import Evaluated, History
 from acl.runs.control import ACTIVE, request
 from acl.runs.folder import Run, create
 from acl.runs.tags import keep_tags
+from app import words
 from app.store import runs as data
 from app.store.session import POLL_S, RECORDED, RUNS, ensure_backend, open_run
 from app.widgets.one_press import once
@@ -114,7 +115,7 @@ def controls(chapter: str, found: Shown, config: RunConfig) -> None:
         try:
             made = once(f"lesson-{chapter}", pressed, partial(_made, config.changed(seed=state.seed + 1)))
         except UserError as error:
-            st.caption(f":material/warning: {error} The recording stands in.")
+            st.caption(f":material/warning: {words.plain(str(error))} The recording stands in.")
             return
         if made is not None and state.run != made.id:
             state.run, state.seed = made.id, state.seed + 1

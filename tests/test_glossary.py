@@ -87,15 +87,15 @@ def test_papers_are_named_once_and_linked():
 
 
 def test_words_first_and_formulas_when_asked_for():
-    plain, full = list(entries("", full=False)), list(entries("", full=True))
+    plain, full = entries("", full=False), entries("", full=True)
     assert len(plain) == len(full) and not any("$" in said for said in plain)
     assert sum(said.count("$$") for said in full) == 2 * len(FORMULAS)
 
 
 def test_a_word_finds_its_terms():
-    found = list(entries(" Jaccard ", full=False))
+    found = entries(" Jaccard ", full=False)
     assert found == ["##### What else is shown", f"**Overlap**  \n{TERMS['overlap'].says}"]
-    assert list(entries("no such word", full=True)) == []
+    assert entries("no such word", full=True) == []
 
 
 def test_in_the_head_of_every_page_it_covers_nothing_and_sets_its_formulas(tmp_path):

@@ -36,6 +36,10 @@ class Query:
     target: np.ndarray
     classes: list[str]
 
+    def ranks(self, column: str) -> dict[int, int]:
+        """rank_m or rank_d by id."""
+        return dict(zip(self.table.index.tolist(), self.table[column].tolist(), strict=True))
+
     def fate(self, id_: int) -> str:
         return fate(id_ in self.candidates, id_ in self.picks["both"])
 

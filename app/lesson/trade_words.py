@@ -157,7 +157,7 @@ def half(by_half: pd.Series, by_all: pd.Series, labels: int) -> str:
 
 
 def _mean(by_seed: pd.Series) -> str:
-    return f"{by_seed.mean():.1f} ± {by_seed.sem():.1f} %"
+    return f"{float(by_seed.mean()):.1f} ± {float(by_seed.sem()):.1f} %"
 
 
 # -- small words ---------------------------------------------------------------------------------------

@@ -42,17 +42,17 @@ def _popover() -> None:
             )
             full = st.toggle("Formulas and papers", key="glossary-full")
         with st.container(key="glossary-list"):
-            listed = list(entries(sought, full))
-            st.markdown("\n\n".join(listed) if listed else "No term has this word.")
+            st.markdown("\n\n".join(entries(sought, full)) or "No term has this word.")
 
 
-def entries(sought: str, full: bool) -> Iterator[str]:
+def entries(sought: str, full: bool) -> list[str]:
     """In Markdown the headings and terms that have this word in them; full: with their formulas and papers."""
+    listed: list[str] = []
     for heading, group in (*_terms(full), *_plugins(full)):
         found = [said for name, said in group if sought.strip().lower() in f"{name} {said}".lower()]
         if found:
-            yield f"##### {heading}"
-            yield from found
+            listed += [f"##### {heading}", *found]
+    return listed
 
 
 def _terms(full: bool) -> Iterator[tuple[str, list[tuple[str, str]]]]:

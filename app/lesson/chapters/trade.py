@@ -18,10 +18,10 @@ from app.charts.score_plane import HERO, PLANE, Cuts, view
 from app.lesson import trade_words as said
 from app.lesson.digits import smooth_url
 from app.lesson.measured import Difference, difference, figures
+from app.lesson.picture import figure
 from app.lesson.scored import Query, query
 from app.store import runs as data
 from app.store.session import PAGES, RECORDED, new_run
-from app.widgets import projector
 from app.widgets.gallery import Card, cards_html
 
 QUESTION = "What does AccuACL trade?"
@@ -53,6 +53,15 @@ def draw(picture: DeltaGenerator, controls: DeltaGenerator) -> str:
     return takeaway
 
 
+def rhythm() -> float | None:
+    """Nothing moves by itself: it is drawn when something is chosen."""
+    return None
+
+
+def reset() -> None:
+    _go(next(iter(STEPS)))
+
+
 def _go(step: str) -> None:
     st.session_state["trade"] = step
 
@@ -69,7 +78,7 @@ def _trade(picture: DeltaGenerator, controls: DeltaGenerator) -> str:
             _row(charts.NAMES[name], each, accuacl[name] - uniform[name], charts.COLOURS[name])
             for name, each in found.items()
         ]
-        projector.chart(charts.differences_chart(rows, "points"), "trade-balance", HEIGHT, "AccuACL minus Uniform")
+        figure(charts.differences_chart(rows, "points"), "trade-balance", HEIGHT, "AccuACL minus Uniform")
     with controls:
         st.markdown(f"#### {said.question(found)}")
         st.caption("Forty labels a task and ten remembered digits, with ER.")
@@ -106,7 +115,7 @@ def _four(picture: DeltaGenerator, controls: DeltaGenerator) -> str:
             help=f"{words.HELP['fisher']} {words.HELP['target']}",
         )
         alt = "; ".join(f"{one.title}: {' '.join(one.lines.split())}" for one in four)
-        projector.chart(
+        figure(
             charts.profiles_chart(four, found.target, found.classes), "trade-four", PROFILES_HEIGHT, alt
         )  # fmt: skip
     with controls:
@@ -121,10 +130,9 @@ def _four(picture: DeltaGenerator, controls: DeltaGenerator) -> str:
 
 def _placed(found: Query, id_: int) -> str:
     """Two lines: the sample's scores and ranks, and what became of it."""
-    row = found.table.loc[id_]
+    m, d, rank_m, rank_d = map(float, found.table.loc[id_, ["magnitude", "distribution", "rank_m", "rank_d"]])
     return (
-        f"M {words.short(row['magnitude'])}, rank {row['rank_m']:.0f} of {len(found.table)}\n"
-        f"D {row['distribution']:.2f}, rank {row['rank_d']:.0f} · {found.fate(id_)}"
+        f"M {words.short(m)}, rank {rank_m:.0f} of {len(found.table)}\nD {d:.2f}, rank {rank_d:.0f} · {found.fate(id_)}"
     )
 
 
@@ -139,7 +147,7 @@ def _alone(picture: DeltaGenerator, controls: DeltaGenerator) -> str:
     with picture:
         st.markdown(f"**Picks by {BY[by]}: the same pool, {len(picks)} labels**")
         spec = plane(found, by, st.context.theme.type == "dark")
-        projector.chart(spec, "trade-plane", PLANE_HEIGHT, f"Magnitude against distribution, picks by {by}")
+        figure(spec, "trade-plane", PLANE_HEIGHT, f"Magnitude against distribution, picks by {by}")
         ranks = found.table.loc[picks]
         made = [
             Card("", (f"M {m} D {d}",), strategy_colour(HERO), f"sample {i}")
@@ -151,7 +159,7 @@ def _alone(picture: DeltaGenerator, controls: DeltaGenerator) -> str:
             f"Dashed: the cuts. Both: the {len(found.candidates)} highest by distribution, of these the {len(picks)} "
             f"highest by magnitude. Below each picture its ranks of {len(found.table)}."
         )
-    return said.alone(found.picks, found.table["rank_m"].to_dict(), found.table["rank_d"].to_dict())
+    return said.alone(found.picks, found.ranks("rank_m"), found.ranks("rank_d"))
 
 
 def plane(found: Query, by: str, dark: bool) -> Spec:
@@ -160,7 +168,8 @@ def plane(found: Query, by: str, dark: bool) -> Spec:
         drop=True
     )
     n = {"D alone": len(found.picks[by]), "both": len(found.candidates), "M alone": len(table)}[by]
-    cuts = Cuts.of(*(table[name].to_numpy() for name in ("distribution", "magnitude", "picked")), n)
+    d, m, picked = (table[name].to_numpy() for name in ("distribution", "magnitude", "picked"))
+    cuts = Cuts.of(d, m, picked, n)
     drawn = view(table, HERO, cuts, *PLANE)
     if by == "D alone":
         drawn = replace(drawn, y_cut=None)
@@ -181,7 +190,7 @@ def _memory(picture: DeltaGenerator, controls: DeltaGenerator) -> str:
             _row(f"{size} digits", kept[size], one - other, strategy_colour(HERO))
             for size, (one, other) in groups.items()
         ]
-        projector.chart(charts.differences_chart(rows, "points kept"), "trade-memory", HEIGHT, "AccuACL minus Uniform")
+        figure(charts.differences_chart(rows, "points kept"), "trade-memory", HEIGHT, "AccuACL minus Uniform")
     with controls:
         st.markdown("The same trade with more room for the past.", help=words.HELP["memory"])
         _legend()
@@ -189,7 +198,7 @@ def _memory(picture: DeltaGenerator, controls: DeltaGenerator) -> str:
 
 
 def _lambda(picture: DeltaGenerator, controls: DeltaGenerator) -> str:
-    groups = {weight: figures(strategy=HERO, **{"lambda": weight}) for weight in LAMBDAS}
+    groups = {weight: figures(False, **{"strategy": HERO, "lambda": weight}) for weight in LAMBDAS}
     uniform = figures()
     found = {weight: said.differences(table, uniform) for weight, table in groups.items()}
     with picture:
@@ -198,7 +207,7 @@ def _lambda(picture: DeltaGenerator, controls: DeltaGenerator) -> str:
             {"λ": weight, "figure": name, "mean": each.mean, "error": each.error}
             for weight, by_name in found.items() for name, each in by_name.items()
         ]  # fmt: skip
-        projector.chart(charts.lambda_chart(pd.DataFrame(rows)), "trade-lambda", HEIGHT, "AccuACL minus Uniform over λ")
+        figure(charts.lambda_chart(pd.DataFrame(rows)), "trade-lambda", HEIGHT, "AccuACL minus Uniform over λ")
     with controls:
         st.markdown("How much should a query care about the past?")
         st.caption("Dots: means over the seeds; upright bars: ± one standard error. At 0 the two are equal.")

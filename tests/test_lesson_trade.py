@@ -235,7 +235,7 @@ def test_the_path_over_lambda(means, course):
     kept = {weight: by_seed(mean) for weight, mean in zip((0.0, 0.5, 1.0), means, strict=True)}
     told = said.over_lambda(kept, by_seed(72), LEVEL)
     assert f"what is kept {course}" in told and "10 paired seeds" in told
-    assert ("the best of 3 tried" in told) == (course != "falls")
+    assert ("of the 3 tried λ" in told) == (course != "falls")
 
 
 def test_how_much_stands_at_lambda_0():

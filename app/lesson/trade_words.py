@@ -110,7 +110,7 @@ def over_lambda(kept: Mapping[float, pd.Series], auto: pd.Series, uniform: pd.Se
     path = f"As λ grows, what is kept {_course(list(means.values()))}"
     if best > 0:
         lead = difference(kept[best], kept[0.0])
-        path += f"; the best of {len(means)} tried, λ = {best:g}, keeps {_beside(lead)} λ = 0"
+        path += f"; of the {len(means)} tried λ = {best:g} keeps most, compared with λ = 0 {worded(lead)}"
     if effect.sign <= 0:
         share = f"Against Uniform the usual λ keeps {worded(effect)}, and λ = 0, {worded(at_zero)}."
     else:
@@ -119,10 +119,6 @@ def over_lambda(kept: Mapping[float, pd.Series], auto: pd.Series, uniform: pd.Se
             f"{_stand(at_zero)} at λ = 0 already, where the target has nothing of the past."
         )
     return f"{path}. {share} {_seeds(effect)[0].upper()}{_seeds(effect)[1:]}."
-
-
-def _beside(lead: Difference) -> str:
-    return f"what may be the same, {worded(lead)}, as" if lead.within_noise else f"{worded(lead)} than"
 
 
 def _stand(at_zero: Difference) -> str:
@@ -157,7 +153,8 @@ def half(by_half: pd.Series, by_all: pd.Series, labels: int) -> str:
 
 
 def _mean(by_seed: pd.Series) -> str:
-    return f"{float(by_seed.mean()):.1f} ± {float(by_seed.sem()):.1f} %"
+    values = by_seed.to_numpy(float)
+    return f"{values.mean():.1f} ± {values.std(ddof=1) / len(values) ** 0.5:.1f} %"
 
 
 # -- small words ---------------------------------------------------------------------------------------

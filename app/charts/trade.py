@@ -98,7 +98,7 @@ class Profile:
 
 LEFT, WIDE, TOPS, TALL = (8.5, 59.5), 38.0, (21.0, 71.0), 22.0
 """Places of the four in percent of the picture, two by two."""
-PICTURE_PX = 56
+PICTURE_PX, HALF = 56, 50
 
 
 def profiles_chart(four: Sequence[Profile], target: np.ndarray, names: Sequence[str]) -> Spec:
@@ -130,8 +130,8 @@ def profiles_chart(four: Sequence[Profile], target: np.ndarray, names: Sequence[
         for k in range(len(four))
     ]  # fmt: skip
     spec["yAxis"] = [
-        {"type": "value", "gridIndex": k, "min": 0, "max": float(np.ceil(most)), "splitNumber": 2,
-         "axisLabel": {"formatter": "{value} %", "fontSize": 12}, "splitLine": {"show": False}}
+        {"type": "value", "gridIndex": k, "min": 0, "max": float(np.ceil(1.2 * most)), "interval": HALF,
+         "axisLabel": {"formatter": "{value} %", "fontSize": 12, "showMaxLabel": False}, "splitLine": {"show": False}}
         for k in range(len(four))
     ]  # fmt: skip
     spec["series"] = [

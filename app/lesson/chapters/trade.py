@@ -32,7 +32,10 @@ HALF = 20
 BY = {"D alone": "distribution alone", "both": "both", "M alone": "magnitude alone"}
 CORNERS = ("strong but unlike", "strong and alike", "weak and unlike", "weak but alike")
 """Names of acl.analysis.corners.CORNERS."""
-HEIGHT, PROFILES_HEIGHT, PLANE_HEIGHT, PICK_PX = 370, 400, 280, 34
+LEGEND = (
+    "Faint dots: seeds. Bold: their mean ± its standard error. Bar: its 95 % interval; across zero, it may be noise."
+)
+HEIGHT, PROFILES_HEIGHT, PLANE_HEIGHT, PICK_PX = 345, 370, 265, 34
 
 
 def draw(picture: DeltaGenerator, controls: DeltaGenerator) -> str:
@@ -79,21 +82,16 @@ def _trade(picture: DeltaGenerator, controls: DeltaGenerator) -> str:
             for name, each in found.items()
         ]
         figure(charts.differences_chart(rows, "points"), "trade-balance", HEIGHT, "AccuACL minus Uniform")
+        st.caption(LEGEND)
     with controls:
         st.markdown(f"#### {said.question(found)}")
         st.caption("Forty labels a task and ten remembered digits, with ER.")
-        _legend()
     return said.trade(found)
 
 
 def _row(name: str, found: Difference, by_seed: pd.Series, colour: str) -> charts.Row:
     text = f"{found.mean:+.1f} ± {found.error:.1f}".replace("-", "−")
     return charts.Row(name, found.mean, found.low, found.high, by_seed.dropna().tolist(), text, colour)
-
-
-def _legend() -> None:
-    st.caption("Faint dots: seeds. Bold: their mean ± its standard error. Bar: its 95 % interval; across zero, it may "
-               "be noise.")  # fmt: skip
 
 
 # -- 2 and 3: the two scores ---------------------------------------------------------------------------
@@ -115,16 +113,14 @@ def _four(picture: DeltaGenerator, controls: DeltaGenerator) -> str:
             help=f"{words.HELP['fisher']} {words.HELP['target']}",
         )
         alt = "; ".join(f"{one.title}: {' '.join(one.lines.split())}" for one in four)
-        figure(
-            charts.profiles_chart(four, found.target, found.classes), "trade-four", PROFILES_HEIGHT, alt
-        )  # fmt: skip
-    with controls:
-        st.markdown("**Magnitude**, strong or weak: how much it would move the network.", help=words.HELP["M"])
-        st.markdown("**Distribution**: how alike that is to what past and new tasks need.", help=words.HELP["D"])
+        figure(charts.profiles_chart(four, found.target, found.classes), "trade-four", PROFILES_HEIGHT, alt)
         st.caption(
             f"Of the {len(found.table)} digits in the pool of task {found.task}, query {found.round}, the one farthest "
             "in each corner. Bars: the Fisher entries AccuACL keeps, by class."
         )
+    with controls:
+        st.markdown("**Magnitude**, strong or weak: how much it would move the network.", help=words.HELP["M"])
+        st.markdown("**Distribution**: how alike that is to what past and new tasks need.", help=words.HELP["D"])
     return said.four({name: found.fate(id_) for name, id_ in zip(CORNERS, found.corners, strict=True)})
 
 
@@ -140,7 +136,7 @@ def _alone(picture: DeltaGenerator, controls: DeltaGenerator) -> str:
     found = query()
     with controls:
         by = st.segmented_control(
-            "Pick by", list(BY), default="both", required=True, key="trade-by", bind="query-params",
+            "Pick by", list(BY), default="both", required=True, key="trade-by", bind="query-params", wrap=True,
             help=f"{words.HELP['D']} {words.HELP['M']}",
         ) or "both"  # fmt: skip
     picks = found.picks[by]
@@ -150,7 +146,7 @@ def _alone(picture: DeltaGenerator, controls: DeltaGenerator) -> str:
         figure(spec, "trade-plane", PLANE_HEIGHT, f"Magnitude against distribution, picks by {by}")
         ranks = found.table.loc[picks]
         made = [
-            Card("", (f"M {m} D {d}",), strategy_colour(HERO), f"sample {i}")
+            Card("", (f"M {m}", f"D {d}"), strategy_colour(HERO), f"sample {i}")
             for i, m, d in zip(picks, ranks["rank_m"], ranks["rank_d"], strict=True)
         ]
         st.html(cards_html(data.pictures(Run(RECORDED / found.run), picks), made, size=PICK_PX))
@@ -191,9 +187,9 @@ def _memory(picture: DeltaGenerator, controls: DeltaGenerator) -> str:
             for size, (one, other) in groups.items()
         ]
         figure(charts.differences_chart(rows, "points kept"), "trade-memory", HEIGHT, "AccuACL minus Uniform")
+        st.caption(LEGEND)
     with controls:
         st.markdown("The same trade with more room for the past.", help=words.HELP["memory"])
-        _legend()
     return said.over_memory(kept)
 
 
@@ -208,9 +204,9 @@ def _lambda(picture: DeltaGenerator, controls: DeltaGenerator) -> str:
             for weight, by_name in found.items() for name, each in by_name.items()
         ]  # fmt: skip
         figure(charts.lambda_chart(pd.DataFrame(rows)), "trade-lambda", HEIGHT, "AccuACL minus Uniform over λ")
+        st.caption("Dots: means over the seeds; upright bars: ± one standard error. At 0 the two are equal.")
     with controls:
         st.markdown("How much should a query care about the past?")
-        st.caption("Dots: means over the seeds; upright bars: ± one standard error. At 0 the two are equal.")
     return said.over_lambda({weight: table["A"] for weight, table in groups.items()},
                             figures(strategy=HERO)["A"], uniform["A"])  # fmt: skip
 

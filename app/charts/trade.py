@@ -96,7 +96,7 @@ class Profile:
     chosen: bool
 
 
-LEFT, WIDE, TOPS, TALL = (8.5, 59.5), 38.0, (21.0, 71.0), 22.0
+LEFT, WIDE, TOPS, TALL = (10.5, 61.5), 37.0, (21.0, 71.0), 22.0
 """Places of the four in percent of the picture, two by two."""
 PICTURE_PX, HALF = 56, 50
 
@@ -112,7 +112,7 @@ def profiles_chart(four: Sequence[Profile], target: np.ndarray, names: Sequence[
         {"left": f"{x}%", "top": f"{y}%", "width": f"{WIDE}%", "height": f"{TALL}%", **FIXED} for x, y in where
     ]
     spec["title"] = [
-        {"left": f"{x + 3.5}%", "top": f"{y - 19}%", "text": one.title, "subtext": one.lines, "itemGap": 5,
+        {"left": f"{x + 1.5}%", "top": f"{y - 19}%", "text": one.title, "subtext": one.lines, "itemGap": 5,
          "padding": 0,
          "textStyle": {"fontSize": 15, "fontWeight": "bold", "lineHeight": 18,
                        **({"color": strategy_colour(HERO)} if one.chosen else {})},
@@ -120,7 +120,7 @@ def profiles_chart(four: Sequence[Profile], target: np.ndarray, names: Sequence[
         for one, (x, y) in zip(four, where, strict=True)
     ]  # fmt: skip
     spec["graphic"] = [
-        {"type": "image", "left": f"{x - 7.5}%", "top": f"{y - 19}%", "silent": True,
+        {"type": "image", "left": f"{x - 9.5}%", "top": f"{y - 19}%", "silent": True,
          "style": {"image": one.picture, "width": PICTURE_PX, "height": PICTURE_PX}}
         for one, (x, y) in zip(four, where, strict=True) if one.picture
     ]  # fmt: skip

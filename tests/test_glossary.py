@@ -102,7 +102,8 @@ def test_in_the_head_of_every_page_it_covers_nothing_and_sets_its_formulas(tmp_p
     with running_app(tmp_path / "runs", tmp_path) as app, browser_page(1024) as page:
         foreign = []
         page.on("request", lambda asked: foreign.append(asked.url) if not asked.url.startswith(app.url) else None)
-        for address in ("", "start", "run", "inspect", "compare", "library"):
+        pages = ("", "start", "run", "inspect", "compare", "library")
+        for address in (*pages, "library?projector=true"):
             page.goto(f"{app.url}/{address}")
             button = page.get_by_role("button", name="Glossary")
             button.wait_for()
@@ -112,7 +113,8 @@ def test_in_the_head_of_every_page_it_covers_nothing_and_sets_its_formulas(tmp_p
             assert len(links) >= 6
             assert max(b["x"] + b["width"] for b in (one.bounding_box() for one in links)) <= mine["x"]
             assert mine["x"] + mine["width"] <= switch["x"] and switch["x"] + switch["width"] <= 1024
-        button.click()
+        page.goto(f"{app.url}/library")
+        page.get_by_role("button", name="Glossary").click()
         page.get_by_text("Accuracy kept, A", exact=True).wait_for()
         assert page.locator(".katex").count() == 0
         page.get_by_text("Formulas and papers", exact=True).click()

@@ -72,6 +72,10 @@ LEARNING_ACCURACY = Paper(
 SCENARIOS = Paper(
     "van de Ven and Tolias", "Three scenarios for continual learning", "2019", "https://arxiv.org/abs/1904.07734"
 )
+UMAP = Paper(
+    "McInnes, Healy and Melville", "UMAP: Uniform Manifold Approximation and Projection for Dimension Reduction",
+    "2018", "https://arxiv.org/abs/1802.03426",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -244,6 +248,12 @@ SHOWN = {
     "map": Term(
         "Feature map",
         "Each point is a sample, placed by the two main directions (PCA) of the network's features.",
+    ),
+    "layout": Term(
+        "Feature map, PCA or UMAP",
+        "Each point is a sample, placed so that those which the network sees alike lie together. PCA: the two "
+        "directions in which they differ most. UMAP: by who their neighbours are; distances far apart mean little.",
+        papers=(UMAP,),
     ),
     "cards": Term(
         "Pictures just labelled",

@@ -36,8 +36,8 @@ from acl.events import (
     TaskStarted,
 )
 from acl.loop import Loop
+from acl.network.predictions import Predictions
 from acl.plugins.registry import prepare
-from acl.predictions import Predictions
 from acl.runs.folder import EventReader, Run
 from acl.runs.fork import led_by_hand
 from acl.runs.recording import is_kept, score_table

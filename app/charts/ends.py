@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+from app.charts.written import number
+
 Spec = dict[str, Any]
 APART = "apart"
 """A series that has this moves its label apart from others (labels_apart)."""
@@ -29,6 +31,8 @@ def _told(spec: Spec, series: Spec) -> Iterator[str]:
     elif series["type"] == "scatter":
         points = series.get("data", [])
         yield " ".join([name, *(f"{_number(v)}" for point in points for v in point if not isinstance(v, str))])
+    elif series["type"] == "bar":
+        yield " ".join([name, *(_number(bar["value"][1]) for bar in series["data"])])
     elif not math.isnan(end := last(spec, series)):
         title = f"{spec['title'][series['xAxisIndex']]['text']}: " if "xAxisIndex" in series else ""
         axis = spec["yAxis"][series.get("yAxisIndex", 0)] if isinstance(spec["yAxis"], list) else spec["yAxis"]
@@ -51,7 +55,7 @@ def _last_row(series: Spec) -> Iterator[str]:
 
 
 def _number(value: float) -> str:
-    return f"{value:.1f}" if abs(value) >= 1 or not value else f"{value:.3g}"
+    return number(value) if abs(value) >= 1 or not value else f"{value:.3g}"
 
 
 def last(spec: Spec, series: Spec) -> float:

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import pandas as pd
 
+from app.charts.written import number, signed
 from app.lesson.measured import Difference, difference, worded
 
 BOUGHT = "bought"
@@ -122,7 +123,7 @@ def over_lambda(kept: Mapping[float, pd.Series], auto: pd.Series, uniform: pd.Se
 
 
 def _stand(at_zero: Difference) -> str:
-    size = f"{_signed(at_zero.mean).lstrip('+')} ± {at_zero.error:.1f}"
+    size = f"{number(at_zero.mean)} ± {at_zero.error:.1f}"
     return f"{size}, no more than noise, stand" if at_zero.within_noise else f"{size} stand"
 
 
@@ -140,7 +141,7 @@ def challenge(found: Difference) -> str:
     """found: what half the labels keep, bought blindly, minus what AccuACL keeps with all of its."""
     did = {-1: "worse", 0: "as well", 1: "better"}[found.sign]
     ask = "Choosing paid. Can you choose better still?" if found.sign < 0 else "Can you beat that?"
-    return f"Half the labels, bought blindly, did {did} here ({_signed(found.mean)} ± {found.error:.1f} points). {ask}"
+    return f"Half the labels, bought blindly, did {did} here ({signed(found.mean)} ± {found.error:.1f} points). {ask}"
 
 
 def half(by_half: pd.Series, by_all: pd.Series, labels: int) -> str:
@@ -158,10 +159,6 @@ def _mean(by_seed: pd.Series) -> str:
 
 
 # -- small words ---------------------------------------------------------------------------------------
-
-
-def _signed(value: float) -> str:
-    return f"{value:+.1f}".replace("-", "−")
 
 
 def _points(found: Difference) -> str:

@@ -15,6 +15,7 @@ from app.charts import trade as charts
 from app.charts.palette import strategy_colour
 from app.charts.run import Spec, plane_chart
 from app.charts.score_plane import HERO, PLANE, Cuts, view
+from app.charts.written import signed
 from app.lesson import trade_words as said
 from app.lesson.digits import smooth_url
 from app.lesson.measured import Difference, difference, figures
@@ -90,7 +91,7 @@ def _trade(picture: DeltaGenerator, controls: DeltaGenerator) -> str:
 
 
 def _row(name: str, found: Difference, by_seed: pd.Series, colour: str) -> charts.Row:
-    text = f"{found.mean:+.1f} ± {found.error:.1f}".replace("-", "−")
+    text = f"{signed(found.mean)} ± {found.error:.1f}"
     return charts.Row(name, found.mean, found.low, found.high, by_seed.dropna().tolist(), text, colour)
 
 

@@ -173,10 +173,10 @@ def test_the_plane_shows_the_cuts_that_picked(by, cuts):
 
 
 def gain(mean: float = 3.0) -> Difference:
-    return Difference(mean, 1.0, mean - 2, mean + 2, 10)
+    return Difference(mean, 1.0, mean - 2, mean + 2, 10, 0.01)
 
 
-NOISE, LOSS = Difference(0.5, 1.0, -1.5, 2.5, 10), gain(-3.0)
+NOISE, LOSS = Difference(0.5, 1.0, -1.5, 2.5, 10, 0.6), gain(-3.0)
 
 
 def test_the_question_has_the_figures_that_were_found():
@@ -208,17 +208,22 @@ def test_what_is_traded_ends_with_what_came_out(kept, verdict):
 @pytest.mark.parametrize(
     ("signs", "verdict"),
     [
-        ((gain(), NOISE, LOSS), "where memory is scarce, and costs where it is plenty."),
-        ((gain(), gain(), NOISE), "where memory is scarce."),
-        ((gain(), gain(), gain()), "at each of these sizes."),
-        ((NOISE, NOISE, NOISE), "at none of these sizes."),
-        ((NOISE, LOSS, NOISE), "at none of these sizes, and costs at some."),
-        ((LOSS, NOISE, gain()), "does not follow"),
+        ((1, 0, -1), "It pays where memory is scarce, and costs with 50."),
+        ((1, 1, 0), "It pays where memory is scarce."),
+        ((1, 1, 1), "It pays at each of these sizes."),
+        ((0, 0, 0), "Beyond noise it pays at none of these sizes."),
+        ((0, -1, -1), "Beyond noise it pays at none of these sizes, and costs with 20 and 50."),
+        ((-1, 0, 1), "Where it pays does not follow the size of the memory, and costs with 10."),
     ],
 )
 def test_where_it_pays(signs, verdict):
-    told = said.over_memory(dict(zip((10, 20, 50), signs, strict=True)))
-    assert verdict in told and "with 10 remembered" in told and "10 paired seeds" in told
+    assert said.where(dict(zip((10, 20, 50), signs, strict=True))) == verdict
+
+
+def test_what_memory_changes():
+    told = said.over_memory({50: by_seed(-3), 10: by_seed(2), 20: by_seed(0.05, 1.0)})
+    assert "10 paired seeds" in told and "with 20 remembered within noise" in told
+    assert "It pays where memory is scarce, and costs with 50. The change from 10 to 50: 5.0 ± 0.0 points less." in told
 
 
 def by_seed(mean: float, spread: float = 0.1) -> pd.Series:
@@ -245,7 +250,7 @@ def test_how_much_stands_at_lambda_0():
     assert "no more than noise, stand at λ = 0" in told
     for auto in (by_seed(60, 1.0), by_seed(50)):
         told = said.over_lambda({0.0: by_seed(63), 1.0: by_seed(62)}, auto, LEVEL)
-        assert "stand at λ = 0" not in told and "Against Uniform the usual λ keeps" in told
+        assert "stand at λ = 0" not in told and "Against Uniform: with the usual λ" in told
 
 
 @pytest.mark.parametrize(("found", "did"), [(NOISE, "as well"), (gain(), "better"), (LOSS, "worse")])

@@ -82,22 +82,29 @@ def alone(picks: Mapping[str, Sequence[int]], rank_m: Mapping[int, int], rank_d:
 # -- 4: memory -----------------------------------------------------------------------------------------
 
 
-def over_memory(kept: Mapping[int, Difference]) -> str:
-    """kept: AccuACL − Uniform in A by the number of remembered samples."""
-    sizes = sorted(kept)
-    said = "; ".join(f"with {size} remembered {worded(kept[size])}" for size in sizes)
-    return f"Kept, AccuACL against Uniform, {_seeds(kept[sizes[0]])}: {said}. {_where([kept[s].sign for s in sizes])}"
+def over_memory(gains: Mapping[int, pd.Series]) -> str:
+    """gains: what AccuACL keeps more than Uniform, by seed, for each number of remembered samples."""
+    kept = {size: difference(gains[size], 0 * gains[size]) for size in sorted(gains)}
+    fewest, most = min(kept), max(kept)
+    said = "; ".join(f"with {size} remembered {worded(found)}" for size, found in kept.items())
+    change = difference(gains[most], gains[fewest])
+    return (
+        f"Kept, AccuACL against Uniform, {_seeds(change)}: {said}. {where({s: each.sign for s, each in kept.items()})} "
+        f"The change from {fewest} to {most}: {worded(change)}."
+    )
 
 
-def _where(signs: Sequence[int]) -> str:
-    """signs: from the smallest memory to the largest."""
-    if all(sign > 0 for sign in signs):
+def where(signs: Mapping[int, int]) -> str:
+    """signs: of the difference, by the size of the memory, the smallest first."""
+    costs = [str(size) for size, sign in signs.items() if sign < 0]
+    also = f", and costs with {_listed(costs)}" if costs else ""
+    if all(sign > 0 for sign in signs.values()):
         return "It pays at each of these sizes."
-    if not any(sign > 0 for sign in signs):
-        return "It pays at none of these sizes" + (", and costs at some." if any(s < 0 for s in signs) else ".")
-    if list(signs) == sorted(signs, reverse=True):
-        return "It pays where memory is scarce" + (", and costs where it is plenty." if signs[-1] < 0 else ".")
-    return "Where it pays does not follow the size of the memory."
+    if not any(sign > 0 for sign in signs.values()):
+        return f"Beyond noise it pays at none of these sizes{also}."
+    if [*signs.values()] == sorted(signs.values(), reverse=True):
+        return f"It pays where memory is scarce{also}."
+    return f"Where it pays does not follow the size of the memory{also}."
 
 
 # -- 5: λ ----------------------------------------------------------------------------------------------
@@ -113,7 +120,10 @@ def over_lambda(kept: Mapping[float, pd.Series], auto: pd.Series, uniform: pd.Se
         lead = difference(kept[best], kept[0.0])
         path += f"; of the {len(means)} tried λ = {best:g} keeps most, compared with λ = 0 {worded(lead)}"
     if effect.sign <= 0:
-        share = f"Against Uniform the usual λ keeps {worded(effect)}, and λ = 0, {worded(at_zero)}."
+        share = (
+            f"Against Uniform: with the usual λ {worded(effect)}, at λ = 0, where the target has nothing of the past, "
+            f"{worded(at_zero)}."
+        )
     else:
         share = (
             f"Of the {effect.mean:.1f} ± {effect.error:.1f} points the usual λ keeps more than Uniform, "

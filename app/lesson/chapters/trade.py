@@ -179,19 +179,18 @@ def plane(found: Query, by: str, dark: bool) -> Spec:
 
 
 def _memory(picture: DeltaGenerator, controls: DeltaGenerator) -> str:
-    groups = {m: (figures(strategy=HERO, memory=m)["A"], figures(memory=m)["A"]) for m in MEMORIES}
-    kept = {size: difference(*pair) for size, pair in groups.items()}
+    gains = {m: figures(strategy=HERO, memory=m)["A"] - figures(memory=m)["A"] for m in MEMORIES}
     with picture:
         st.markdown("**Kept, AccuACL − Uniform, by the number of remembered digits**", help=words.HELP["A"])
         rows = [
-            _row(f"{size} digits", kept[size], one - other, strategy_colour(HERO))
-            for size, (one, other) in groups.items()
+            _row(f"{size} digits", difference(gain, 0 * gain), gain, strategy_colour(HERO))
+            for size, gain in gains.items()
         ]
         figure(charts.differences_chart(rows, "points kept"), "trade-memory", HEIGHT, "AccuACL minus Uniform")
         st.caption(LEGEND)
     with controls:
         st.markdown("The same trade with more room for the past.", help=words.HELP["memory"])
-    return said.over_memory(kept)
+    return said.over_memory(gains)
 
 
 def _lambda(picture: DeltaGenerator, controls: DeltaGenerator) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from app.store.session import PAGES, ROOT
-from app.widgets import dialogs, projector
+from app.widgets import dialogs, glossary, projector
 from app.widgets.browser import ended
 
 ALIGNED = """<style>
@@ -29,5 +29,6 @@ page = st.navigation(
 st.html(ALIGNED)
 ended.watch()
 projector.switch()
+glossary.popover()
 dialogs.draw(page.title)
 page.run()

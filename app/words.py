@@ -30,49 +30,12 @@ from acl.runs.control import ACTIVE, Control, Status
 from acl.runs.folder import Parent, Run
 from app.charts.score_plane import axis
 from app.charts.written import percent, whole_percent
+from app.glossary import TERMS
 from app.store.runs import interventions_of, label_of, parent_of
 
 InRound = Steered | Scored | Bought | Trained | Evaluated
 
-HELP = {
-    "A": "A_t, accuracy kept: mean accuracy on all tasks seen so far, after the newest one. ↑ better",
-    "LA": "LA, accuracy learned: mean accuracy on each task right after it was learned. ↑ better",
-    "F": "F_t, forgetting: how far each old task fell below its best accuracy, on average. ↓ better",
-    "R": "R[i, j]: accuracy on task j after task i was learned.",
-    "M": "Magnitude M: how much the sample would move the network, the length of its Fisher embedding; large where the "
-    "network is unsure and its features are strong.",
-    "D": "Distribution score D: how alike that is to what past and new tasks need, its Fisher information beside the "
-    "target's; 1 is spread the same.",
-    "λ": "λ: weight of the past in the target, 0 = only the new task, 1 = only the memory.",
-    "memory": "Old samples kept for replay; the only thing the network still sees of past tasks.",
-    "map": "Each point is a sample, placed by the two main directions (PCA) of the network's features.",
-    "layout": "Each point is a sample, placed so that those which the network sees alike lie together. PCA: the two "
-    "directions in which they differ most. UMAP: by who their neighbours are; distances far apart mean little.",
-    "cards": "Below each picture: its class, the score that chose it, and its rank in the pool by magnitude (M) and by "
-    "distribution score (D).",
-    "forgotten": "Learned: mean accuracy on each task right after it was learned, the newest as it is now. Kept: mean "
-    "accuracy on them all now. The gap is what was forgotten. The table of Matrix R also has F, a mean over the old "
-    "tasks only.",
-    "F_diag": "F as the authors compute it (−BWT): how far each old task fell below its accuracy right after it was "
-    "learned, on average. ↓ better",
-    "own": "Off: the network must find the class among all it has seen. On: it is told the task, and chooses among the "
-    "task's own classes. What comes back then was not lost: its classes were called by new names.",
-    "J": "Trace objective J: how well these picks cover what the target asks for (lower is better): the sum of "
-    "F* / F(picks) over the kept Fisher entries.",
-    "n": "Samples to pick in this query.",
-    "dims": "Fisher entries AccuACL keeps for each output of the network, shared by the classes of the query.",
-    "oversample": "AccuACL first takes this many times the picks by distribution, then cuts by magnitude.",
-    "target": "Target F*: λ times the Fisher information of the memory plus 1 − λ times that of the pool; what the "
-    "picks should cover.",
-    "redundancy": "Mean distance in feature space from each pick to its nearest other pick: small means that picks "
-    "repeat each other.",
-    "nearest_memory": "Mean distance in feature space from each pick to the nearest memory sample.",
-    "balance": "Class balance: how evenly the picks are spread over the pool's true classes; 100 % is as many of each.",
-    "overlap": "Jaccard overlap: picks two strategies share, divided by all picks of either.",
-    "plane": "Each point is a strategy. A dotted line joins equal A: what is kept is what was learned minus what was "
-    "forgotten; up and to the left is better.",
-    "pace": "The least time a phase takes, for the eye only; the results stay the same.",
-}
+HELP = {key: term.says for key, term in TERMS.items()}
 Colour = Literal["gray", "green", "orange", "blue", "red"]
 STATE: dict[str, tuple[str, str, Colour]] = {
     "queued": ("waiting for a free slot", "hourglass_empty", "gray"),

@@ -15,7 +15,10 @@ ENGINE = (
     "training", "loop", "snapshots", "runs", "analysis", "results", "service", "cli",
 )  # fmt: skip
 """Rooms of acl/, files and folders: each knows itself and those before it."""
-SCREEN = ("charts", "store", "words", "errors", "widgets", "PAGES", "launch", "access", "policy", "contents", "main")
+SCREEN = (
+    "charts", "store", "glossary", "words", "errors", "widgets", "PAGES", "launch", "access", "policy", "contents",
+    "main",
+)  # fmt: skip
 PAGES = ("lesson", "new_run", "run", "inspection", "compare", "library")
 """Folders of app/ for one page each: they know all before PAGES, and not each other."""
 DOORS = {"acl/__init__.py", "acl/__main__.py", "acl/earlier_names.py"}
@@ -81,7 +84,8 @@ def _is_room(top: str, name: str) -> bool:
 def tree() -> str:
     """Every folder of acl/ and app/ with its sentence and its files, in the order of the rooms; then the rest."""
     lines: list[str] = []
-    for top, order in (("acl", ENGINE), ("app", [*SCREEN[:5], *PAGES, *SCREEN[6:]])):
+    screen = [name for room in SCREEN for name in (PAGES if room == "PAGES" else (room,))]
+    for top, order in (("acl", ENGINE), ("app", screen)):
         lines += _room(top, f"{top}/", 0)
         for name in order:
             if (ROOT / top / name).is_dir():

@@ -580,3 +580,10 @@ def test_a_start_under_load_is_no_alarm(runs, monkeypatch):
         test = page("run", run=run.id)
         assert ("No sign of the worker" in text(test)) is alarm
         assert ("Starting takes a moment longer" in text(test)) is (silent == 10.0)
+
+
+def test_a_new_run_is_reached_whatever_widget_lives_in_the_address():
+    test = page("library", projector="true", q="accuacl")
+    next(button for button in test.button if button.label == "New run").click().run()
+    assert not test.exception
+    assert "Start the run" in [button.label for button in test.button]

@@ -93,6 +93,13 @@ class Information:
             rows = slice(start, start + size)
             yield self.a[rows][:, kept.rows] * self.b[rows][:, kept.dims]
 
+    def spread(self, kept: Kept, position: int) -> tuple[Float64[Tensor, " kept"], Float64[Tensor, " kept"]]:
+        """p_x of one pool sample and q, whose distance D(x) is made of: how its and the target's information are
+        spread over the kept entries."""
+        mu = kept.values.mean().clamp_min(torch.finfo(torch.float64).tiny)
+        f = self.a[position, kept.rows] * self.b[position, kept.dims]
+        return torch.softmax(f / mu, 0), torch.softmax(kept.values / mu, 0)
+
     def scores(self, kept: Kept) -> tuple[Float64[Tensor, " pool"], Float64[Tensor, " pool"]]:
         """M(x) and D(x) of every pool sample. If F* or every JS is zero on the kept entries, all D are 1."""
         mu = kept.values.mean()

@@ -203,7 +203,8 @@ def plane_chart(scores: pd.DataFrame, view: View, strategy: str, dark: bool) -> 
     table = scores[["id", *PLANE]]
     picks, rest = (table[view.shown & mask].reset_index(drop=True) for mask in (scores["picked"], ~scores["picked"]))
     room = 26 if view.y.min() < 1e-4 else 0  # for ticks such as 0.000001
-    lines = [] if view.x_cut is None else [{"xAxis": view.x_cut}, {"yAxis": view.y_cut}]
+    cuts = {"xAxis": view.x_cut, "yAxis": view.y_cut}
+    lines = [{axis: cut} for axis, cut in cuts.items() if cut is not None]
     return {
         "animation": False,
         "grid": {"left": 68 + room, "right": 12, "top": 30, "bottom": 44, **FIXED},

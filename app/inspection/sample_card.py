@@ -13,7 +13,6 @@ import torch
 from plotly.graph_objects import Figure
 
 from acl.analysis.what_if import Ranking
-from acl.selection.fisher import factors
 from app import words
 from app.charts import inspection as figures
 from app.charts import palette
@@ -22,7 +21,7 @@ from app.charts.written import percent
 from app.inspection import samples as pool
 from app.inspection.panels.draw import draw
 from app.inspection.samples import Choice
-from app.inspection.source import Sight
+from app.inspection.source import Sight, microscope
 from app.widgets import cards
 from app.widgets.gallery import Card, cards_html
 
@@ -155,12 +154,10 @@ def against_target(sight: Sight, ranking: Ranking, opened: int) -> Figure:
 
 def profiles(sight: Sight, ranking: Ranking, opened: int) -> tuple[np.ndarray, np.ndarray]:
     """p_x and q over the kept entries: how the sample's and the target's Fisher information are spread."""
-    kept = ranking.kept
-    samples = sight.context.pool
-    a, b = factors(samples.take(samples.ids == opened))
-    mu = kept.values.mean().clamp_min(torch.finfo(torch.float64).tiny)
-    f = a[0, kept.rows] * b[0, kept.dims]
-    return torch.softmax(f / mu, 0).numpy(), torch.softmax(kept.values / mu, 0).numpy()
+    scope = microscope(*sight.mark)
+    position = int((scope.context.pool.ids == opened).nonzero()[0, 0])
+    own, target = scope.information.spread(ranking.kept, position)
+    return own.numpy(), target.numpy()
 
 
 def nearest_memory(sight: Sight, opened: int) -> list[tuple[int, float]]:

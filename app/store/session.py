@@ -66,7 +66,8 @@ def open_run(run: Run) -> NoReturn:
 def new_run() -> NoReturn:
     """Go to the form of a new run; no run is shown any more."""
     forget_run()
-    st.switch_page(PAGES / "start.py")
+    # Said to be none: left out, Streamlit would clear them, and refuse to while a widget lives in one (Projector).
+    st.switch_page(PAGES / "start.py", query_params={})
 
 
 def forget_run() -> None:

@@ -16,6 +16,8 @@ div:has(> .st-key-projector-switch) { position: fixed; top: .9rem; right: 1.2rem
 STYLE = """<style>
 html { font-size: 20px !important; }
 .stMainBlockContainer { padding: 4.5rem 2rem 2rem; }
+/* The way to the pages stays as small as at a desk: beside it stand the glossary and the switch. */
+[data-testid="stHeader"] { zoom: .75; }
 </style>"""
 
 

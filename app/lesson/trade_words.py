@@ -1,0 +1,187 @@
+"""What chapter 5 says, worded for what came out: also where it contradicts the story."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+import pandas as pd
+
+from app.charts.written import number, signed
+from app.lesson.measured import Difference, difference, worded
+
+BOUGHT = "bought"
+NAMES = {"LA": "learned", "forgotten": "forgotten", "A": "kept"}
+
+
+def differences(one: pd.DataFrame, other: pd.DataFrame) -> dict[str, Difference]:
+    """AccuACL's figures minus Uniform's (app.lesson.measured.figures), paired by seed, by the names of NAMES."""
+    return {name: difference(one[name], other[name]) for name in NAMES}
+
+
+# -- 1: the trade --------------------------------------------------------------------------------------
+
+
+def question(found: Mapping[str, Difference]) -> str:
+    """Asked of the student; its figures are those measured."""
+    learned, forgotten = found["LA"], found["forgotten"]
+    gives, gets = _points(learned), _points(forgotten)
+    if learned.sign < 0 and forgotten.sign < 0:
+        return f"Would you give {gives} of the new to forget {gets} less of the old?"
+    if forgotten.sign < 0:
+        return f"It forgets {gets} less of the old, and what it gives of the new is no more than noise. Any objection?"
+    if learned.sign < 0:
+        return f"Would you give {gives} of the new, and forget no less of the old than chance would have it?"
+    return "Nothing of the new is given and nothing of the old is saved that chance could not explain. Why bother?"
+
+
+def trade(found: Mapping[str, Difference]) -> str:
+    said = ", ".join(f"{name} {worded(found[key])}" for key, name in NAMES.items())
+    verdict = {
+        1: "All in all it keeps more.",
+        -1: "All in all it keeps less: the price is higher than what it buys.",
+        0: "All in all what it keeps differs by no more than noise.",
+    }[found["A"].sign]
+    return f"AccuACL against Uniform, {_seeds(found['A'])}, ± standard error: {said}. {verdict}"
+
+
+# -- 2 and 3: the two scores ---------------------------------------------------------------------------
+
+
+def fate(passed: bool, picked: bool) -> str:
+    """What becomes of a sample."""
+    return BOUGHT if picked else "out by M" if passed else "out by D"
+
+
+def four(fates: Mapping[str, str]) -> str:
+    """fates: what became of each of the four samples, by what it is."""
+
+    def those(fate: str) -> list[str]:
+        return [f"the {name} one" for name, what in fates.items() if what == fate]
+
+    bought, lost = those(BOUGHT), {score: those(f"out by {score}") for score in ("D", "M")}
+    said = f"Of these four AccuACL buys {_listed(bought)}" if bought else "AccuACL buys none of these four"
+    cuts = {"D": "the cut by distribution comes first and takes out", "M": "of those left magnitude decides against"}
+    reasons = [f"{cuts[score]} {_listed(names)}" for score, names in lost.items() if names]
+    return f"{said}{': ' if reasons else ''}{'; '.join(reasons)}. One query of one run."
+
+
+def alone(picks: Mapping[str, Sequence[int]], rank_m: Mapping[int, int], rank_d: Mapping[int, int]) -> str:
+    """picks: by "D alone", "both", "M alone", the ids; ranks of every sample of the pool."""
+    n, pool = len(picks["both"]), len(rank_m)
+    by_d = _median([rank_m[i] for i in picks["D alone"]])
+    by_m = _median([rank_d[i] for i in picks["M alone"]])
+    shared = {by: len(set(picks["both"]) & set(picks[by])) for by in ("D alone", "M alone")}
+    return (
+        f"D alone buys samples whose median rank by magnitude is {by_d:.0f} of {pool}; M alone, samples whose median "
+        f"rank by distribution is {by_m:.0f}. Both together share {shared['D alone']} of {n} picks with D alone and "
+        f"{shared['M alone']} with M alone. One query of one run."
+    )
+
+
+# -- 4: memory -----------------------------------------------------------------------------------------
+
+
+def over_memory(gains: Mapping[int, pd.Series]) -> str:
+    """gains: what AccuACL keeps more than Uniform, by seed, for each number of remembered samples."""
+    kept = {size: difference(gains[size], 0 * gains[size]) for size in sorted(gains)}
+    fewest, most = min(kept), max(kept)
+    said = "; ".join(f"with {size} remembered {worded(found)}" for size, found in kept.items())
+    change = difference(gains[most], gains[fewest])
+    return (
+        f"Kept, AccuACL against Uniform, {_seeds(change)}: {said}. {where({s: each.sign for s, each in kept.items()})} "
+        f"The change from {fewest} to {most}: {worded(change)}."
+    )
+
+
+def where(signs: Mapping[int, int]) -> str:
+    """signs: of the difference, by the size of the memory, the smallest first."""
+    costs = [str(size) for size, sign in signs.items() if sign < 0]
+    also = f", and costs with {_listed(costs)}" if costs else ""
+    if all(sign > 0 for sign in signs.values()):
+        return "It pays at each of these sizes."
+    if not any(sign > 0 for sign in signs.values()):
+        return f"Beyond noise it pays at none of these sizes{also}."
+    if [*signs.values()] == sorted(signs.values(), reverse=True):
+        return f"It pays where memory is scarce{also}."
+    return f"Where it pays does not follow the size of the memory{also}."
+
+
+# -- 5: λ ----------------------------------------------------------------------------------------------
+
+
+def over_lambda(kept: Mapping[float, pd.Series], auto: pd.Series, uniform: pd.Series) -> str:
+    """kept: A by seed for each λ; auto: with the λ of the paper, Uniform beside it."""
+    means = {weight: float(by_seed.mean()) for weight, by_seed in sorted(kept.items())}
+    effect, at_zero = difference(auto, uniform), difference(kept[0.0], uniform)
+    best = max(means, key=means.__getitem__)
+    path = f"As λ grows, what is kept {_course(list(means.values()))}"
+    if best > 0:
+        lead = difference(kept[best], kept[0.0])
+        path += f"; of the {len(means)} tried λ = {best:g} keeps most, compared with λ = 0 {worded(lead)}"
+    if effect.sign <= 0:
+        share = (
+            f"Against Uniform: with the usual λ {worded(effect)}, at λ = 0, where the target has nothing of the past, "
+            f"{worded(at_zero)}."
+        )
+    else:
+        share = (
+            f"Of the {effect.mean:.1f} ± {effect.error:.1f} points the usual λ keeps more than Uniform, "
+            f"{_stand(at_zero)} at λ = 0 already, where the target has nothing of the past."
+        )
+    return f"{path}. {share} {_seeds(effect)[0].upper()}{_seeds(effect)[1:]}."
+
+
+def _stand(at_zero: Difference) -> str:
+    size = f"{number(at_zero.mean)} ± {at_zero.error:.1f}"
+    return f"{size}, no more than noise, stand" if at_zero.within_noise else f"{size} stand"
+
+
+def _course(means: Sequence[float]) -> str:
+    steps = [b - a for a, b in pairwise(means)]
+    if all(step >= 0 for step in steps):
+        return "rises"
+    return "falls" if all(step <= 0 for step in steps) else "goes up and down"
+
+
+# -- 6: can you beat that? -----------------------------------------------------------------------------
+
+
+def challenge(found: Difference) -> str:
+    """found: what half the labels keep, bought blindly, minus what AccuACL keeps with all of its."""
+    did = {-1: "worse", 0: "as well", 1: "better"}[found.sign]
+    ask = "Choosing paid. Can you choose better still?" if found.sign < 0 else "Can you beat that?"
+    return f"Half the labels, bought blindly, did {did} here ({signed(found.mean)} ± {found.error:.1f} points). {ask}"
+
+
+def half(by_half: pd.Series, by_all: pd.Series, labels: int) -> str:
+    """Behind it: what Uniform keeps with so many labels a task, and AccuACL with all of its, by seed."""
+    found = difference(by_half, by_all)
+    return (
+        f"Uniform with {labels} labels a task keeps {_mean(by_half)}, AccuACL with 40 {_mean(by_all)} (± standard "
+        f"error); the difference, {_seeds(found)}: {worded(found)}."
+    )
+
+
+def _mean(by_seed: pd.Series) -> str:
+    values = by_seed.to_numpy(float)
+    return f"{values.mean():.1f} ± {values.std(ddof=1) / len(values) ** 0.5:.1f} %"
+
+
+# -- small words ---------------------------------------------------------------------------------------
+
+
+def _points(found: Difference) -> str:
+    return f"{abs(found.mean):.1f} points"
+
+
+def _seeds(found: Difference) -> str:
+    return f"over {found.n} paired seeds"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _median(values: Sequence[int]) -> float:
+    return float(pd.Series(values).median())

@@ -52,6 +52,7 @@ from acl.plugins.asking import ask
 from acl.plugins.contradictions import refuse_contradictions
 from acl.plugins.learning import Learner
 from acl.plugins.registry import build, plugin
+from acl.predictions import Predictions
 from acl.seeds import key, shuffled, uniforms
 from acl.selection.query import QueryContext, Samples, Selection
 from acl.steering import Choice, steered
@@ -75,7 +76,8 @@ class Query:
 
 
 class Loop:
-    """One run. `stage` is the next kind of work, `task` and `round` where; `query` is the newest query.
+    """One run. `stage` is the next kind of work, `task` and `round` where; `query` is the newest query, `predictions`
+    those of the newest evaluation.
 
     `config` is what holds now: a run that is steered changes it.
     """
@@ -111,6 +113,7 @@ class Loop:
         self.training: Training | None = None
         self.steps = Steps(config, self.model, self.learner, self.images)
         self.base_memory = self._kept = self.memory
+        self.predictions: Predictions | None = None
         self._inference: Inference | None = None
         self._bought: list[Bought] = []
         self._picks: list[int] = []
@@ -586,12 +589,22 @@ class Loop:
             self._inference.step()
             return None
         logits, self._inference = self._finite(self._inference).cpu().logits, None
+        self.predictions = self.predicted(logits)
         return self.evaluation(logits)
 
     @property
     def test_ids(self) -> Int64[ndarray, " test"]:
         """The test samples of every task seen, in turn."""
         return np.concatenate([task.test_ids for task in self.stream.tasks[: self.task]])
+
+    def predicted(self, logits: Float[Tensor, "test n_classes"]) -> Predictions:
+        """What a network that gives the `test_ids` these logits calls them."""
+        own, start = [], 0
+        for task in self.stream.tasks[: self.task]:
+            rows = slice(start, start := start + len(task.test_ids))
+            classes = torch.tensor(task.classes)
+            own.append(classes[logits[rows][:, classes].argmax(1)])
+        return Predictions(self.test_ids, logits.argmax(1).numpy(), torch.cat(own).numpy())
 
     def evaluation(self, logits: Float[Tensor, "test n_classes"]) -> Evaluated:
         """The fact that a network which gives the `test_ids` these logits comes to."""

@@ -15,9 +15,14 @@ from acl.service.projector import Projector, Wish, ask
 from acl.service.worker import execute
 
 HOME = Path(__file__).resolve().parent / "runs"
-# Fine-tuning against replay, then uniform against AccuACL: the two comparisons a lecture begins with.
+# Fine-tuning against replay, then Uniform, Entropy and AccuACL: the comparisons a lecture begins with.
 # Every query of the last one is kept, to play through in Inspect.
-RECORDINGS = (("finetune", "uniform", "last_round"), ("er", "uniform", "last_round"), ("er", "accuacl", "all"))
+RECORDINGS = (
+    ("finetune", "uniform", "last_round"),
+    ("er", "uniform", "last_round"),
+    ("er", "entropy", "last_round"),
+    ("er", "accuacl", "all"),
+)
 
 
 def record(learner: str, strategy: str, snapshots: str) -> Path:

@@ -10,13 +10,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 ENGINE = (
-    "names", "seeds", "config", "presets", "events", "metrics", "steering", "memory", "system", "stream", "datasets",
+    "names", "seeds", "config", "presets", "events", "metrics", "predictions", "steering", "memory", "system", "stream", "datasets",
     "network", "selection", "strategies", "learners", "plugins", "plan", "batches", "steps", "training", "loop",
     "snapshots", "runs", "analysis", "results", "service", "cli",
 )  # fmt: skip
 """Rooms of acl/, files and folders: each knows itself and those before it."""
 SCREEN = ("charts", "store", "words", "errors", "widgets", "PAGES", "launch", "access", "policy", "contents", "main")
-PAGES = ("new_run", "run", "inspection", "compare", "library")
+PAGES = ("lesson", "new_run", "run", "inspection", "compare", "library")
 """Folders of app/ for one page each: they know all before PAGES, and not each other."""
 DOORS = {"acl/__init__.py", "acl/__main__.py", "acl/earlier_names.py"}
 """What stands for the whole engine outside of it."""

@@ -90,12 +90,12 @@ def test_killed_between_file_and_event(config, runs, reference):
     lines = whole.events.read_bytes().splitlines(keepends=True)
     for cut in (0, 1, 2, 4, 9, len(lines) // 2, len(lines) - 1):
         run = create(config, runs)
-        for folder in ("tasks", "queries"):
+        for folder in ("tasks", "queries", "predictions"):
             (whole.path / folder).rename(run.path / folder)
         run.events.write_bytes(b"".join(lines[:cut]) + lines[min(cut, len(lines) - 1)][:11])
         execute(run)
         assert history_facts(run) == reference, cut
-        for folder in ("tasks", "queries"):
+        for folder in ("tasks", "queries", "predictions"):
             (run.path / folder).rename(whole.path / folder)
 
 

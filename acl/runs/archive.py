@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 KNOWN = re.compile(
     r"config\.json|events\.jsonl|summary\.json|thumbs\.safetensors|tasks/\d{2,3}/base\.safetensors"
+    r"|predictions/\d{2,3}-\d{2,3}\.safetensors"
     r"|queries/\d{2,3}-\d{2,3}\.(safetensors|parquet|umap\.parquet|umap-fisher\.parquet|outcomes\.jsonl)",
     re.ASCII,
 )

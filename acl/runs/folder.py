@@ -2,6 +2,7 @@
 
 config.json  events.jsonl  status.json  control.json  worker.lock  summary.json
 tasks/03/base.safetensors  queries/03-02.safetensors  queries/03-02.parquet  thumbs.safetensors
+predictions/03-02.safetensors
 """
 
 from __future__ import annotations
@@ -98,6 +99,9 @@ class Run:
 
     def scores(self, task: int, round_: int) -> Path:
         return self.path / "queries" / f"{task:02d}-{round_:02d}.parquet"
+
+    def predictions(self, task: int, round_: int) -> Path:
+        return self.path / "predictions" / f"{task:02d}-{round_:02d}.safetensors"
 
     @property
     def thumbs(self) -> Path:

@@ -131,7 +131,8 @@ def _shared(run: Run, past: list[Row]) -> list[Path]:
     asked = [row.event for row in past if isinstance(row.event, Scored)]
     stems = [run.snapshot(query.task, query.round).stem for query in asked]
     queries = [path for stem in stems for path in sorted((run.path / "queries").glob(f"{stem}.*"))]
-    return [path for path in (*tasks, *queries, run.thumbs) if path.exists()]
+    tested = [run.predictions(row.event.task, row.event.round) for row in past if isinstance(row.event, Evaluated)]
+    return [path for path in (*tasks, *queries, *tested, run.thumbs) if path.exists()]
 
 
 def _link(source: Path, target: Path) -> None:

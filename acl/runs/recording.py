@@ -11,6 +11,7 @@ from safetensors.numpy import save_file
 from acl.config import RunConfig
 from acl.events import Bought
 from acl.loop import Query
+from acl.predictions import Predictions
 from acl.runs.folder import Run
 from acl.selection.fisher import magnitude_and_distribution
 from acl.selection.query import QueryContext, Selection
@@ -60,6 +61,15 @@ def save_query(run: Run, query: Query, config: RunConfig, last: bool) -> None:
     replace_file(path, context.save)
     table = score_table(context, selection, config.dims_per_class)
     replace_file(run.scores(context.task, context.round), lambda temporary: pq.write_table(table, temporary))
+
+
+def save_predictions(run: Run, predictions: Predictions, at: tuple[int, int], config: RunConfig) -> None:
+    """Of the evaluation `at` = (task, round), unless the run keeps no snapshots at all."""
+    if config.snapshots == "off":
+        return
+    path = run.predictions(*at)
+    path.parent.mkdir(exist_ok=True)
+    replace_file(path, predictions.save)
 
 
 def save_labels(run: Run, bought: Bought) -> None:

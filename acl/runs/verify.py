@@ -12,6 +12,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
@@ -24,6 +25,7 @@ from acl.events import (
     INCIDENTAL,
     Bought,
     Epoch,
+    Evaluated,
     Event,
     Finished,
     History,
@@ -35,6 +37,7 @@ from acl.events import (
 )
 from acl.loop import Loop
 from acl.plugins.registry import prepare
+from acl.predictions import Predictions
 from acl.runs.folder import EventReader, Run
 from acl.runs.fork import led_by_hand
 from acl.runs.recording import is_kept, score_table
@@ -183,6 +186,8 @@ def _compare_files(run: Run, loop: Loop, event: Event, exact: bool) -> None:
             _compare_query(run, loop, event, exact)
         case Bought():
             _compare_labels(run, event, exact)
+        case Evaluated():
+            _compare_predictions(run, loop, event)
         case Finished():
             summary = read_json(run.path / "summary.json")
             if summary != event.summary:  # both are recorded, on one machine
@@ -190,6 +195,19 @@ def _compare_files(run: Run, loop: Loop, event: Event, exact: bool) -> None:
                 raise _Differs(f"{_place(event)}: summary.json {said}")
         case _:
             pass  # the event itself says it all
+
+
+def _compare_predictions(run: Run, loop: Loop, event: Evaluated) -> None:
+    path, now = run.predictions(event.task, event.round), loop.predictions
+    # Runs from before they were kept have none.
+    if now is None or not path.exists():
+        return
+    kept = Predictions.load(path)
+    if kept is None:
+        raise _Differs(f"{_place(event)}: {path.relative_to(run.path)} cannot be read")
+    for name in ("ids", "said", "own"):
+        if not np.array_equal(getattr(kept, name), getattr(now, name)):
+            raise _Differs(f"{_place(event)}: {path.relative_to(run.path)} holds other predictions ({name})")
 
 
 def _compare_query(run: Run, loop: Loop, event: Scored, exact: bool) -> None:

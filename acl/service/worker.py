@@ -40,7 +40,7 @@ from acl.plugins.blame import PluginError, is_out_of_memory
 from acl.plugins.registry import prepare
 from acl.runs.control import Control, State, Status, Target, as_position, read_control, read_status, write_status
 from acl.runs.folder import EventReader, EventWriter, Run
-from acl.runs.recording import save_labels, save_query
+from acl.runs.recording import save_labels, save_predictions, save_query
 from acl.service import lease
 from acl.steering import differences
 from acl.system.files import HOLDS, disk_trouble, is_full, open_at_all, replace_file, try_lock, write_json
@@ -225,6 +225,9 @@ class Worker:
                     save_query(self.run, self.loop.query, self.loop.config, self.loop.last_round)
             case Bought():
                 save_labels(self.run, event)
+            case Evaluated():
+                if self.loop.predictions is not None:
+                    save_predictions(self.run, self.loop.predictions, (event.task, event.round), self.loop.config)
             case Finished():
                 write_json(self.run.path / "summary.json", event.summary)
             case _:

@@ -34,16 +34,17 @@ def sprite(images: np.ndarray) -> str:
     for i, image in enumerate(images):
         top, left = i // COLUMNS * height, i % COLUMNS * width
         sheet[top : top + height, left : left + width] = image
-    return _url(sheet)
+    return data_url(sheet)
 
 
 def picture_url(image: np.ndarray) -> str:
     """A data URL of one picture, with small ones enlarged so that their pixels stay sharp."""
     times = max(1, TILE // max(image.shape[:2]))
-    return _url(image.repeat(times, 0).repeat(times, 1))
+    return data_url(image.repeat(times, 0).repeat(times, 1))
 
 
-def _url(pixels: np.ndarray) -> str:
+def data_url(pixels: np.ndarray) -> str:
+    """uint8 [h, w, 1 or 3] as a picture in a line of HTML."""
     file = io.BytesIO()
     Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(file, "WEBP", lossless=True)
     return "data:image/webp;base64," + base64.b64encode(file.getvalue()).decode()

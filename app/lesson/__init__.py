@@ -1,0 +1,1 @@
+"""The Lesson: five questions about forgetting, each answered by a run."""

@@ -1,0 +1,98 @@
+"""Chapter 1: fine-tuning through five tasks, and the same twenty test digits through time."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from acl.events import Evaluated, History
+from acl.predictions import Predictions
+from acl.presets import preset_config
+from acl.runs.folder import Run
+from acl.stream.types import TaskStream
+from app import words
+from app.charts import run as charts
+from app.lesson import playing
+from app.lesson.digits import Digit, digits_html
+from app.store import runs as data
+from app.widgets import projector
+
+QUESTION = "A network forgets, or does it?"
+RECORDING = "recorded-finetune-uniform-digits-s0"
+EACH = 2
+"""Test digits of each class that are watched."""
+ASKED = {"any": "Which of all digits is it?", "own": "Is it 0 or 1? 2 or 3? …"}
+HEIGHT = 250
+MOSTLY = 50.0
+
+
+def draw(picture: DeltaGenerator, controls: DeltaGenerator) -> str:
+    with controls:
+        st.markdown(
+            "Five tasks, one after another: 0 and 1, then 2 and 3, … A network learns each from 40 labels, and never "
+            "sees the old digits again."
+        )
+        asked = st.radio(
+            "The network is asked", list(ASKED), key="asked", bind="query-params", format_func=ASKED.__getitem__,
+            help=words.HELP["own"],
+        )  # fmt: skip
+    own = asked == "own"
+    found = playing.shown(__name__, RECORDING)
+    with picture:
+        _accuracies(found.history, own)
+        _digits(found.run, found.history, own)
+    with controls:
+        playing.controls(__name__, found, preset_config("digits-demo", learner="finetune", strategy="uniform"))
+    return takeaway(found.history)
+
+
+def _accuracies(history: History, own: bool) -> None:
+    n_tasks = data.n_tasks(history)
+    st.markdown("**Accuracy on each task, on test digits the network has never seen**", help=words.HELP["R"])
+    config = preset_config("digits-demo")
+    table = data.accuracy_table(history, data.rounds_of_tasks(history, config), own)
+    projector.chart(charts.accuracy_chart(table, max(n_tasks, 1)), "lesson-accuracy", HEIGHT, "Accuracy on each task")
+
+
+def _digits(run: Run, history: History, own: bool) -> None:
+    last = next(reversed(history.of(Evaluated)), None)
+    moment = "before the first labels" if last is None else f"task {last.task}, round {last.round}"
+    st.markdown(f"**Twenty of them, and what the network calls them now** · {moment}")
+    stream = data.stream_of(run.config.to_json())
+    ids = watched(stream)
+    said = Predictions.load(run.predictions(last.task, last.round)) if last else None
+    called = said.of(ids, own) if said else [None] * len(ids)
+    seen = [
+        Digit(image, stream.class_names[label], None if name is None else stream.class_names[name])
+        for image, label, name in zip(stream.images[ids], stream.labels[ids].tolist(), called, strict=True)
+    ]
+    st.html(digits_html(seen, columns=len(ids) // EACH))
+
+
+def watched(stream: TaskStream) -> list[int]:
+    """The first test samples of each class, class by class in the order in which they come; a row for each."""
+    classes = [(task, c) for task in stream.tasks for c in task.classes]
+    first = [task.test_ids[stream.labels[task.test_ids] == c][:EACH] for task, c in classes]
+    return [int(i) for i in np.stack(first, axis=1).ravel()]
+
+
+def takeaway(history: History) -> str:
+    """What the run has shown of its first task, as soon as it has learned the second."""
+    finals = history.finals()
+    if len(finals) < 2:
+        return ""
+    learned, after, now = finals[0], finals[1], finals[-1]
+    any_, own = 100 * after.accuracy[0], 100 * after.accuracy_aware[0]
+    text = (
+        f"Right after its own task the network called {100 * learned.accuracy[0]:.0f} % of the zeros and ones by their "
+        f"name; after task 2 it is {any_:.0f} %. Asked only “0 or 1?”, it still gets {own:.0f} % right"
+    )
+    if own - any_ >= MOSTLY:
+        text += ": it stopped *saying* the old names; what it knew is mostly still there"
+    if len(finals) > 2:
+        text += (
+            f". After task {now.task}: {100 * now.accuracy[0]:.0f} % and {100 * now.accuracy_aware[0]:.0f} %"
+            + (": what it knew fades, but later" if 100 * now.accuracy_aware[0] < own - 1 else "")
+        )  # fmt: skip
+    return f"{text}."

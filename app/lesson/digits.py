@@ -1,0 +1,81 @@
+"""Test digits with what the network calls them now: right, wrong, or of a task that has not come yet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from html import escape
+
+import numpy as np
+from PIL import Image
+
+from app.widgets.gallery import data_url
+
+
+RIGHT, WRONG = "#2E9E6B", "#D5572B"
+SIZE, PIXELS = 40, 64
+
+
+def smooth_url(image: np.ndarray) -> str:
+    """A data URL of a small picture made large and smooth: from afar it is read better than its pixels."""
+    return _smooth(image.tobytes(), image.shape)
+
+
+@cache
+def _smooth(pixels: bytes, shape: tuple[int, int, int]) -> str:
+    image = np.frombuffer(pixels, np.uint8).reshape(shape)
+    large = Image.fromarray(image[..., 0] if shape[2] == 1 else image).resize(
+        (PIXELS, PIXELS), Image.Resampling.BICUBIC
+    )
+    return data_url(np.asarray(large.convert("RGB")))
+
+
+@dataclass(frozen=True)
+class Digit:
+    """image: uint8 [h, w, 1 or 3]; true, called: names of classes; called is None before its task has come."""
+
+    image: np.ndarray
+    true: str
+    called: str | None
+
+
+def digits_html(digits: list[Digit], columns: int) -> str:
+    tiles = "".join(_tile(digit) for digit in digits)
+    return (
+        f'<div style="display:grid;grid-template-columns:repeat({columns},minmax(0,1fr));gap:4px 2px;'
+        f'font-variant-numeric:tabular-nums">{tiles}</div>'
+    )
+
+
+def _tile(digit: Digit) -> str:
+    if digit.called is None:
+        colour, said, faint, hint = "transparent", "–", ".3", "its task has not come yet"
+    elif digit.called == digit.true:
+        colour, said, faint, hint = RIGHT, f"{escape(digit.called)} ✓", "1", "called by its name"
+    else:
+        colour, said, faint, hint = WRONG, f"“{escape(digit.called)}”", "1", f"it is a {digit.true}"
+    return (
+        f'<div title="{escape(hint)}" style="text-align:center;line-height:1.25;opacity:{faint}">'
+        f'<img alt="{escape(digit.true)}" src="{smooth_url(digit.image)}" style="width:{SIZE / 15}rem;'
+        f'border-radius:6px;box-shadow:0 0 0 3px {colour};display:block;margin:3px auto">'
+        f'<span style="font-weight:600;font-size:.85rem;color:{colour if digit.called else "inherit"}">{said}</span></div>'
+    )
+
+
+@dataclass(frozen=True)
+class Remembrance:
+    """A picture in the memory, framed in the colour of the task it comes from."""
+
+    image: np.ndarray
+    colour: str
+    hint: str
+
+
+def memory_html(kept: list[Remembrance], rows: int) -> str:
+    """`rows` rows keep their place, however few are kept."""
+    tiles = "".join(
+        f'<img title="{escape(one.hint)}" alt="{escape(one.hint)}" src="{smooth_url(one.image)}" '
+        f'style="width:1.45rem;border-radius:4px;box-shadow:0 0 0 2px {one.colour}">'
+        for one in kept
+    )
+    return f'<div style="display:flex;flex-wrap:wrap;gap:6px;padding:4px;min-height:{rows * 1.95}rem">{tiles}</div>'

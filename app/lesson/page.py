@@ -1,0 +1,85 @@
+"""The frame of the lesson: one chapter at a time, its question above, what it shows to take away below."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+import streamlit as st
+
+from app.lesson import playing
+from app.lesson.chapters import forgetting, memory
+from app.widgets import projector
+
+CHAPTERS: tuple[ModuleType, ...] = (forgetting, memory)
+FIRST = "1"
+STYLE = """<style>
+.stMainBlockContainer { padding-top: 3.6rem; }
+.st-key-question h3 { padding: 0; }
+.st-key-question kbd { display: none; }
+.st-key-takeaway { min-height: 4.6rem; }
+</style>"""
+ALONE = """<style>
+/* Before a room nothing but the chapter; the switch stays, to come back. */
+[data-testid="stHeader"] { display: none; }
+.stMainBlockContainer { padding: 1.4rem 2rem 1rem !important; }
+</style>"""
+
+
+def page() -> None:
+    st.html(STYLE + (ALONE if projector.on() else ""))
+    number = _chapter()
+    chapter = CHAPTERS[number - 1]
+    with st.container(horizontal=True, vertical_alignment="center", key="question"):
+        st.markdown(f"### {chapter.QUESTION}", width="stretch")
+        _dots(number)
+    rhythm = playing.rhythm(chapter.__name__)
+    st.fragment(_draw, run_every=rhythm)(chapter, rhythm)
+
+
+def _draw(chapter: ModuleType, rhythm: float | None) -> None:
+    """All that moves: one fragment, drawn again as often as the chapter plays."""
+    picture, controls = st.columns([5, 2], gap="medium")
+    takeaway = st.container(key="takeaway")
+    said = chapter.draw(picture, controls)
+    if said:
+        takeaway.success(said, icon=":material/lightbulb:")
+    if playing.rhythm(chapter.__name__) != rhythm:
+        st.rerun()
+
+
+def _chapter() -> int:
+    """Which chapter is shown, from 1: as the address says, else as this tab saw last."""
+    wanted = st.query_params.get("chapter") or st.session_state.get("chapter") or FIRST
+    number = int(wanted) if wanted in {str(n) for n in range(1, len(CHAPTERS) + 1)} else 1
+    st.session_state["chapter"] = st.query_params["chapter"] = str(number)
+    return number
+
+
+def _go(number: int) -> None:
+    st.session_state["chapter"] = st.query_params["chapter"] = str(number)
+
+
+def _reset(chapter: ModuleType) -> None:
+    playing.forget(chapter.__name__)
+
+
+def _dots(number: int) -> None:
+    """Where one is, and the way on: buttons and keys."""
+    last = len(CHAPTERS)
+    st.button(
+        "Back", icon=":material/arrow_back:", key="lesson-back", shortcut="Left", type="tertiary",
+        on_click=_go, args=(max(number - 1, 1),), disabled=number == 1, help="The chapter before.",
+    )  # fmt: skip
+    for each, chapter in enumerate(CHAPTERS, start=1):
+        st.button(
+            str(each), key=f"lesson-{each}", on_click=_go, args=(each,), help=chapter.QUESTION, shortcut=str(each),
+            type="primary" if each == number else "secondary",
+        )  # fmt: skip
+    st.button(
+        "Next", icon=":material/arrow_forward:", icon_position="right", key="lesson-next", shortcut="Right",
+        type="tertiary", on_click=_go, args=(min(number + 1, last),), disabled=number == last, help="The next chapter.",
+    )  # fmt: skip
+    st.button(
+        "", icon=":material/restart_alt:", key="lesson-reset", type="tertiary", on_click=_reset,
+        args=(CHAPTERS[number - 1],), help="This chapter from its beginning.",
+    )  # fmt: skip

@@ -7,10 +7,10 @@ from types import ModuleType
 import streamlit as st
 
 from app.lesson import playing
-from app.lesson.chapters import forgetting, memory
+from app.lesson.chapters import choice, forgetting, memory
 from app.widgets import projector
 
-CHAPTERS: tuple[ModuleType, ...] = (forgetting, memory)
+CHAPTERS: tuple[ModuleType, ...] = (forgetting, memory, choice)
 FIRST = "1"
 STYLE = """<style>
 .stMainBlockContainer { padding-top: 3.6rem; }
@@ -32,7 +32,7 @@ def page() -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="question"):
         st.markdown(f"### {chapter.QUESTION}", width="stretch")
         _dots(number)
-    rhythm = playing.rhythm(chapter.__name__)
+    rhythm = _rhythm(chapter)
     st.fragment(_draw, run_every=rhythm)(chapter, rhythm)
 
 
@@ -43,8 +43,14 @@ def _draw(chapter: ModuleType, rhythm: float | None) -> None:
     said = chapter.draw(picture, controls)
     if said:
         takeaway.success(said, icon=":material/lightbulb:")
-    if playing.rhythm(chapter.__name__) != rhythm:
+    if _rhythm(chapter) != rhythm:
         st.rerun()
+
+
+def _rhythm(chapter: ModuleType) -> float | None:
+    """Seconds between two drawings: as its run plays, or as a chapter without one says itself."""
+    own: float | None = chapter.rhythm() if hasattr(chapter, "rhythm") else playing.rhythm(chapter.__name__)
+    return own
 
 
 def _chapter() -> int:
@@ -60,6 +66,8 @@ def _go(number: int) -> None:
 
 
 def _reset(chapter: ModuleType) -> None:
+    if hasattr(chapter, "reset"):
+        chapter.reset()
     playing.forget(chapter.__name__)
 
 

@@ -1,0 +1,111 @@
+"""Charts of what ten of sixty digits did: functions from tables to an Apache ECharts option."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from app.charts.outcomes_plane import CLOUD, CURVE, STAR
+from app.charts.palette import FORGOTTEN, strategy_colour
+from app.charts.run import FIXED, Spec
+
+MARGIN = 0.4
+"""Percentage points around what is drawn."""
+OWN = FORGOTTEN
+GREY = {"color": CLOUD}
+YOURS = "yours"
+
+
+def plane(
+    blind: pd.DataFrame, fewer: pd.DataFrame, strategies: pd.DataFrame, yours: tuple[float, float] | None
+) -> Spec:
+    """Accuracy on the new task against that on the old ones, in percent, columns new and past. blind: a row a set;
+    fewer: means of blind choices of n labels each; strategies: with name and label; yours: a star."""
+    points = [
+        *(tuple(row) for table in (blind, fewer, strategies) for row in table[["new", "past"]].to_numpy().tolist()),
+        *([yours] if yours else []),
+    ]
+    curve = fewer.sort_values("n")
+    series: list[Spec] = [
+        {"type": "scatter", "name": "blind choices", "symbolSize": 6, "z": 1, "itemStyle": GREY, "silent": True,
+         "data": [[round(x, 2), round(y, 2)] for x, y in blind[["new", "past"]].to_numpy().tolist()]},
+        {"type": "line", "name": "fewer labels, chosen blindly", "symbol": "circle", "symbolSize": 7, "z": 2,
+         "color": CURVE, "lineStyle": {"width": 1.5},
+         "data": [{"value": [round(row["new"], 2), round(row["past"], 2)], "name": f"{row['n']}"}
+                  for row in curve.to_dict("records")],
+         "label": {"show": True, "formatter": "{b}", "position": "left", "color": "inherit"},
+         "tooltip": {"formatter": "{b} labels, chosen blindly"}},
+        *_strategies(strategies, [[round(row["new"], 2), round(row["past"], 2)] for row in _rows(strategies)]),
+    ]  # fmt: skip
+    if yours:
+        series.append(_star(list(yours)))
+    return {
+        "animation": False,
+        "grid": {"left": 64, "right": 24, "top": 34, "bottom": 52, **FIXED},
+        "tooltip": {"trigger": "item", "confine": True},
+        "legend": {"top": 0, "left": 60, "data": ["blind choices", "fewer labels, chosen blindly"]},
+        "xAxis": _axis("→ new digits that get their name", [x for x, _ in points], 28),
+        "yAxis": _axis("↑ old digits that get their name", [y for _, y in points], 44),
+        "series": series,
+    }
+
+
+def later(blind: pd.DataFrame, strategies: pd.DataFrame) -> Spec:
+    """Accuracy on a task after the next one, in percent: column new; a row for blind choices and one for each strategy,
+    with name and label."""
+    names = [*strategies["label"], "blind choices"]
+    data = [[round(x, 2), row["label"]] for row in _rows(strategies) for x in [row["new"]]]
+    mean = float(blind["new"].mean())
+    series: list[Spec] = [
+        {"type": "scatter", "name": "blind choices", "symbolSize": 9, "itemStyle": GREY, "silent": True,
+         "data": [[round(x, 2), "blind choices"] for x in blind["new"]],
+         "markLine": {"silent": True, "symbol": "none", "data": [{"xAxis": mean}], "label": {"show": False},
+                      "lineStyle": {"type": "dashed", "color": CURVE}}},
+        *_strategies(strategies, data, named=False),
+    ]  # fmt: skip
+    values = [*blind["new"], *strategies["new"]]
+    return {
+        "animation": False,
+        "grid": {"left": 120, "right": 24, "top": 12, "bottom": 52, **FIXED},
+        "tooltip": {"trigger": "item", "confine": True},
+        "xAxis": _axis("→ digits of this task that get their name after the next", values, 28),
+        "yAxis": {"type": "category", "inverse": True, "data": names, "axisTick": {"show": False}},
+        "series": series,
+    }
+
+
+def _rows(table: pd.DataFrame) -> Iterable[Mapping[Any, Any]]:
+    return table.to_dict("records")
+
+
+def _strategies(table: pd.DataFrame, data: list[Any], named: bool = True) -> list[Spec]:
+    return [
+        {"type": "scatter", "name": row["label"], "symbolSize": 14, "z": 5, "data": [place],
+         "itemStyle": {"color": strategy_colour(row["name"])},
+         "label": {"show": named, "formatter": row["label"], "position": "right", "color": "inherit", "distance": 7},
+         "labelLayout": {"moveOverlap": "shiftY"},
+         "tooltip": {"formatter": f"{row['label']}: {place[0]} %" + (f" new, {place[1]} % old" if named else "")}}
+        for row, place in zip(_rows(table), data, strict=True)
+    ]  # fmt: skip
+
+
+def _star(place: list[float]) -> Spec:
+    x, y = (round(value, 2) for value in place)
+    return {
+        "type": "scatter", "name": YOURS, "symbol": STAR, "symbolSize": 24, "z": 9, "data": [[x, y]],
+        "itemStyle": {"color": OWN, "borderColor": "#FFFFFF", "borderWidth": 1},
+        "label": {"show": True, "formatter": YOURS, "position": "top", "color": "inherit", "fontWeight": "bold"},
+        "tooltip": {"formatter": f"your ten: {x} % new, {y} % old"},
+    }  # fmt: skip
+
+
+def _axis(name: str, values: list[float], gap: int) -> Spec:
+    return {
+        "type": "value", "min": math.floor(min(values) - MARGIN), "max": min(100.4, math.ceil(max(values) + MARGIN)),
+        "name": name, "nameLocation": "middle", "nameGap": gap, "splitLine": {"show": False},
+        "axisLabel": {"formatter": "{value} %", "showMaxLabel": max(values) + MARGIN < 100},
+        "axisLine": {"show": True, "onZero": False},
+    }  # fmt: skip

@@ -1,0 +1,90 @@
+"""What was measured of the sixty digits beforehand, of assets/lesson/choice.jsonl, which assets/choice.py writes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from acl.runs.folder import Run
+from acl.runs.fork import Place
+from app.store.session import RECORDED, ROOT
+
+FILE = ROOT / "assets" / "lesson" / "choice.jsonl"
+TRAITS = ("loss", "distance", "product")
+"""What is known of a candidate: the columns of `Shipped.candidates` that a set's mean is compared by."""
+
+
+@dataclass(frozen=True, eq=False)
+class Shipped:
+    """One query of a recording, in which `n` of the candidates are bought; `repeats`: orders a set is learned in.
+
+    candidates: by id (the index), the columns label, loss, nearest, distance, product of
+    acl.analysis.outcomes.candidates.Candidate; sets: a row for each set, with kind (strategy, random, or equal_steps:
+    fewer labels), name, horizon, ids (a tuple), n, new and past, and the means of TRAITS. new: accuracy on the query's
+    task, past: mean accuracy on the tasks before it, both in percent, means over the repeats.
+    """
+
+    run: Run
+    at: Place
+    n: int
+    repeats: int
+    memory: int
+    candidates: pd.DataFrame
+    sets: pd.DataFrame
+
+    def of(self, kind: str, horizon: str = "round") -> pd.DataFrame:
+        return self.sets[(self.sets["kind"] == kind) & (self.sets["horizon"] == horizon)].reset_index(drop=True)
+
+    def chosen_by(self, strategy: str) -> tuple[int, ...]:
+        found = self.of("strategy").set_index("name")["ids"]
+        return tuple(found[strategy])
+
+    @property
+    def strategies(self) -> list[str]:
+        return self.of("strategy")["name"].tolist()
+
+    def traits(self, ids: Sequence[int]) -> dict[str, float]:
+        """Means over a set."""
+        return {name: float(self.candidates.loc[list(ids), name].mean()) for name in TRAITS}
+
+    def result(self, accuracy: Sequence[Sequence[float]]) -> tuple[float, float]:
+        """new and past of a set: accuracy of each task seen (as fractions), a row for each repeat."""
+        return result(accuracy, self.at[0])
+
+
+def result(accuracy: Sequence[Sequence[float]], task: int) -> tuple[float, float]:
+    each = 100 * np.array(accuracy)
+    return float(each[:, task - 1].mean()), float(each[:, : task - 1].mean())
+
+
+@cache
+def shipped() -> Shipped:
+    return read(FILE)
+
+
+def read(file: Path) -> Shipped:
+    first, *lines = map(json.loads, file.read_text("utf-8").splitlines())
+    candidates = pd.DataFrame([line for line in lines if "label" in line]).set_index("id")
+    task, round_ = first["at"]
+    rows = [_row(line, task, candidates) for line in lines if "kind" in line]
+    return Shipped(
+        Run(RECORDED / first["run"]), (task, round_), first["n"], first["repeats"], first["memory"], candidates,
+        pd.DataFrame(rows),
+    )  # fmt: skip
+
+
+def _row(line: dict[str, Any], task: int, candidates: pd.DataFrame) -> dict[str, Any]:
+    new, past = result(line["accuracy"], task)
+    ids = line["ids"]
+    traits = {name: float(candidates.loc[ids, name].mean()) if ids else np.nan for name in TRAITS}
+    return {
+        "kind": line["kind"], "name": line["name"], "horizon": line["horizon"], "ids": tuple(ids), "n": len(ids),
+        "new": new, "past": past, **traits,
+    }  # fmt: skip

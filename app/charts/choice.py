@@ -34,10 +34,9 @@ def plane(
          "data": [[round(x, 2), round(y, 2)] for x, y in blind[["new", "past"]].to_numpy().tolist()]},
         {"type": "line", "name": "fewer labels, chosen blindly", "symbol": "circle", "symbolSize": 7, "z": 2,
          "color": CURVE, "lineStyle": {"width": 1.5},
-         "data": [{"value": [round(row["new"], 2), round(row["past"], 2)], "name": f"{row['n']}"}
-                  for row in curve.to_dict("records")],
-         "label": {"show": True, "formatter": "{b}", "position": "left", "color": "inherit"},
-         "tooltip": {"formatter": "{b} labels, chosen blindly"}},
+         "data": [[round(row["new"], 2), round(row["past"], 2), row["n"]] for row in _rows(curve)],
+         "label": {"show": True, "formatter": "{@[2]}", "position": "left", "color": "inherit"},
+         "tooltip": {"formatter": "{@[2]} labels, chosen blindly"}},
         *_strategies(strategies, [[round(row["new"], 2), round(row["past"], 2)] for row in _rows(strategies)]),
     ]  # fmt: skip
     if yours:

@@ -76,7 +76,7 @@ def _offer(found: Shipped, ids: tuple[int, ...]) -> None:
     )
     st.session_state[LET] = next((name for name in found.strategies if found.chosen_by(name) == ids), None)
     st.pills(
-        f"Pick {found.n}, or let one choose", found.strategies, key=LET, format_func=words.strategy,
+        f"Pick {found.n}, or let one choose", found.strategies, key=LET, format_func=words.strategy, wrap=True,
         on_change=_let, args=(found,), help="Each of them was shown these sixty alone.",
     )  # fmt: skip
     st.button(

@@ -22,8 +22,9 @@ from acl.runs.folder import Run
 
 HOME = Path(__file__).resolve().parent
 FILE = HOME / "lesson" / "choice.jsonl"
-# Uniform chose before it, so that what was labelled already favours no strategy; a task follows it.
-RUN, AT, SIZE = "recorded-er-uniform-digits-s0", (4, 1), 60
+# Uniform chose before it, so that what was labelled already favours no strategy, and a task follows it. With 20 to 30
+# labels an epoch has two steps, however many of the ten are bought: fewer labels differ in nothing else.
+RUN, AT, SIZE = "recorded-er-uniform-digits-s0", (4, 2), 60
 STRATEGIES = ("uniform", "entropy", "badge", "accuacl")
 BLIND, REPEATS = 200, 3
 FEWER, OF_EACH = (0, 2, 4, 6, 8), 40
@@ -36,21 +37,18 @@ def query() -> Query:
 
 
 def now(found: Candidates) -> list[Subset]:
-    """The sets that are measured after this round. Fewer labels are trained for as many steps as all of them."""
+    """The sets that are measured after this round."""
     n = found.query.n
     chosen = [found.chosen(strategy) for strategy in STRATEGIES]
     blind = [found.blind(number, n) for number in range(1, BLIND + 1)]
     sizes = [(size, number) for size in FEWER for number in range(1, (OF_EACH if size else 1) + 1)]
-    return [*chosen, *blind, *(found.blind(number, size, "equal_steps") for size, number in sizes)]
+    return [*chosen, *blind, *(found.blind(number, size) for size, number in sizes)]
 
 
 def later(found: Candidates) -> list[Subset]:
     """Those that are measured after the next task."""
-    return [subset for subset in now(found) if subset.kind == "strategy" or _is_early(subset)]
-
-
-def _is_early(subset: Subset) -> bool:
-    return subset.kind == "random" and int(subset.name) <= LATER
+    whole = [subset for subset in now(found) if len(subset.ids) == found.query.n]
+    return [subset for subset in whole if subset.kind == "strategy" or int(subset.name) <= LATER]
 
 
 def measure(found: Query, sets: Sequence[Subset], horizon: Horizon) -> list[dict[str, Any]]:
@@ -71,7 +69,9 @@ def _line(subset: Subset, outcomes: Sequence[Outcome]) -> dict[str, Any]:
 
 def lines() -> Iterator[dict[str, Any]]:
     found = Candidates(query(), SIZE)
-    yield {"run": RUN, "at": AT, "n": found.query.n, "repeats": REPEATS, "memory": len(found.query.loop.memory)}
+    loop = found.query.loop
+    counts = {"n": found.query.n, "labelled": loop.labelled_so_far, "memory": len(loop.memory)}
+    yield {"run": RUN, "at": AT, **counts, "repeats": REPEATS}
     for candidate in found.judged():
         yield {name: round(v, 6) if isinstance(v, float) else v for name, v in asdict(candidate).items()}
     yield from measure(found.query, now(found), "round")

@@ -20,21 +20,20 @@ YOURS = "yours"
 
 
 def plane(
-    blind: pd.DataFrame, fewer: pd.DataFrame, strategies: pd.DataFrame, yours: tuple[float, float] | None
+    blind: pd.DataFrame, sizes: pd.DataFrame, strategies: pd.DataFrame, yours: tuple[float, float] | None
 ) -> Spec:
     """Accuracy on the new task against that on the old ones, in percent, columns new and past. blind: a row a set;
-    fewer: means of blind choices of n labels each; strategies: with name and label; yours: a star."""
+    sizes: means of blind choices of n labels each; strategies: with name and label; yours: a star."""
     points = [
-        *(tuple(row) for table in (blind, fewer, strategies) for row in table[["new", "past"]].to_numpy().tolist()),
+        *(tuple(row) for table in (blind, sizes, strategies) for row in table[["new", "past"]].to_numpy().tolist()),
         *([yours] if yours else []),
     ]
-    curve = fewer.sort_values("n")
     series: list[Spec] = [
         {"type": "scatter", "name": "blind choices", "symbolSize": 6, "z": 1, "itemStyle": GREY, "silent": True,
          "data": [[round(x, 2), round(y, 2)] for x, y in blind[["new", "past"]].to_numpy().tolist()]},
         {"type": "line", "name": "fewer labels, chosen blindly", "symbol": "circle", "symbolSize": 7, "z": 2,
          "color": CURVE, "lineStyle": {"width": 1.5},
-         "data": [[round(row["new"], 2), round(row["past"], 2), row["n"]] for row in _rows(curve)],
+         "data": [[round(row["new"], 2), round(row["past"], 2), row["n"]] for row in _rows(sizes)],
          "label": {"show": True, "formatter": "{@[2]}", "position": "left", "color": "inherit"},
          "tooltip": {"formatter": "{@[2]} labels, chosen blindly"}},
         *_strategies(strategies, [[round(row["new"], 2), round(row["past"], 2)] for row in _rows(strategies)]),

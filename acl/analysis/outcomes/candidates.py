@@ -12,7 +12,7 @@ from jaxtyping import Int64
 from numpy import ndarray
 
 from acl.analysis.gradients import products
-from acl.analysis.outcomes.asked import Kind, Subset
+from acl.analysis.outcomes.asked import Subset
 from acl.analysis.outcomes.query import Query
 from acl.network.inference import Inference, Seen
 from acl.plugins.asking import ask
@@ -56,9 +56,9 @@ class Candidates:
         ids = ask(strategy, self.query.loop.config, self.context).ids.tolist()
         return Subset("strategy", strategy, tuple(sorted(ids)))
 
-    def blind(self, number: int, size: int, kind: Kind = "random") -> Subset:
+    def blind(self, number: int, size: int) -> Subset:
         """Random set `number`; a smaller one is the beginning of the larger ones."""
-        return Subset(kind, str(number), tuple(sorted(self._order(self.ids, "blind", number)[:size].tolist())))
+        return Subset("random", str(number), tuple(sorted(self._order(self.ids, "blind", number)[:size].tolist())))
 
     def judged(self) -> list[Candidate]:
         return list(self._judged())

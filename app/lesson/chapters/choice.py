@@ -72,11 +72,11 @@ def _buy(found: Shipped, ids: tuple[int, ...], picture: DeltaGenerator, controls
 def _offer(found: Shipped, ids: tuple[int, ...]) -> None:
     st.markdown(
         f"The network knows the digits 0 to 5 from before, and {found.memory} of their pictures. Sixes and sevens are "
-        "new; ten have a label."
+        f"new; {found.labelled} of them have a label."
     )
-    st.session_state[LET] = next((name for name in found.strategies if found.chosen_by(name) == ids), None)
+    st.session_state[LET] = next((name for name in found.names if found.chosen_by(name) == ids), None)
     st.pills(
-        f"Pick {found.n}, or let one choose", found.strategies, key=LET, format_func=words.strategy, wrap=True,
+        f"Pick {found.n}, or let one choose", found.names, key=LET, format_func=words.strategy, wrap=True,
         on_change=_let, args=(found,), help="Each of them was shown these sixty alone.",
     )  # fmt: skip
     st.button(
@@ -90,7 +90,7 @@ def _offer(found: Shipped, ids: tuple[int, ...]) -> None:
 
 def _let(found: Shipped) -> None:
     name = st.session_state.get(LET)
-    if name in found.strategies:
+    if name in found.names:
         live.fill(found.chosen_by(name))
 
 
@@ -107,20 +107,19 @@ def _trouble(found: Shipped, missing: bool) -> None:
     elif missing:
         st.caption(":material/hourglass_top: The network is learning your ten…")
     st.caption(
-        f"Grey: {len(found.of('random'))} blind choices of {found.n}. Joined: means of blind choices of 0 to 8, "
-        f"trained for as many steps. All are means over {found.repeats} orders, on test digits."
+        f"Grey: {len(found.blind())} blind choices of {found.n}. Joined: means of blind choices of so "
+        f"many. All are means over {found.repeats} orders of learning, on test digits."
     )
 
 
 def _plane(found: Shipped, mine: tuple[float, float] | None) -> None:
     st.markdown("**What ten labels did to the new and to the old**")
-    fewer = found.of("equal_steps").groupby("n", as_index=False)[["new", "past"]].mean()
-    spec = charts.plane(found.of("random"), fewer, _labelled(found, "round"), mine)
+    spec = charts.plane(found.blind(), found.sizes(), _labelled(found, "round"), mine)
     projector.chart(spec, "choice-plane", HEIGHT, "New digits against old digits")
 
 
 def _labelled(found: Shipped, horizon: str) -> pd.DataFrame:
-    rows = found.of("strategy", horizon)
+    rows = found.strategies(horizon)
     return rows.assign(label=[words.strategy(name) for name in rows["name"]])
 
 
@@ -128,10 +127,10 @@ def _labelled(found: Shipped, horizon: str) -> pd.DataFrame:
 
 
 def _why(found: Shipped, ids: tuple[int, ...], picture: DeltaGenerator, controls: DeltaGenerator) -> str:
-    sets = {said.YOURS: ids, **{name: found.chosen_by(name) for name in found.strategies}}
+    sets = {said.YOURS: ids, **{name: found.chosen_by(name) for name in found.names}}
     with controls:
         name = st.radio(
-            "Whose ten", list(sets), index=1 + found.strategies.index("entropy"), key="whose", bind="query-params",
+            "Whose ten", list(sets), index=1 + found.names.index("entropy"), key="whose", bind="query-params",
             format_func=lambda each: "yours" if each == said.YOURS else words.strategy(each),
         )  # fmt: skip
         st.caption(
@@ -149,7 +148,7 @@ def _why(found: Shipped, ids: tuple[int, ...], picture: DeltaGenerator, controls
 
 
 def _later(found: Shipped, ids: tuple[int, ...], picture: DeltaGenerator, controls: DeltaGenerator) -> str:
-    blind = found.of("random", "next")
+    blind = found.blind("next")
     with controls:
         st.markdown(
             "The same choices, and then the run goes on: the rest of this task's labels and the whole next task are "

@@ -44,12 +44,12 @@ def whose(name: str) -> str:
 
 def effect(found: Shipped, mine: tuple[float, float]) -> str:
     """What the student's ten did, and beside it the strategies'."""
-    blind = found.of("random")
+    blind = found.blind()
     own = f"**{_effect('Your ten', *mine, blind)}**"
     others = "; ".join(
         f"{words.strategy(row['name'])}'s {share(percentile(row['new'], blind['new']))} and "
         f"{share(percentile(row['past'], blind['past']))}"
-        for row in found.of("strategy").to_dict("records")
+        for row in found.strategies().to_dict("records")
     )
     new, past = mine
     return (
@@ -78,7 +78,7 @@ MORE_LESS = {
 
 def why(found: Shipped, name: str, ids: Sequence[int]) -> str:
     """How a set differs from blind choices in each of TRAITS."""
-    blind, mine = found.of("random"), found.traits(ids)
+    blind, mine = found.blind(), found.traits(ids)
     special, noise = [], []
     for trait in TRAITS:
         percent = percentile(mine[trait], blind[trait])
@@ -103,9 +103,7 @@ def _signs(found: Shipped) -> str:
     """How many of all candidates work against the memory at all."""
     against, n = int((found.candidates["product"] < 0).sum()), len(found.candidates)
     if against == n:
-        return (
-            f"All {n} digits work against the memory: the worst {_spread(found):.0f} times as hard as the median."
-        )
+        return f"All {n} digits work against the memory: the worst {_spread(found):.0f} times as hard as the median."
     if not against:
         return f"None of the {n} digits works against the memory."
     return f"{against} of the {n} digits work against the memory."
@@ -122,8 +120,8 @@ def _spread(found: Shipped) -> float:
 
 def later(found: Shipped) -> str:
     """Who still knows this task after the next."""
-    blind = found.of("random", "next")["new"]
-    rows = found.of("strategy", "next").sort_values("new", ascending=False).to_dict("records")
+    blind = found.blind("next")["new"]
+    rows = found.strategies("next").sort_values("new", ascending=False).to_dict("records")
     percents = {row["name"]: percentile(row["new"], blind) for row in rows}
     best = [name for name, percent in percents.items() if percent > USUAL[1]]
     worst = [name for name, percent in percents.items() if percent < USUAL[0]]

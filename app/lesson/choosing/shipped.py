@@ -23,32 +23,47 @@ TRAITS = ("loss", "distance", "product")
 
 @dataclass(frozen=True, eq=False)
 class Shipped:
-    """One query of a recording, in which `n` of the candidates are bought; `repeats`: orders a set is learned in.
+    """One query of a recording, in which `n` of the candidates are bought; labelled: samples of its task that have a
+    label already; memory: samples that it holds; repeats: orders a set is learned in.
 
     candidates: by id (the index), the columns label, loss, nearest, distance, product of
-    acl.analysis.outcomes.candidates.Candidate; sets: a row for each set, with kind (strategy, random, or equal_steps:
-    fewer labels), name, horizon, ids (a tuple), n, new and past, and the means of TRAITS. new: accuracy on the query's
-    task, past: mean accuracy on the tasks before it, both in percent, means over the repeats.
+    acl.analysis.outcomes.candidates.Candidate; sets: a row for each set, with kind (strategy, or random, of all sizes
+    up to n), name, horizon, ids (a tuple), n, new and past, and the means of TRAITS. new: accuracy on the query's task,
+    past: mean accuracy on the tasks before it, both in percent, means over the repeats.
     """
 
     run: Run
     at: Place
     n: int
-    repeats: int
+    labelled: int
     memory: int
+    repeats: int
     candidates: pd.DataFrame
     sets: pd.DataFrame
 
-    def of(self, kind: str, horizon: str = "round") -> pd.DataFrame:
+    def strategies(self, horizon: str = "round") -> pd.DataFrame:
+        return self._of("strategy", horizon)
+
+    def blind(self, horizon: str = "round") -> pd.DataFrame:
+        """Random sets of n."""
+        rows = self._of("random", horizon)
+        return rows[rows["n"] == self.n].reset_index(drop=True)
+
+    def sizes(self) -> pd.DataFrame:
+        """Means of random sets of each size, smallest first: n, new and past."""
+        return self._of("random", "round").groupby("n", as_index=False)[["new", "past"]].mean()
+
+    def _of(self, kind: str, horizon: str) -> pd.DataFrame:
         return self.sets[(self.sets["kind"] == kind) & (self.sets["horizon"] == horizon)].reset_index(drop=True)
 
     def chosen_by(self, strategy: str) -> tuple[int, ...]:
-        found = self.of("strategy").set_index("name")["ids"]
+        found = self.strategies().set_index("name")["ids"]
         return tuple(found[strategy])
 
     @property
-    def strategies(self) -> list[str]:
-        return self.of("strategy")["name"].tolist()
+    def names(self) -> list[str]:
+        """Of the strategies."""
+        return list(self.strategies()["name"])
 
     def traits(self, ids: Sequence[int]) -> dict[str, float]:
         """Means over a set."""
@@ -75,8 +90,8 @@ def read(file: Path) -> Shipped:
     task, round_ = first["at"]
     rows = [_row(line, task, candidates) for line in lines if "kind" in line]
     return Shipped(
-        Run(RECORDED / first["run"]), (task, round_), first["n"], first["repeats"], first["memory"], candidates,
-        pd.DataFrame(rows),
+        Run(RECORDED / first["run"]), (task, round_), first["n"], first["labelled"], first["memory"],
+        first["repeats"], candidates, pd.DataFrame(rows),
     )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ page = st.navigation(
     [
         # The default page answers only to "/", so that /run can be a page of its own.
         st.Page(PAGES / "lesson.py", title="Lesson", icon=":material/school:", default=True),
-        st.Page(PAGES / "start.py", title="New run", icon=":material/add_circle:", url_path="new"),
+        st.Page(PAGES / "start.py", title="New run", icon=":material/add_circle:", url_path="start"),
         st.Page(PAGES / "run.py", title="Run", icon=":material/show_chart:", url_path="run"),
         st.Page(PAGES / "inspect.py", title="Inspect", icon=":material/biotech:", url_path="inspect"),
         st.Page(PAGES / "compare.py", title="Compare", icon=":material/compare_arrows:", url_path="compare"),

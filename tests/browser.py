@@ -24,7 +24,7 @@ QUIET = [
 ]  # fmt: skip
 
 
-expect.set_options(timeout=30_000)
+expect.set_options(timeout=60_000)
 
 
 def free_port() -> int:
@@ -93,6 +93,6 @@ def browser_page(width: int = 1440, dark: bool = False) -> Iterator[Page]:
             viewport={"width": width, "height": 900}, color_scheme="dark" if dark else "light"
         )
         page = context.new_page()
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(60_000)
         yield page
         browser.close()

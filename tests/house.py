@@ -10,9 +10,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 ENGINE = (
-    "names", "seeds", "config", "presets", "events", "metrics", "predictions", "steering", "memory", "system", "stream", "datasets",
-    "network", "selection", "strategies", "learners", "plugins", "plan", "batches", "steps", "training", "loop",
-    "snapshots", "runs", "analysis", "results", "service", "cli",
+    "names", "seeds", "config", "presets", "events", "metrics", "predictions", "steering", "memory", "system",
+    "stream", "datasets", "network", "selection", "strategies", "learners", "plugins", "plan", "batches", "steps",
+    "training", "loop", "snapshots", "runs", "analysis", "results", "service", "cli",
 )  # fmt: skip
 """Rooms of acl/, files and folders: each knows itself and those before it."""
 SCREEN = ("charts", "store", "words", "errors", "widgets", "PAGES", "launch", "access", "policy", "contents", "main")

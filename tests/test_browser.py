@@ -46,14 +46,16 @@ def no_trouble(page: Page) -> None:
 
 def start_run(app: App, page: Page) -> Run:
     before = {run.id for run in list_runs(app.runs)}
-    page.goto(app.url)
+    page.goto(f"{app.url}/start")
     page.get_by_role("button", name="Start the run").click()
     run = wait_for(lambda: next((r for r in list_runs(app.runs) if r.id not in before), None))
     expect(page).to_have_url(re.compile(f"run={run.id}"))
     return run
 
 
-@pytest.mark.parametrize("path", ["", "run?run=recorded-er-accuacl-digits-s0", "inspect", "compare", "library"])
+@pytest.mark.parametrize(
+    "path", ["", "start", "run?run=recorded-er-accuacl-digits-s0", "inspect", "compare", "library"]
+)
 def test_an_app_that_has_ended_says_so_on_every_open_page(path, tmp_path):
     with browser_page() as page, running_app(tmp_path / "runs", tmp_path) as app:
         page.goto(f"{app.url}/{path}")
@@ -65,16 +67,20 @@ def test_an_app_that_has_ended_says_so_on_every_open_page(path, tmp_path):
         assert "internet" not in page.get_by_role("dialog").inner_text()
 
 
-@pytest.mark.parametrize("path", ["", "run", "library"])
-def test_a_fresh_server_answers_a_deep_link_with_the_whole_navigation(path, tmp_path):
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("", "A network forgets, or does it?"), ("start", "Start the run"), ("run", "Start the run"),
+        ("library", "Every run in the runs folder"),
+    ],
+)  # fmt: skip
+def test_a_fresh_server_answers_a_deep_link_with_the_whole_navigation(path, shown, tmp_path):
     """Each time another server: its first request decides what it believes its pages are."""
     with running_app(tmp_path / "runs", tmp_path) as fresh, browser_page() as page:
         page.goto(f"{fresh.url}/{path}")
-        for name in ("New run", "Run", "Inspect", "Library"):
+        for name in ("Lesson", "New run", "Run", "Inspect", "Library"):
             expect(page.get_by_role("link", name=name, exact=True)).to_be_visible()
-        expect(
-            page.get_by_text("Every run in the runs folder" if path == "library" else "Start the run")
-        ).to_be_visible()
+        expect(page.get_by_text(shown)).to_be_visible()
         expect(page.get_by_role("dialog")).to_have_count(0)
         no_trouble(page)
 
@@ -220,7 +226,7 @@ def test_a_recorded_run_shows_everything_and_cannot_be_played(app):
 def test_a_form_that_does_not_fit_says_why_and_starts_nothing(app):
     before = len(list_runs(app.runs))
     with browser_page() as page:
-        page.goto(app.url)
+        page.goto(f"{app.url}/start")
         budget = page.get_by_role("spinbutton", name="Label budget per task")
         budget.fill("9999")
         budget.press("Enter")

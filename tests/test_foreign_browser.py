@@ -23,6 +23,7 @@ LINKS = [
     "library", "run?run={run}", "inspect?run={run}&task=1&round=1", "compare?view=curves&from=all",
     "compare?view=curves&from=all&detail=What differs", "compare?view=table&from=all",
     "compare?view=significance&from=all", "compare?view=sweeps", "compare?view=race",
+    "?chapter={text}&asked={text}&remembered={text}", "start?preset={text}",
     "run?run={text}", "inspect?run={text}", "inspect?snapshot={text}", "library?q={text}",
     "compare?view={text}&from={text}&preset={text}&learner={text}&strategies={text}&detail={text}&baseline={text}",
 ]  # fmt: skip

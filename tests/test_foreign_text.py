@@ -41,7 +41,7 @@ from tests.tools import every_page_looks_into
 
 LETTERS = letters()
 MANY = ("the first half", "the second half", "very long")
-PAGES = ("start", "run", "inspect", "compare", "library")
+PAGES = ("lesson", "start", "run", "inspect", "compare", "library")
 MARKS = re.compile(r"(?<!\\)(!\[|<img|<script|<style|\$\\|\[x\]|:material/home:)")
 """What a page would read as more than text, unless it is escaped."""
 TAGS = re.compile(r"""<(script|style|a |img (?!class=))""")
@@ -375,9 +375,20 @@ OURS = {
     "_run_label", "words.described", "words.of_menu", "words.does",
 }  # fmt: skip
 """The door, and functions that put a sentence together out of numbers, words of ours and what came through it."""
-HTML_OURS = {"html.escape", "escape", "cards_html", "legend_html", "_probabilities", "_sheet"}
+HTML_OURS = {
+    "html.escape",
+    "escape",
+    "cards_html",
+    "legend_html",
+    "_probabilities",
+    "_sheet",
+    "digits_html",
+    "memory_html",
+}
 """Those that put HTML together; tests/test_app.py and tests/test_compare.py look at what they escape."""
-NUMBERS = re.compile(r"(.*\.)?(task|round|seed|n|n_query|n_start|rounds|n_tasks|until|damaged|id)|int\(.*|sum\(.*")
+NUMBERS = re.compile(
+    r"(.*\.)?(task|round|seed|memory|n|n_query|n_start|rounds|n_tasks|until|damaged|id)|int\(.*|sum\(.*"
+)
 """Attributes that hold a number, or the id of a run (acl.runs.folder.ID: letters, digits, - and _)."""
 ALLOWED = {
     "app/compare/curves.py": {"title", "more"},
@@ -393,6 +404,7 @@ ALLOWED = {
         "empty.get(group, 'Nothing here.')", "name", "opened",
         "{'picks': 'picked', 'pool': 'in the pool, not picked'}.get(row['role'], row['role'])",
     },
+    "app/lesson/page.py": {"chapter.draw(picture, controls)", "str(each)"},
     "app/new_run/form.py": {"info.title", "name", "title", "t"},
     "app/run/changes.py": {"sentence(change)"},
     "app/run/newest_query.py": {"flat"},

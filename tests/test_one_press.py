@@ -51,7 +51,7 @@ def test_whatever_makes_a_run_on_a_press_goes_through_the_door(module):
 
 def test_ten_clicks_start_one_run_and_open_it(tmp_path):
     with running_app(tmp_path / "runs", tmp_path) as app, browser_page() as page:
-        page.goto(app.url)
+        page.goto(f"{app.url}/start")
         button = page.get_by_role("button", name="Start the run")
         button.wait_for()
         at_rest(page)

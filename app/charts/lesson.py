@@ -19,7 +19,7 @@ def kept_chart(seen_before: Mapping[str, pd.DataFrame], mine: pd.DataFrame, chos
     (the mean and its range over the seeds); mine: the run that plays, columns x, kept, final; chosen: its group."""
     series: list[Spec] = []
     tables = list(seen_before.values())
-    for place, (name, table) in enumerate(seen_before.items()):
+    for place, name in enumerate(seen_before):
         here = name == chosen
         series.append(
             {

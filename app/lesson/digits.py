@@ -11,9 +11,8 @@ from PIL import Image
 
 from app.widgets.gallery import data_url
 
-
 RIGHT, WRONG = "#2E9E6B", "#D5572B"
-SIZE, PIXELS = 40, 64
+PIXELS = 64
 
 
 def smooth_url(image: np.ndarray) -> str:
@@ -56,9 +55,17 @@ def _tile(digit: Digit) -> str:
         colour, said, faint, hint = WRONG, f"“{escape(digit.called)}”", "1", f"it is a {digit.true}"
     return (
         f'<div title="{escape(hint)}" style="text-align:center;line-height:1.25;opacity:{faint}">'
-        f'<img alt="{escape(digit.true)}" src="{smooth_url(digit.image)}" style="width:{SIZE / 15}rem;'
-        f'border-radius:6px;box-shadow:0 0 0 3px {colour};display:block;margin:3px auto">'
-        f'<span style="font-weight:600;font-size:.85rem;color:{colour if digit.called else "inherit"}">{said}</span></div>'
+        f"{_picture(digit.image, digit.true, 2.5, colour)}"
+        f'<span style="font-weight:600;font-size:.85rem;color:{colour if digit.called else "inherit"}">{said}</span>'
+        "</div>"
+    )
+
+
+def _picture(image: np.ndarray, name: str, rem: float, colour: str) -> str:
+    return (
+        f'<div role="img" aria-label="{escape(name)}" style="width:{rem}rem;height:{rem}rem;margin:3px auto;'
+        f'border-radius:6px;box-shadow:0 0 0 {rem + 0.5:.0f}px {colour};background:url({smooth_url(image)}) 0 0/cover">'
+        "</div>"
     )
 
 
@@ -74,8 +81,9 @@ class Remembrance:
 def memory_html(kept: list[Remembrance], rows: int) -> str:
     """`rows` rows keep their place, however few are kept."""
     tiles = "".join(
-        f'<img title="{escape(one.hint)}" alt="{escape(one.hint)}" src="{smooth_url(one.image)}" '
-        f'style="width:1.45rem;border-radius:4px;box-shadow:0 0 0 2px {one.colour}">'
-        for one in kept
+        f'<div title="{escape(one.hint)}">{_picture(one.image, one.hint, 1.45, one.colour)}</div>' for one in kept
     )
-    return f'<div style="display:flex;flex-wrap:wrap;gap:6px;padding:4px;min-height:{rows * 1.95}rem">{tiles}</div>'
+    return (
+        '<div style="display:flex;flex-wrap:wrap;align-content:flex-start;gap:0 7px;padding:2px;'
+        f'min-height:{rows * 1.95}rem">{tiles}</div>'
+    )

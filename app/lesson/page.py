@@ -21,7 +21,8 @@ STYLE = """<style>
 ALONE = """<style>
 /* Before a room nothing but the chapter; the switch stays, to come back. */
 [data-testid="stHeader"] { display: none; }
-.stMainBlockContainer { padding: 1.4rem 2rem 1rem !important; }
+.stMainBlockContainer { padding: 2rem 2rem .5rem !important; }
+.st-key-takeaway p { font-size: .9rem; }
 </style>"""
 
 

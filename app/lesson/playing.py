@@ -16,6 +16,7 @@ from acl.events import Evaluated, History
 from acl.runs.control import ACTIVE, request
 from acl.runs.folder import Run, create
 from acl.runs.tags import keep_tags
+from app import words
 from app.store import runs as data
 from app.store.session import POLL_S, RECORDED, RUNS, ensure_backend, open_run
 from app.widgets.one_press import once
@@ -29,8 +30,8 @@ TAG = "lesson"
 
 @dataclass
 class _State:
-    """run: the live one's folder name, "" while the recording is shown; stop: the evaluations of the recording seen so far;
-    seed: of the newest live run (the recordings have 0)."""
+    """run: the live one's folder name, "" while the recording is shown; stop: the evaluations of the recording seen so
+    far; seed: of the newest live run (the recordings have 0)."""
 
     run: str = ""
     stop: int = 1
@@ -107,13 +108,14 @@ def controls(chapter: str, found: Shown, config: RunConfig) -> None:
     else:
         pressed = st.button(
             "Run it live" if not found.live else "Run it once more", icon=":material/play_arrow:",
-            key=f"live-{chapter}", type="primary", width="stretch", shortcut="Space", disabled=found.live and found.moving,
+            key=f"live-{chapter}", type="primary", width="stretch", shortcut="Space",
+            disabled=found.live and found.moving,
             help="A run of your own on this machine, with another seed each time: other first labels, another network.",
         )  # fmt: skip
         try:
             made = once(f"lesson-{chapter}", pressed, partial(_made, config.changed(seed=state.seed + 1)))
         except UserError as error:
-            st.caption(f":material/warning: {error} The recording stands in.")
+            st.caption(f":material/warning: {words.plain(str(error))} The recording stands in.")
             return
         if made is not None and state.run != made.id:
             state.run, state.seed = made.id, state.seed + 1

@@ -15,8 +15,8 @@ from app import words
 from app.charts import run as charts
 from app.lesson import playing
 from app.lesson.digits import Digit, digits_html
+from app.lesson.picture import figure
 from app.store import runs as data
-from app.widgets import projector
 
 QUESTION = "A network forgets, or does it?"
 RECORDING = "recorded-finetune-uniform-digits-s0"
@@ -52,7 +52,7 @@ def _accuracies(history: History, own: bool) -> None:
     st.markdown("**Accuracy on each task, on test digits the network has never seen**", help=words.HELP["R"])
     config = preset_config("digits-demo")
     table = data.accuracy_table(history, data.rounds_of_tasks(history, config), own)
-    projector.chart(charts.accuracy_chart(table, max(n_tasks, 1)), "lesson-accuracy", HEIGHT, "Accuracy on each task")
+    figure(charts.accuracy_chart(table, max(n_tasks, 1)), "lesson-accuracy", HEIGHT, "Accuracy on each task")
 
 
 def _digits(run: Run, history: History, own: bool) -> None:

@@ -18,8 +18,8 @@ from app.charts import lesson as charts
 from app.charts.palette import OTHER, task_colours
 from app.lesson import measured, playing
 from app.lesson.digits import Remembrance, memory_html
+from app.lesson.picture import figure
 from app.store import runs as data
-from app.widgets import projector
 
 QUESTION = "A small memory helps. How small?"
 SIZES = (0, 10, 20, 50)
@@ -43,7 +43,9 @@ def draw(picture: DeltaGenerator, controls: DeltaGenerator) -> str:
         _kept(found.history, found.run.config.memory, groups)
     with controls:
         if found.run.config.memory != size:
-            st.caption(f"The recording has {found.run.config.memory} remembered digits; yours will have {size}.")
+            st.caption(
+                f"The recording has {found.run.config.memory} remembered digits; yours will have what is chosen."
+            )
         playing.controls(__name__, found, preset_config("digits-demo", memory=size))
     return takeaway(found.history, found.run.config.memory, groups)
 
@@ -73,7 +75,7 @@ def _kept(history: History, size: int, groups: Mapping[int, Mapping[int, Matrix]
     st.markdown("**Kept: mean accuracy on all tasks so far** · dashed: means of ten runs each", help=words.HELP["A"])
     before = {_name(each): kept_of(runs) for each, runs in groups.items()}
     spec = charts.kept_chart(before, mine, _name(size), n_tasks)
-    projector.chart(spec, "lesson-memory", HEIGHT, "Accuracy kept after each task")
+    figure(spec, "lesson-memory", HEIGHT, "Accuracy kept after each task")
 
 
 def _name(size: int) -> str:

@@ -103,7 +103,9 @@ def _signs(found: Shipped) -> str:
     """How many of all candidates work against the memory at all."""
     against, n = int((found.candidates["product"] < 0).sum()), len(found.candidates)
     if against == n:
-        return f"All {n} digits work against the memory: the worst {_spread(found):.0f} times as hard as the median."
+        spread = round(_spread(found))
+        worst = f": the worst {spread} times as hard as the median" if spread > 1 else ""
+        return f"All {n} digits work against the memory{worst}."
     if not against:
         return f"None of the {n} digits works against the memory."
     return f"{against} of the {n} digits work against the memory."

@@ -72,7 +72,7 @@ def lines() -> Iterator[dict[str, Any]]:
     loop = found.query.loop
     counts = {"n": found.query.n, "labelled": loop.labelled_so_far, "memory": len(loop.memory)}
     yield {"run": RUN, "at": AT, **counts, "repeats": REPEATS}
-    for candidate in found.judged():
+    for candidate in found.judged:
         yield {name: round(v, 6) if isinstance(v, float) else v for name, v in asdict(candidate).items()}
     yield from measure(found.query, now(found), "round")
     yield from measure(found.query, later(found), "next")

@@ -35,11 +35,13 @@ class Candidate:
 
 
 class Candidates:
-    """`size` samples of the pool of `query`, drawn from a key of the run's seed."""
+    """`size` samples of the pool of `query`, drawn from a key of the run's seed; `judged`: what is known of each, in
+    order of id. To be made before any set of the query is measured: all of its trainings share the network."""
 
     def __init__(self, query: Query, size: int) -> None:
         self.query = query
         self.ids: Int64[ndarray, " size"] = np.sort(self._order(query.pool, "candidates")[:size])
+        self.judged = list(self._judged())
 
     def _order(self, ids: Int64[ndarray, " n"], purpose: str, *number: int) -> Int64[ndarray, " n"]:
         return shuffled(key(self.query.loop.config.seed, purpose, *self.query.place, *number), ids)
@@ -59,9 +61,6 @@ class Candidates:
     def blind(self, number: int, size: int) -> Subset:
         """Random set `number`; a smaller one is the beginning of the larger ones."""
         return Subset("random", str(number), tuple(sorted(self._order(self.ids, "blind", number)[:size].tolist())))
-
-    def judged(self) -> list[Candidate]:
-        return list(self._judged())
 
     def _judged(self) -> Iterator[Candidate]:
         self.query.asked_again()

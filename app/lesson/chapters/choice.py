@@ -103,7 +103,7 @@ def _two_steps() -> tuple[str, str]:
 
 def _trouble(found: Shipped, missing: bool) -> None:
     if trouble := live.trouble(found):
-        st.warning(words.plain(NO_MEASURER.format(trouble)), icon=":material/warning:")
+        st.warning(NO_MEASURER.format(words.plain(trouble)), icon=":material/warning:")
     elif missing:
         st.caption(":material/hourglass_top: The network is learning your ten…")
     st.caption(

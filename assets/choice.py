@@ -52,7 +52,7 @@ def later(found: Candidates) -> list[Subset]:
 
 
 def measure(found: Query, sets: Sequence[Subset], horizon: Horizon) -> list[dict[str, Any]]:
-    """A line for each set: accuracy of each task seen, as fractions, in each of REPEATS orders."""
+    """A line for each set: likelihood and accuracy of each task seen, as fractions, in each of REPEATS orders."""
     trials = [Trial(subset, repeat) for subset in sets for repeat in range(REPEATS)]
     outcomes: dict[Trial, Outcome] = {}
     for piece in pieces(found, trials, horizon):
@@ -63,8 +63,11 @@ def measure(found: Query, sets: Sequence[Subset], horizon: Horizon) -> list[dict
 
 
 def _line(subset: Subset, outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    accuracy = [[round(value, 5) for value in outcome.accuracy] for outcome in outcomes]
-    return {**asdict(subset), "horizon": outcomes[0].horizon, "accuracy": accuracy}
+    values = {
+        measure: [[round(value, 5) for value in getattr(outcome, measure)] for outcome in outcomes]
+        for measure in ("likelihood", "accuracy")
+    }
+    return {**asdict(subset), "horizon": outcomes[0].horizon, **values}
 
 
 def lines() -> Iterator[dict[str, Any]]:

@@ -52,6 +52,7 @@ def test_the_sets_measured_again_give_the_figures_that_are_shipped(found, lines)
     again = script.measure(found.query, [everything[k] for k in few], "round")
     for k, line in zip(few, again, strict=True):
         assert line["accuracy"] == [pytest.approx(row, abs=ONE_DIGIT) for row in ours[k]["accuracy"]]
+        assert line["likelihood"] == [pytest.approx(row, abs=1e-4) for row in ours[k]["likelihood"]]
 
 
 def test_after_the_next_task_too(found, lines, monkeypatch):
@@ -119,8 +120,9 @@ def test_the_file_is_read_as_it_was_written(lines):
     line = next(line for line in lines if line.get("name") == "badge" and line["horizon"] == "round")
     row = found.strategies().set_index("name").loc["badge"]
     task = found.at[0]
-    assert row["new"] == pytest.approx(100 * sum(r[task - 1] for r in line["accuracy"]) / 3)
-    assert row["past"] == pytest.approx(100 * sum(sum(r[: task - 1]) / (task - 1) for r in line["accuracy"]) / 3)
+    assert row["new"] == pytest.approx(100 * sum(r[task - 1] for r in line["likelihood"]) / 3)
+    assert row["known"] == pytest.approx(100 * sum(r[task - 1] for r in line["accuracy"]) / 3)
+    assert row["past"] == pytest.approx(100 * sum(sum(r[: task - 1]) / (task - 1) for r in line["likelihood"]) / 3)
     assert found.traits(line["ids"])["loss"] == pytest.approx(row["loss"])
 
 
@@ -141,7 +143,9 @@ def planted(product: float = -1.0) -> Shipped:
             "product": dict.fromkeys(values, product),
         }
     )
-    sets = pd.DataFrame(rows, columns=["kind", "name", "ids", "new", "past"]).assign(n=1)
+    sets = pd.DataFrame(rows, columns=["kind", "name", "ids", "new", "past"]).assign(
+        n=1, known=lambda rows: rows["new"]
+    )
     traits = [candidates.loc[list(ids), list(TRAITS)].mean() for ids in sets["ids"]]
     both = [pd.concat([sets, pd.DataFrame(traits)], axis=1).assign(horizon=h) for h in ("round", "next")]
     return replace(shipped(), n=1, candidates=candidates, sets=pd.concat(both, ignore_index=True))
@@ -150,9 +154,9 @@ def planted(product: float = -1.0) -> Shipped:
 def test_what_ten_did_is_said_as_shares_of_blind_choices():
     text = said.effect(planted(), (35.0, 95.0))
     assert text == (
-        "**Your ten teach more of the new than 40 % of 10 blind choices, and keep more of the old than all**: now "
-        "35.0 % of the new digits and 95.0 % of the old ones get their name. Of the strategies, Entropy's all and none"
-        "; Uniform's 50 % and 50 %; AccuACL's none and all."
+        "**Your ten teach more of the new than 40 % of 10 blind choices, and keep more of the old than all**: it is "
+        "now 35.0 % sure of a new digit's true name, and 95.0 % of an old one's. Of the strategies, Entropy's all and "
+        "none; Uniform's 50 % and 50 %; AccuACL's none and all."
     )
     assert (said.share(99.8), said.share(0.2), said.share(100.0), said.share(0.0)) == ("99 %", "1 %", "all", "none")
     assert said.percentile(2, [1, 2, 2, 3]) == 50
@@ -277,7 +281,7 @@ def test_ten_of_a_link_are_bought_measured_and_said(no_backend):
     test.run()
     row = found.strategies().set_index("name").loc["badge"]
     mine = live.result(found, ids)
-    assert mine == (pytest.approx(row["new"], abs=1), pytest.approx(row["past"], abs=1))
+    assert mine == (pytest.approx(row["new"], abs=0.1), pytest.approx(row["past"], abs=0.1))
     assert test.success[0].value == said.effect(found, mine)
     button(test, "Choose again").click().run()
     assert button(test, "Buy and train")

@@ -22,8 +22,8 @@ YOURS = "yours"
 def plane(
     blind: pd.DataFrame, sizes: pd.DataFrame, strategies: pd.DataFrame, yours: tuple[float, float] | None
 ) -> Spec:
-    """Accuracy on the new task against that on the old ones, in percent, columns new and past. blind: a row a set;
-    sizes: means of blind choices of n labels each; strategies: with name and label; yours: a star."""
+    """The new task against the old ones, columns new and past, in percent (app.lesson.choosing.shipped). blind: a row a
+    set; sizes: means of blind choices of n labels each; strategies: with name and label; yours: a star."""
     points = [
         *(tuple(row) for table in (blind, sizes, strategies) for row in table[["new", "past"]].to_numpy().tolist()),
         *([yours] if yours else []),
@@ -45,26 +45,26 @@ def plane(
         "grid": {"left": 64, "right": 24, "top": 34, "bottom": 52, **FIXED},
         "tooltip": {"trigger": "item", "confine": True},
         "legend": {"top": 0, "left": 60, "data": ["blind choices", "fewer labels, chosen blindly"]},
-        "xAxis": _axis("→ new digits that get their name", [x for x, _ in points], 28),
-        "yAxis": _axis("↑ old digits that get their name", [y for _, y in points], 44),
+        "xAxis": _axis("→ how sure of a new digit's true name", [x for x, _ in points], 28),
+        "yAxis": _axis("↑ how sure of an old digit's true name", [y for _, y in points], 44),
         "series": series,
     }
 
 
 def later(blind: pd.DataFrame, strategies: pd.DataFrame) -> Spec:
-    """Accuracy on a task after the next one, in percent: column new; a row for blind choices and one for each strategy,
-    with name and label."""
+    """Accuracy on a task after the next one, in percent: column known; a row for blind choices and one for each
+    strategy, with name and label."""
     names = [*strategies["label"], "blind choices"]
-    data = [[round(x, 2), row["label"]] for row in _rows(strategies) for x in [row["new"]]]
-    mean = float(blind["new"].mean())
+    data = [[round(row["known"], 2), row["label"]] for row in _rows(strategies)]
+    mean = float(blind["known"].mean())
     series: list[Spec] = [
         {"type": "scatter", "name": "blind choices", "symbolSize": 9, "itemStyle": GREY, "silent": True,
-         "data": [[round(x, 2), "blind choices"] for x in blind["new"]],
+         "data": [[round(x, 2), "blind choices"] for x in blind["known"]],
          "markLine": {"silent": True, "symbol": "none", "data": [{"xAxis": mean}], "label": {"show": False},
                       "lineStyle": {"type": "dashed", "color": CURVE}}},
         *_strategies(strategies, data, named=False),
     ]  # fmt: skip
-    values = [*blind["new"], *strategies["new"]]
+    values = [*blind["known"], *strategies["known"]]
     return {
         "animation": False,
         "grid": {"left": 120, "right": 24, "top": 12, "bottom": 52, **FIXED},

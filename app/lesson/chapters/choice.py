@@ -108,14 +108,15 @@ def _trouble(found: Shipped, missing: bool) -> None:
         st.caption(":material/hourglass_top: The network is learning your ten…")
     st.caption(
         f"Grey: {len(found.blind())} blind choices of {found.n}. Joined: means of blind choices of so "
-        f"many. All are means over {found.repeats} orders of learning, on test digits."
+        f"many. How sure: the mean probability that the network gives to the true name of test digits, over "
+        f"{found.repeats} orders of learning."
     )
 
 
 def _plane(found: Shipped, mine: tuple[float, float] | None) -> None:
     st.markdown("**What ten labels did to the new and to the old**")
     spec = charts.plane(found.blind(), found.sizes(), _labelled(found, "round"), mine)
-    projector.chart(spec, "choice-plane", HEIGHT, "New digits against old digits")
+    projector.chart(spec, "choice-plane", HEIGHT, "The new against the old")
 
 
 def _labelled(found: Shipped, horizon: str) -> pd.DataFrame:

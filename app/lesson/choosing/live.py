@@ -11,7 +11,7 @@ from acl.analysis.outcomes.asked import Plan
 from acl.config import UserError
 from acl.service import measurer
 from acl.service.measurer import Wish
-from app.lesson.choosing.shipped import Shipped
+from app.lesson.choosing.shipped import Shipped, new_and_past
 from app.store.session import RUNS, ensure_backend
 
 PICKS, BOUGHT, TROUBLE = "picks", "choice-bought", "choice-trouble"
@@ -117,5 +117,5 @@ def result(found: Shipped, ids: tuple[int, ...]) -> tuple[float, float] | None:
     """new and past of a set, as in `Shipped`; None as long as not every order of it is measured."""
     kept = record.load(found.run, found.at, RUNS)
     mine = [o for o in kept if o.kind == "own" and o.horizon == "round" and sorted(o.ids) == sorted(ids)]
-    rows = [o.accuracy for o in sorted(mine, key=lambda o: o.repeat) if o.repeat < found.repeats]
-    return found.result(rows) if len(rows) == found.repeats else None
+    rows = [o.likelihood for o in sorted(mine, key=lambda o: o.repeat) if o.repeat < found.repeats]
+    return new_and_past(rows, found.at[0]) if len(rows) == found.repeats else None

@@ -53,7 +53,7 @@ def effect(found: Shipped, mine: tuple[float, float]) -> str:
     )
     new, past = mine
     return (
-        f"{own}: now {new:.1f} % of the new digits and {past:.1f} % of the old ones get their name. "
+        f"{own}: it is now {new:.1f} % sure of a new digit's true name, and {past:.1f} % of an old one's. "
         f"Of the strategies, {others}."
     )
 
@@ -122,9 +122,9 @@ def _spread(found: Shipped) -> float:
 
 def later(found: Shipped) -> str:
     """Who still knows this task after the next."""
-    blind = found.blind("next")["new"]
-    rows = found.strategies("next").sort_values("new", ascending=False).to_dict("records")
-    percents = {row["name"]: percentile(row["new"], blind) for row in rows}
+    blind = found.blind("next")["known"]
+    rows = found.strategies("next").sort_values("known", ascending=False).to_dict("records")
+    percents = {row["name"]: percentile(row["known"], blind) for row in rows}
     best = [name for name, percent in percents.items() if percent > USUAL[1]]
     worst = [name for name, percent in percents.items() if percent < USUAL[0]]
     rest = [name for name in percents if name not in {*best, *worst}]
@@ -142,7 +142,7 @@ def later(found: Shipped) -> str:
 
 
 def _value(rows: Sequence[Mapping[str, object]], name: str) -> float:
-    return float(next(str(row["new"]) for row in rows if row["name"] == name))
+    return float(next(str(row["known"]) for row in rows if row["name"] == name))
 
 
 # -- before it -----------------------------------------------------------------------------------------

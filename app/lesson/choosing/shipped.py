@@ -28,8 +28,9 @@ class Shipped:
 
     candidates: by id (the index), the columns label, loss, nearest, distance, product of
     acl.analysis.outcomes.candidates.Candidate; sets: a row for each set, with kind (strategy, or random, of all sizes
-    up to n), name, horizon, ids (a tuple), n, new and past, and the means of TRAITS. new: accuracy on the query's task,
-    past: mean accuracy on the tasks before it, both in percent, means over the repeats.
+    up to n), name, horizon, ids (a tuple), n, new, past, known, and the means of TRAITS. new and past: the mean
+    probability of the true class, of test samples of the query's task and of the tasks before it; known: accuracy on
+    the query's task. All three are in percent, means over the repeats.
     """
 
     run: Run
@@ -69,14 +70,11 @@ class Shipped:
         """Means over a set."""
         return {name: float(self.candidates.loc[list(ids), name].mean()) for name in TRAITS}
 
-    def result(self, accuracy: Sequence[Sequence[float]]) -> tuple[float, float]:
-        """new and past of a set: accuracy of each task seen (as fractions), a row for each repeat."""
-        return result(accuracy, self.at[0])
 
-
-def result(accuracy: Sequence[Sequence[float]], task: int) -> tuple[float, float]:
-    each = 100 * np.array(accuracy)
-    return float(each[:, task - 1].mean()), float(each[:, : task - 1].mean())
+def new_and_past(each: Sequence[Sequence[float]], task: int) -> tuple[float, float]:
+    """In percent, of a figure of each task seen (as a fraction), a row for each repeat."""
+    values = 100 * np.array(each)
+    return float(values[:, task - 1].mean()), float(values[:, : task - 1].mean())
 
 
 @cache
@@ -96,10 +94,11 @@ def read(file: Path) -> Shipped:
 
 
 def _row(line: dict[str, Any], task: int, candidates: pd.DataFrame) -> dict[str, Any]:
-    new, past = result(line["accuracy"], task)
+    new, past = new_and_past(line["likelihood"], task)
+    known, _ = new_and_past(line["accuracy"], task)
     ids = line["ids"]
     traits = {name: float(candidates.loc[ids, name].mean()) if ids else np.nan for name in TRAITS}
     return {
         "kind": line["kind"], "name": line["name"], "horizon": line["horizon"], "ids": tuple(ids), "n": len(ids),
-        "new": new, "past": past, **traits,
+        "new": new, "past": past, "known": known, **traits,
     }  # fmt: skip

@@ -29,6 +29,8 @@ def _told(spec: Spec, series: Spec) -> Iterator[str]:
     elif series["type"] == "scatter":
         points = series.get("data", [])
         yield " ".join([name, *(f"{_number(v)}" for point in points for v in point if not isinstance(v, str))])
+    elif series["type"] == "bar":
+        yield " ".join([name, *(_number(bar["value"][1]) for bar in series["data"])])
     elif not math.isnan(end := last(spec, series)):
         title = f"{spec['title'][series['xAxisIndex']]['text']}: " if "xAxisIndex" in series else ""
         axis = spec["yAxis"][series.get("yAxisIndex", 0)] if isinstance(spec["yAxis"], list) else spec["yAxis"]

@@ -17,7 +17,7 @@ import pandas as pd
 
 from acl.metrics import Matrix, average_accuracy, forgetting, learning_accuracy
 from acl.presets import preset_config
-from acl.results.significance import paired
+from acl.results.significance import ALPHA, paired
 from app.store.session import ROOT
 
 FILE = ROOT / "assets" / "lesson" / "runs.jsonl"
@@ -74,18 +74,21 @@ def _groups() -> dict[str, dict[int, dict[str, Matrix]]]:
 
 @dataclass(frozen=True)
 class Difference:
-    """The mean of one minus other over `n` seeds, its standard error and 95 % interval, in percentage points."""
+    """The mean of one minus other over `n` seeds, its standard error and 95 % interval, in percentage points; p as in
+    acl.results.significance, NaN below 6 seeds."""
 
     mean: float
     error: float
     low: float
     high: float
     n: int
+    p: float
 
     @property
     def within_noise(self) -> bool:
-        """Whether it may be none at all: the interval holds zero, or there is none."""
-        return not (self.low > 0 or self.high < 0)
+        """Whether it may be none at all. The exact test decides: bootstrapped intervals of ten seeds are too narrow.
+        Where seeds are too few for it, the interval does."""
+        return not (self.low > 0 or self.high < 0) if math.isnan(self.p) else self.p >= ALPHA
 
     @property
     def sign(self) -> int:
@@ -94,14 +97,14 @@ class Difference:
 
 
 def difference(one: BY_SEED | pd.Series, other: BY_SEED | pd.Series) -> Difference:
-    """Of two groups' figures in percent, by seed, paired: only seeds that both have count. ValueError if none."""
+    """Of two groups' figures in percent, by seed, paired: only seeds that both have count. ValueError below two."""
     a, b = ({int(seed): value / 100 for seed, value in dict(each).items()} for each in (one, other))
     found = paired(a, b, ("", ""), "")
-    if found is None:
-        raise ValueError("The two groups share no seed: nothing can be paired.")
+    if found is None or found.n < 2:
+        raise ValueError("The two groups share fewer than two seeds: there is no error of their difference.")
     each = [100 * (a[seed] - b[seed]) for seed in found.seeds]
-    error = float(np.std(each, ddof=1)) / math.sqrt(found.n) if found.n > 1 else math.nan
-    return Difference(found.mean, error, found.low, found.high, found.n)
+    error = float(np.std(each, ddof=1)) / math.sqrt(found.n)
+    return Difference(found.mean, error, found.low, found.high, found.n, found.p)
 
 
 def worded(found: Difference, more: str = "more", less: str = "less") -> str:

@@ -31,10 +31,10 @@ TAG = "lesson"
 @dataclass
 class _State:
     """run: the live one's folder name, "" while the recording is shown; stop: the evaluations of the recording seen so
-    far; seed: of the newest live run (the recordings have 0)."""
+    far, or the pictures of a chapter without one; seed: of the newest live run (the recordings have 0)."""
 
     run: str = ""
-    stop: int = 1
+    stop: int = 0
     playing: bool = True
     due: float = field(default_factory=time.monotonic)
     seed: int = 0
@@ -83,12 +83,18 @@ def shown(chapter: str, recording: str) -> Shown:
     run = Run(RECORDED / recording)
     rows = data.live_run(run.path).history().rows
     facts = [row for row in rows if isinstance(row.event, Evaluated)]
-    now = time.monotonic()
-    if state.playing and now >= state.due:
-        state.stop, state.due = min(state.stop + 1, len(facts)), now + 0.8 * RECORDING_S
-        state.playing = state.stop < len(facts)
-    seen = History(row for row in rows if row.seq <= facts[state.stop - 1].seq)
+    stop = step(chapter, len(facts), RECORDING_S)
+    seen = History(row for row in rows if row.seq <= facts[stop - 1].seq)
     return Shown(run, seen, False, state.playing)
+
+
+def step(chapter: str, n: int, period_s: float) -> int:
+    """How many of `n` pictures that follow each other are shown by now, from 1: one more where the time has come."""
+    state, now = _state(chapter), time.monotonic()
+    if state.playing and now >= state.due:
+        state.stop, state.due = min(state.stop + 1, n), now + 0.8 * period_s
+        state.playing = state.stop < n
+    return min(state.stop, n)
 
 
 def controls(chapter: str, found: Shown, config: RunConfig) -> None:

@@ -1,0 +1,87 @@
+"""Chapter 3: what more labels a task teach of the new, and what they cost of the old."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from acl.config import FULL
+from app import words
+from app.charts.balance_bars import balance_bars
+from app.lesson import playing
+from app.lesson.measured import Difference, difference, figures, worded
+from app.lesson.picture import figure
+
+QUESTION = "Labels cost money: are more always better?"
+LEARNERS = {"er": "ER", "derpp": "DER++", "er_ace": "ER-ACE"}
+GROUPS: dict[str, tuple[dict[str, object], int]] = {
+    "10 labels a task": ({"n_end": 10}, 150),
+    "20": ({"n_end": 20}, 75),
+    "40": ({"n_end": 40}, 50),
+    "all ≈ 250": ({"strategy": FULL}, 9),
+}
+"""Settings of each group, and the epochs in which a task's last training has as many steps as 40 labels in 50."""
+BASE, MOST = "20", "all ≈ 250"
+HEIGHT = 390
+STEP_S = 1.0
+"""Between two groups as they are played."""
+EQUAL_STEPS = (
+    "Off: 50 epochs each, so more labels also mean more training steps. On: every training of a task has as many steps "
+    "as that on 40 labels, 150 (144 with all labels)."
+)
+
+
+def draw(picture: DeltaGenerator, controls: DeltaGenerator) -> str:
+    with controls:
+        learner, equal_steps = _choices()
+    groups = tables(learner, equal_steps)
+    n = playing.step(__name__, len(groups), STEP_S)
+    with picture:
+        seen = {name: table if place < n else None for place, (name, table) in enumerate(groups.items())}
+        alt = f"{LEARNERS[learner]} with {', '.join(list(groups)[:n])} a task"
+        figure(balance_bars(seen), "labels-bars", HEIGHT, alt)
+    return takeaway(LEARNERS[learner], groups) if n == len(groups) else ""
+
+
+def _choices() -> tuple[str, bool]:
+    st.markdown("New patterns of fraud keep coming, and every label takes an expert's time.")
+    learner = st.segmented_control(
+        "CL method", list(LEARNERS), default="er", required=True, key="learner", bind="query-params",
+        format_func=LEARNERS.__getitem__, help=words.of_menu("learner", LEARNERS), width="stretch",
+    )  # fmt: skip
+    equal = st.toggle("Equal number of steps", key="equal_steps", bind="query-params", help=EQUAL_STEPS)
+    st.button(
+        "Play", icon=":material/play_arrow:", key="labels-play", type="primary", width="stretch", shortcut="Space",
+        on_click=playing.forget, args=(__name__,), help="From few labels a task to all of them.",
+    )  # fmt: skip
+    st.caption("Bars are means over ten seeds, which are the dots. ± is the standard error of a difference, seed by "
+               "seed.")  # fmt: skip
+    return learner or "er", equal
+
+
+def tables(learner: str, equal_steps: bool) -> dict[str, pd.DataFrame]:
+    """The figures of each group (app.lesson.measured), fewest labels first."""
+    return {
+        name: figures(learner=learner, **labels, **({"epochs": epochs} if equal_steps else {}))
+        for name, (labels, epochs) in GROUPS.items()
+    }
+
+
+def takeaway(label: str, groups: dict[str, pd.DataFrame]) -> str:
+    """What all labels instead of BASE do to what is learned, forgotten and kept with this CL method."""
+    learned, forgotten, kept = (difference(groups[MOST][c], groups[BASE][c]) for c in ("LA", "forgotten", "A"))
+    return (
+        f"With {label} and ten remembered digits, labels beyond {BASE} a task {_verdict(learned, forgotten, kept)}: "
+        f"with all of them, learned is {worded(learned)}, forgotten {worded(forgotten)}, kept {worded(kept)}."
+    )
+
+
+def _verdict(learned: Difference, forgotten: Difference, kept: Difference) -> str:
+    if kept.sign > 0:
+        return "pay"
+    if kept.sign < 0:
+        return "cost more of the old than they teach of the new" if learned.sign > 0 else "do not pay"
+    if learned.sign > 0 and forgotten.sign > 0:
+        return "teach the new and cost the old, and neither outweighs the other"
+    return "change what is kept by no more than noise"

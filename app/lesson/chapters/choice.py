@@ -13,8 +13,8 @@ from app.lesson.choosing import live, said
 from app.lesson.choosing.pairs import pairs_html
 from app.lesson.choosing.picks import pictures
 from app.lesson.choosing.shipped import Shipped, shipped
+from app.lesson.picture import figure
 from app.store.session import POLL_S
-from app.widgets import projector
 
 QUESTION = "Which ones would you buy?"
 VIEWS = {"buy": "Buy", "why": "Why", "later": "One task later"}
@@ -116,7 +116,7 @@ def _trouble(found: Shipped, missing: bool) -> None:
 def _plane(found: Shipped, mine: tuple[float, float] | None) -> None:
     st.markdown("**What ten labels did to the new and to the old**")
     spec = charts.plane(found.blind(), found.sizes(), _labelled(found, "round"), mine)
-    projector.chart(spec, "choice-plane", HEIGHT, "The new against the old")
+    figure(spec, "choice-plane", HEIGHT, "The new against the old")
 
 
 def _labelled(found: Shipped, horizon: str) -> pd.DataFrame:
@@ -158,5 +158,5 @@ def _later(found: Shipped, ids: tuple[int, ...], picture: DeltaGenerator, contro
         st.caption(f"Grey: {len(blind)} blind choices. Dashed: their mean. Means over {found.repeats} orders each.")
     with picture:
         st.markdown("**Sixes and sevens that still get their name after the next task**")
-        projector.chart(charts.later(blind, _labelled(found, "next")), "choice-later", 300, "After the next task")
+        figure(charts.later(blind, _labelled(found, "next")), "choice-later", 300, "After the next task")
     return said.later(found)

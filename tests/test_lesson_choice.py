@@ -209,6 +209,8 @@ def test_the_plane_holds_every_set_and_the_star_on_top():
     assert star["data"] == [[97.0, 80.0]] and star["z"] == max(s["z"] for s in spec["series"])
     assert len(spec["series"][0]["data"]) == script.BLIND
     assert "yours 97.0 80.0" in told(spec) and "badge" in told(spec)
+    names = [s["label"]["formatter"] for s in spec["series"] if s["name"] in found.names]
+    assert names == ["uniform", "entropy, badge", "", "accuacl"]
     assert len(charts.plane(found.blind(), found.sizes(), strategies, None)["series"]) == len(spec["series"]) - 1
     far = charts.plane(found.blind(), found.sizes(), strategies, (1.0, 2.0))
     assert far["xAxis"]["min"] <= 1 and far["yAxis"]["min"] <= 2
@@ -221,7 +223,7 @@ def test_pairs_show_each_pick_hardest_first_and_which_way_it_works():
     losses = [float(part.split(",")[0]) for part in html.split(": loss ")[1:]]
     assert losses == sorted(losses, reverse=True) and len(losses) == 10
     against = int((found.candidates.loc[list(ids), "product"] < 0).sum())
-    assert html.count("against the memory") == against and html.count("with the memory") == 10 - against
+    assert html.count("against memory") == against and html.count("with memory") == 10 - against
 
 
 # -- the page ------------------------------------------------------------------------------------------

@@ -14,6 +14,8 @@ from app.charts.run import FIXED, Spec
 
 MARGIN = 0.4
 """Percentage points around what is drawn."""
+CLOSE = 0.3
+"""Percentage points, across and up, within which marks share one name."""
 OWN = FORGOTTEN
 GREY = {"color": CLOUD}
 YOURS = "yours"
@@ -36,7 +38,8 @@ def plane(
          "data": [[round(row["new"], 2), round(row["past"], 2), row["n"]] for row in _rows(sizes)],
          "label": {"show": True, "formatter": "{@[2]}", "position": "left", "color": "inherit"},
          "tooltip": {"formatter": "{@[2]} labels, chosen blindly"}},
-        *_strategies(strategies, [[round(row["new"], 2), round(row["past"], 2)] for row in _rows(strategies)]),
+        *_strategies(strategies, [[round(row["new"], 2), round(row["past"], 2)] for row in _rows(strategies)],
+                     _names(strategies)),
     ]  # fmt: skip
     if yours:
         series.append(_star(list(yours)))
@@ -45,8 +48,8 @@ def plane(
         "grid": {"left": 64, "right": 24, "top": 34, "bottom": 52, **FIXED},
         "tooltip": {"trigger": "item", "confine": True},
         "legend": {"top": 0, "left": 60, "data": ["blind choices", "fewer labels, chosen blindly"]},
-        "xAxis": _axis("→ how sure of a new digit's true name", [x for x, _ in points], 28),
-        "yAxis": _axis("↑ how sure of an old digit's true name", [y for _, y in points], 44),
+        "xAxis": _axis("→ how sure of new digits", [x for x, _ in points], 28),
+        "yAxis": _axis("↑ how sure of old digits", [y for _, y in points], 44),
         "series": series,
     }
 
@@ -62,7 +65,7 @@ def later(blind: pd.DataFrame, strategies: pd.DataFrame) -> Spec:
          "data": [[round(x, 2), "blind choices"] for x in blind["known"]],
          "markLine": {"silent": True, "symbol": "none", "data": [{"xAxis": mean}], "label": {"show": False},
                       "lineStyle": {"type": "dashed", "color": CURVE}}},
-        *_strategies(strategies, data, named=False),
+        *_strategies(strategies, data, [""] * len(strategies)),
     ]  # fmt: skip
     values = [*blind["known"], *strategies["known"]]
     return {
@@ -79,14 +82,28 @@ def _rows(table: pd.DataFrame) -> Iterable[Mapping[Any, Any]]:
     return table.to_dict("records")
 
 
-def _strategies(table: pd.DataFrame, data: list[Any], named: bool = True) -> list[Spec]:
+def _names(strategies: pd.DataFrame) -> list[str]:
+    """What stands beside each mark in the plane: the first of those that lie on each other names them all."""
+    names: list[list[str]] = []
+    first: list[tuple[float, float]] = []
+    for row in _rows(strategies):
+        here = row["new"], row["past"]
+        near = [k for k, there in enumerate(first) if max(abs(here[0] - there[0]), abs(here[1] - there[1])) < CLOSE]
+        owner = next((k for k in near if names[k]), len(names))
+        names.append([])
+        first.append(here)
+        names[owner].append(row["label"])
+    return [", ".join(each) for each in names]
+
+
+def _strategies(table: pd.DataFrame, data: list[Any], names: list[str]) -> list[Spec]:
     return [
         {"type": "scatter", "name": row["label"], "symbolSize": 14, "z": 5, "data": [place],
          "itemStyle": {"color": strategy_colour(row["name"])},
-         "label": {"show": named, "formatter": row["label"], "position": "right", "color": "inherit", "distance": 7},
+         "label": {"show": bool(name), "formatter": name, "position": "right", "color": "inherit", "distance": 7},
          "labelLayout": {"moveOverlap": "shiftY"},
-         "tooltip": {"formatter": f"{row['label']}: {place[0]} %" + (f" new, {place[1]} % old" if named else "")}}
-        for row, place in zip(_rows(table), data, strict=True)
+         "tooltip": {"formatter": f"{row['label']}: " + ", ".join(f"{v} %" for v in place if not isinstance(v, str))}}
+        for row, place, name in zip(_rows(table), data, names, strict=True)
     ]  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from app.lesson.picture import figure
 from app.store.session import POLL_S
 
 QUESTION = "Which ones would you buy?"
-VIEWS = {"buy": "Buy", "why": "Why", "later": "One task later"}
+VIEWS = {"buy": "Buy", "why": "Why", "later": "Later"}
 HEIGHT = 390
 LET = "choice-let"
 AT_ONCE = {"classes_per_task": 10, "n_start": 50, "n_query": 50, "n_end": 200}
@@ -71,8 +71,8 @@ def _buy(found: Shipped, ids: tuple[int, ...], picture: DeltaGenerator, controls
 
 def _offer(found: Shipped, ids: tuple[int, ...]) -> None:
     st.markdown(
-        f"The network knows the digits 0 to 5 from before, and {found.memory} of their pictures. Sixes and sevens are "
-        f"new; {found.labelled} of them have a label."
+        f"The network knows 0 to 5, and keeps {found.memory} pictures of them. Sixes and sevens are new: "
+        f"{found.labelled} have a label."
     )
     st.session_state[LET] = next((name for name in found.names if found.chosen_by(name) == ids), None)
     st.pills(
@@ -84,8 +84,7 @@ def _offer(found: Shipped, ids: tuple[int, ...]) -> None:
         disabled=len(ids) != found.n, on_click=live.buy, args=(found, ids),
         help=f"The network learns these {found.n} too, now, in {found.repeats} orders of the pictures.",
     )  # fmt: skip
-    for sentence in _two_steps():
-        st.caption(sentence)
+    st.caption(" ".join(_two_steps()))
 
 
 def _let(found: Shipped) -> None:

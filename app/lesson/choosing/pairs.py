@@ -11,8 +11,8 @@ from app.lesson.digits import smooth_url
 from app.store import runs as data
 
 COLUMNS = 5
-PICTURE = "width:3.3rem;border-radius:6px;display:block"
-LINE = "font-size:.78rem;opacity:.8;white-space:nowrap"
+PICTURE = "width:42%;max-width:3.3rem;border-radius:6px;display:block"
+LINE = "font-size:.74rem;opacity:.8;white-space:nowrap"
 
 
 def pairs_html(found: Shipped, ids: Sequence[int]) -> str:
@@ -42,7 +42,7 @@ def _pair(mine: str, old: str, label: int, loss: float, distance: float, product
         f'<div title="{hint}"><div style="display:flex;gap:4px;align-items:center">'
         f'<img alt="a {label}" src="{mine}" style="{PICTURE}"><span style="opacity:.6">≈</span>'
         f'<img alt="the nearest remembered digit" src="{old}" style="{PICTURE};opacity:.75"></div>'
-        f'<div style="{LINE}">loss {loss:.2f} · apart {distance:.1f}</div>'
-        f'<div style="{LINE};color:{colour};opacity:1">{arrow} {said} the memory</div>'
+        f'<div style="{LINE}">loss {loss:.2g} · apart {distance:.1f}</div>'
+        f'<div style="{LINE};color:{colour};opacity:1">{arrow} {said} memory</div>'
         f'<div style="height:5px;border-radius:3px;width:{wide:.0f}%;background:{colour}"></div></div>'
     )

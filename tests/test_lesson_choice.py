@@ -154,9 +154,9 @@ def planted(product: float = -1.0) -> Shipped:
 def test_what_ten_did_is_said_as_shares_of_blind_choices():
     text = said.effect(planted(), (35.0, 95.0))
     assert text == (
-        "**Your ten teach more of the new than 40 % of 10 blind choices, and keep more of the old than all**: it is "
-        "now 35.0 % sure of a new digit's true name, and 95.0 % of an old one's. Of the strategies, Entropy's all and "
-        "none; Uniform's 50 % and 50 %; AccuACL's none and all."
+        "**Your ten teach more of the new than 40 % of 10 blind choices, and keep more of the old than all**: the "
+        "network is now 35.0 % sure of a new digit's true name, and 95.0 % of an old one's. Of the strategies, Entropy's "
+        "all and none; Uniform's 50 % and 50 %; AccuACL's none and all."
     )
     assert (said.share(99.8), said.share(0.2), said.share(100.0), said.share(0.0)) == ("99 %", "1 %", "all", "none")
     assert said.percentile(2, [1, 2, 2, 3]) == 50
@@ -165,7 +165,8 @@ def test_what_ten_did_is_said_as_shares_of_blind_choices():
 def test_why_says_what_is_unusual_and_calls_the_rest_noise():
     assert said.why(planted(), "entropy", (20,)) == (
         "Entropy's ten, against 10 blind choices: **harder for the network (higher loss) than all and nearer to the "
-        "memory than all**; within noise: less against the memory than 50 %. All 12 digits work against the memory."
+        "memory than all**; within noise: less against the memory than 50 %. They are 1 of the 12 pictures of a 6. "
+        "All 12 digits work against the memory."
     )
     usual = said.why(planted(2.0), said.YOURS, (4,))
     assert "**" not in usual and usual.startswith("Your ten, against 10 blind choices: within noise: ")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -20,7 +22,7 @@ QUESTION = "Which ones would you buy?"
 VIEWS = {"buy": "Buy", "why": "Why", "later": "Later"}
 HEIGHT = 390
 LET = "choice-let"
-AT_ONCE = {"classes_per_task": 10, "n_start": 50, "n_query": 50, "n_end": 200}
+AT_ONCE: dict[str, Any] = {"classes_per_task": 10, "n_start": 50, "n_query": 50, "n_end": 200}
 """One task of all ten digits, with as many labels as the five tasks of the stream have together."""
 NO_MEASURER = "Your ten cannot be measured here: {} The others were measured before, and stand."
 

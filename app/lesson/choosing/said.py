@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -53,7 +53,7 @@ def effect(found: Shipped, mine: tuple[float, float]) -> str:
     )
     new, past = mine
     return (
-        f"{own}: it is now {new:.1f} % sure of a new digit's true name, and {past:.1f} % of an old one's. "
+        f"{own}: the network is now {new:.1f} % sure of a new digit's true name, and {past:.1f} % of an old one's. "
         f"Of the strategies, {others}."
     )
 
@@ -92,7 +92,15 @@ def why(found: Shipped, name: str, ids: Sequence[int]) -> str:
     said += f"**{_joined(special)}**" if special else ""
     if noise:
         said += ("; " if special else "") + f"within noise: {_joined(noise)}"
-    return f"{said}. {_signs(found)}"
+    return f"{said}. {_counts(found, ids)} {_signs(found)}"
+
+
+def _counts(found: Shipped, ids: Sequence[int]) -> str:
+    """How many of each class, of all that there are."""
+    labels = found.candidates["label"]
+    there, mine = labels.value_counts(), labels.loc[list(ids)].value_counts()
+    each = [f"{mine.get(label, 0)} of the {n} pictures of a {label}" for label, n in there.sort_index().items()]
+    return f"They are {_joined(each)}."
 
 
 def _joined(parts: Sequence[str]) -> str:
@@ -123,26 +131,23 @@ def _spread(found: Shipped) -> float:
 def later(found: Shipped) -> str:
     """Who still knows this task after the next."""
     blind = found.blind("next")["known"]
-    rows = found.strategies("next").sort_values("known", ascending=False).to_dict("records")
-    percents = {row["name"]: percentile(row["known"], blind) for row in rows}
-    best = [name for name, percent in percents.items() if percent > USUAL[1]]
-    worst = [name for name, percent in percents.items() if percent < USUAL[0]]
-    rest = [name for name in percents if name not in {*best, *worst}]
+    known = found.strategies("next").set_index("name")["known"].sort_values(ascending=False)
+    percents = {str(name): percentile(value, blind) for name, value in known.items()}
+    groups = {
+        "longer": [name for name, percent in percents.items() if percent > USUAL[1]],
+        "less long": [name for name, percent in percents.items() if percent < USUAL[0]],
+        "": [name for name, percent in percents.items() if is_usual(percent)],
+    }
     said = []
-    for names, verb in ((best, "longer"), (worst, "less long")):
+    for than, names in groups.items():
         if names:
-            values = _joined([f"{words.strategy(n)} ({_value(rows, n):.1f} %)" for n in names])
-            said.append(f"what {values} chose is known **{verb}** than what blind choices did")
-    if rest:
-        said.append(f"{_joined([f'{words.strategy(n)} ({_value(rows, n):.1f} %)' for n in rest])}: within noise")
+            values = _joined([f"{words.strategy(name)} ({known[name]:.1f} %)" for name in names])
+            more = f"what {values} chose is known **{than}** than what blind choices did"
+            said.append(more if than else f"{values}: within noise")
     return (
         f"After the next task blind choices leave {blind.mean():.1f} % ± {blind.std():.1f} of these digits known: "
         f"{'; '.join(said)}."
     )
-
-
-def _value(rows: Sequence[Mapping[str, object]], name: str) -> float:
-    return float(next(str(row["known"]) for row in rows if row["name"] == name))
 
 
 # -- before it -----------------------------------------------------------------------------------------
@@ -167,6 +172,6 @@ def _verb(verb: str, found: Difference) -> str:
     return f"it {verb} {worded(found)}" if found.sign else f"what it {verb} differs {worded(found)}"
 
 
-def _apart(groups: Mapping[str, Runs], figure) -> Difference:  # type: ignore[no-untyped-def]
+def _apart(groups: Mapping[str, Runs], figure: Callable[[Matrix], float]) -> Difference:
     of = {name: {seed: 100 * figure(r) for seed, r in runs.items()} for name, runs in groups.items()}
     return difference(of["entropy"], of["uniform"])

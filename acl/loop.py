@@ -52,7 +52,7 @@ from acl.plugins.asking import ask
 from acl.plugins.contradictions import refuse_contradictions
 from acl.plugins.learning import Learner
 from acl.plugins.registry import build, plugin
-from acl.predictions import Predictions
+from acl.network.predictions import Predictions
 from acl.seeds import key, shuffled, uniforms
 from acl.selection.query import QueryContext, Samples, Selection
 from acl.steering import Choice, steered

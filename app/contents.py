@@ -8,6 +8,10 @@ from app.store.session import PAGES, ROOT
 from app.widgets import dialogs, projector
 from app.widgets.browser import ended
 
+ALIGNED = """<style>
+[data-testid="stButtonGroup"] button[data-variant="segmented_control"] { min-height: 2.375rem; }
+</style>"""
+"""Segmented controls are as high as the buttons and menus that they stand beside."""
 st.set_page_config("ACL Explorer", ROOT / "assets" / "icon.svg", layout="wide")
 st.logo(str(ROOT / "assets" / "logo.svg"), size="large")
 page = st.navigation(
@@ -22,6 +26,7 @@ page = st.navigation(
     ],
     position="top",
 )
+st.html(ALIGNED)
 ended.watch()
 projector.switch()
 dialogs.draw(page.title)

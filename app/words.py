@@ -29,6 +29,7 @@ from acl.plugins.unused import KINDS
 from acl.runs.control import ACTIVE, Control, Status
 from acl.runs.folder import Parent, Run
 from app.charts.score_plane import axis
+from app.charts.written import percent, whole_percent
 from app.store.runs import interventions_of, label_of, parent_of
 
 InRound = Steered | Scored | Bought | Trained | Evaluated
@@ -45,6 +46,8 @@ HELP = {
     "λ": "λ: weight of the past in the target, 0 = only the new task, 1 = only the memory.",
     "memory": "Old samples kept for replay; the only thing the network still sees of past tasks.",
     "map": "Each point is a sample, placed by the two main directions (PCA) of the network's features.",
+    "layout": "Each point is a sample, placed so that those which the network sees alike lie together. PCA: the two "
+    "directions in which they differ most. UMAP: by who their neighbours are; distances far apart mean little.",
     "cards": "Below each picture: its class, the score that chose it, and its rank in the pool by magnitude (M) and by "
     "distribution score (D).",
     "forgotten": "Learned: mean accuracy on each task right after it was learned, the newest as it is now. Kept: mean "
@@ -129,6 +132,12 @@ def short_id(run: str) -> str:
     return found[1] if found else run
 
 
+def when(id_: str) -> str:
+    """When a run or a sweep was made, out of its id: "11-26 23:46"; "" where people gave the name."""
+    found = re.match(r"\d{4}(\d\d)(\d\d)-(\d\d)(\d\d)\d\d-", id_)
+    return "{}-{} {}:{}".format(*found.groups()) if found else ""
+
+
 def phase(config: RunConfig, status: Status, n_tasks: int) -> str:
     """What the run is doing, e.g. "task 3 of 5 · query round 2 of 3 · choosing 10 of 231"."""
     if not status.task:
@@ -165,7 +174,7 @@ def device(status: Status) -> str:
         # Of a machine's memory other programs hold the larger part, of a card's the runs do.
         parts.append(f"{used} of {status.memory_total / 2**30:.0f} GiB" if status.device == "cuda" else f"{used} GiB")
     if status.busy is not None and status.state == "playing":
-        parts.append(f"{status.busy:.0f} % busy")
+        parts.append(f"{whole_percent(status.busy)} busy")
     return " · ".join(parts)
 
 
@@ -379,7 +388,7 @@ def _sentence(event: Event, before: list[float], names: dict[int, str]) -> str:
         case Remembered():
             return f"The memory now holds {len(event.ids)} samples." if event.ids else ""
         case Finished():
-            return f"The run ended: {100 * event.summary['A']:.1f} % kept on average."
+            return f"The run ended: {percent(100 * event.summary['A'])} kept on average."
         case Resumed():
             return f"A worker took the run up again in task {event.task}, round {event.round}."
         case Epoch():
@@ -454,10 +463,10 @@ def _counts(labels: list[int], names: dict[int, str]) -> str:
 
 def _changes(after: list[float], before: list[float]) -> str:
     """The new task's accuracy, and the old task that moved most."""
-    said = f"task {len(after)} is at {100 * after[-1]:.0f} %"
+    said = f"task {len(after)} is at {whole_percent(100 * after[-1])}"
     moved = [(abs(a - b), j) for j, (a, b) in enumerate(zip(after[:-1], before, strict=False))]
     if moved and max(moved)[0] >= 0.005:
         j = max(moved)[1]
         verb = "fell" if after[j] < before[j] else "rose"
-        said += f"; task {j + 1} {verb} from {100 * before[j]:.0f} % to {100 * after[j]:.0f} %"
+        said += f"; task {j + 1} {verb} from {whole_percent(100 * before[j])} to {whole_percent(100 * after[j])}"
     return said

@@ -70,4 +70,4 @@ def test_every_kind_of_chart_tells_its_numbers():
     bought = pd.DataFrame({"cohort": ["ER"], "class": ["cat"], "mean": [3.0]})
     assert told(comparison_grids.labels(bought, ["cat"], "#000", 3.0)) == "ER: 3.0 labels of class cat"
     row = {"label": "ER", "one": "ER", "mean": -1.5, "low": -3.0, "high": 0.0, "said": ""}
-    assert told(comparison.forest([row], {"ER": LOOKS[0]})) == "ER -1.5"
+    assert told(comparison.forest([row], {"ER": LOOKS[0]})) == "ER −1.5"

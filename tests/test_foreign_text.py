@@ -372,7 +372,7 @@ def test_what_a_zip_brings_is_listed_and_can_be_deleted(here, good, tmp_path):
 OURS = {
     "words.plain", "len", "words.duration", "words.why", "words.event_name", "table.caption", "_figures", "_seed",
     "_balance_title", "_count", "summary", "refused", "_verdict", "_lambda_help", "_oversample_name", "steps", "_state",
-    "_run_label", "words.described", "words.of_menu", "words.does",
+    "_run_label", "words.described", "words.of_menu", "words.does", "percent", "whole_percent",
 }  # fmt: skip
 """The door, and functions that put a sentence together out of numbers, words of ours and what came through it."""
 HTML_OURS = {

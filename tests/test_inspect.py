@@ -773,7 +773,8 @@ def test_the_objective_bars_keep_past_and_new_apart():
     found = judging.judged_by(here, settings, ["accuacl", "entropy"])[0]
     band, greedy = judging.yardsticks(*here.mark, settings)
     figure = judged_figures.objective(found, band, greedy)
-    bars, (sums,) = figure.data[:2], figure.data[2:]
+    bars = [trace for trace in figure.data if trace.type == "bar" and trace.showlegend is False]
+    (sums,) = (trace for trace in figure.data if trace.type == "scatter")
     total = {name: sum(float(t.x[list(t.y).index(name)]) for t in bars) for name in ("AccuACL", "Entropy")}
     assert dict(zip(sums.y, sums.x, strict=True)) == pytest.approx(total)
     assert total["AccuACL"] == pytest.approx(found["accuacl"].objective.total)

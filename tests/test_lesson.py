@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from acl.config import UserError
 from acl.events import Evaluated, History, Row, Started
-from acl.predictions import Predictions
+from acl.network.predictions import Predictions
 from acl.presets import preset_config
 from acl.runs.control import read_control
 from acl.runs.folder import Run, list_runs

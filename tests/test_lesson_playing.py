@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 from app.lesson import playing
 
 
 def test_one_picture_a_period_and_then_none_until_it_is_played_again(monkeypatch):
-    now = [100.0]
+    now = [time.monotonic() + 100.0]
     monkeypatch.setattr(playing.st, "session_state", {})
     monkeypatch.setattr(playing.time, "monotonic", lambda: now[0])
     seen = []

@@ -120,8 +120,10 @@ def group(learned: float, kept: float, spread: float = 1.0) -> pd.DataFrame:
 )  # fmt: skip
 def test_the_chapter_says_whatever_came_out(twenty, most, said):
     groups = {"10": group(50, 50), labels.BASE: twenty, "40": group(50, 50), labels.MOST: most}
-    sentence = labels.takeaway("ER", groups)
+    sentence = labels.takeaway("ER", groups, equal_steps=False)
     assert sentence.startswith(f"With ER and ten remembered digits, labels beyond 20 a task {said}")
+    alike = labels.takeaway("ER", groups, equal_steps=True)
+    assert alike == sentence.replace("ER and ten remembered digits", "ER, ten remembered digits and equally many steps")
 
 
 @pytest.mark.parametrize("equal_steps", [False, True])
@@ -129,7 +131,7 @@ def test_the_chapter_says_whatever_came_out(twenty, most, said):
 def test_every_choice_of_the_chapter_was_measured(learner, equal_steps):
     groups = labels.tables(learner, equal_steps)
     assert [list(table.index) for table in groups.values()] == [list(range(10))] * 4
-    assert labels.takeaway(learner, groups).endswith(".")
+    assert labels.takeaway(learner, groups, equal_steps).endswith(".")
 
 
 def test_the_bars_are_the_means_and_their_numbers_add_up():

@@ -8,7 +8,7 @@ from safetensors.numpy import load_file, save_file
 
 from acl.events import Evaluated
 from acl.plugins.registry import prepare
-from acl.predictions import Predictions
+from acl.network.predictions import Predictions
 from acl.runs import archive
 from acl.runs.folder import create
 from acl.runs.fork import fork

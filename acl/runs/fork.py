@@ -88,10 +88,15 @@ def fork(run: Run, at: Place, changes: Mapping[str, Any], runs: Path, ghost: boo
 
 def settings_after(config: RunConfig, rows: Iterable[Row]) -> RunConfig:
     """What holds after these events, of which some may have steered the run."""
-    for row in rows:
-        if isinstance(row.event, Steered):
+    return steered_by(config, (row.event for row in rows))
+
+
+def steered_by(config: RunConfig, events: Iterable[Event]) -> RunConfig:
+    """The same of events alone."""
+    for event in events:
+        if isinstance(event, Steered):
             try:
-                config = config.changed(**row.event.changes)
+                config = config.changed(**event.changes)
             except UserError:
                 # No worker wrote this; acl.runs.damage says so. The run can still be looked at.
                 continue

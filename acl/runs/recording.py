@@ -11,7 +11,7 @@ from safetensors.numpy import save_file
 from acl.config import RunConfig
 from acl.events import Bought
 from acl.loop import Query
-from acl.predictions import Predictions
+from acl.network.predictions import Predictions
 from acl.runs.folder import Run
 from acl.selection.fisher import magnitude_and_distribution
 from acl.selection.query import QueryContext, Selection

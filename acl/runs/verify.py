@@ -37,7 +37,7 @@ from acl.events import (
 )
 from acl.loop import Loop
 from acl.plugins.registry import prepare
-from acl.predictions import Predictions
+from acl.network.predictions import Predictions
 from acl.runs.folder import EventReader, Run
 from acl.runs.fork import led_by_hand
 from acl.runs.recording import is_kept, score_table

@@ -15,6 +15,7 @@ from app.charts.ends import APART
 from app.charts.palette import Look
 from app.charts.run import FIXED, Spec, tasks_axis
 from app.charts.score_plane import FAINT
+from app.charts.written import percent
 
 BAND = 0.13
 FEW = 8
@@ -154,7 +155,9 @@ def _point(row: Mapping[Hashable, Any], look: Look, spread: str) -> list[Spec]:
          "lineStyle": {"width": 1.5, "opacity": 0.7}, "tooltip": {"show": False}, "name": f"{look.name} bar"}
         for data in ends if not any(math.isnan(value) for end in data for value in end)
     ]  # fmt: skip
-    said = f"<b>{plain(look.name)}</b><br>learned {y:.1f} %, forgotten {x:.1f} %<br>kept {100 * row['A']:.1f} %"
+    said = f"<b>{plain(look.name)}</b><br>{plain(f'learned {percent(y)}, forgotten {percent(x)}')}<br>" + plain(
+        f"kept {percent(100 * row['A'])}"
+    )
     hollow = look.dash != "solid"
     mark = {
         "type": "scatter", "name": look.name, "data": [[x, y]], "symbolSize": 13, "z": 5,
@@ -221,6 +224,11 @@ def row_height(names: Sequence[str], low: int = 28) -> int:
     return max(low, 16 * -(-max(map(len, names), default=0) // 22))
 
 
+def _width(names: Sequence[str]) -> float:
+    """Pixels of such names at the left of rows, broken into lines of about 22 characters."""
+    return 6.5 * min(max(map(len, names), default=0) + 1, 22)
+
+
 def _log_ends(values: pd.Series) -> Spec:
     known = values[values > 0]
     if known.empty:
@@ -246,7 +254,8 @@ def forest(rows: Sequence[Mapping[str, Any]], looks: Mapping[str, Look]) -> Spec
         })  # fmt: skip
     known = [abs(v) for row in rows for v in (row["mean"], row["low"], row["high"]) if not math.isnan(v)]
     step = next((step for step in STEPS if 3 * step > max(known, default=1.0)), STEPS[-1])
-    reach = step * (int(max(known, default=1.0) / step) + 1)
+    # Half a step more, so that no mark touches the name of its row.
+    reach = step * math.ceil(max(known, default=1.0) / step + 0.5)
     if series:
         series[-1]["markLine"] = {
             "silent": True, "symbol": "none", "data": [{"xAxis": 0}], "label": {"show": False},
@@ -254,12 +263,12 @@ def forest(rows: Sequence[Mapping[str, Any]], looks: Mapping[str, Look]) -> Spec
         }  # fmt: skip
     return {
         "animation": False,
-        "grid": {"left": 150, "right": 20, "top": 6, "bottom": 42, **FIXED},
+        "grid": {"left": 14 + _width(names), "right": 20, "top": 6, "bottom": 42, **FIXED},
         "tooltip": {"trigger": "item", "confine": True},
         "xAxis": {"type": "value", "min": -reach, "max": reach, "interval": step, "name": "points of difference",
                   "nameLocation": "middle", "nameGap": 26},
         "yAxis": {"type": "category", "data": names, "inverse": True, "axisTick": {"show": False},
-                  "axisLabel": {"width": 140, "overflow": "break", "lineHeight": 14}},
+                  "axisLabel": {"width": _width(names), "overflow": "break", "lineHeight": 14}},
         "series": series,
     }  # fmt: skip
 

@@ -12,6 +12,7 @@ import pandas as pd
 from app.charts.comparison import AFTER, banded, plain
 from app.charts.palette import Look
 from app.charts.run import FIXED, Spec
+from app.charts.written import number
 
 BELOW, ABOVE = "rgba(213,87,43,.75)", "rgba(11,127,194,.75)"
 TITLE_WIDTH = 112
@@ -74,7 +75,7 @@ def matrices(
         ys.append({**bare, "inverse": True})
         data = [
             {"value": [int(on) - 1, int(after) - 1, round(float(value), digits)],
-             "name": f"after task {after}, on task {on}: {float(value):.1f} {unit}"}
+             "name": f"after task {after}, on task {on}: {number(float(value))} {unit}"}
             for after, on, value in zip(table["after"], table["on"], table["value"], strict=True)
         ]  # fmt: skip
         series.append({

@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+from app.charts.written import number
+
 Spec = dict[str, Any]
 APART = "apart"
 """A series that has this moves its label apart from others (labels_apart)."""
@@ -53,7 +55,7 @@ def _last_row(series: Spec) -> Iterator[str]:
 
 
 def _number(value: float) -> str:
-    return f"{value:.1f}" if abs(value) >= 1 or not value else f"{value:.3g}"
+    return number(value) if abs(value) >= 1 or not value else f"{value:.3g}"
 
 
 def last(spec: Spec, series: Spec) -> float:

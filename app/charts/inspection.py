@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 
 from app.charts.palette import OTHER, ink, strategy_colour
 from app.charts.score_plane import HERO, ROLES, Mark, View
+from app.charts.written import whole_percent
 
 MOST_DIMS = 60
 DIVERGING = [[0, "#2166AC"], [0.5, "rgba(140,150,160,0.12)"], [1, "#E08214"]]
@@ -20,6 +21,8 @@ DECADES = 4
 CLIP = 3.0
 WIDE = 20
 MOST_NAMED_ROWS = 120
+TALL_ROWS = 20
+"""With more of them an axis below is out of sight."""
 UNNAMED_HEIGHT = 720
 MOST_NAMED_CLASSES = 20
 FAINT = "rgba(128,138,150,0.35)"
@@ -196,11 +199,18 @@ def objective_bars(rows: pd.DataFrame, band: np.ndarray, greedy: float) -> go.Fi
         figure.add_annotation(x=np.log10(x) if wide else x, y=1, yref="paper", text=text, showarrow=False,
                               xanchor=side, yanchor="bottom", font={"size": 11})  # fmt: skip
     colours = [strategy_colour(name) for name in rows["name"]]
-    for part, look, opacity in (("past", "strong", 0.95), ("new", "pale", 0.45)):
+    for part, look, opacity, shape in (("past", "filled", 0.95, ""), ("new", "hatched", 0.45, "/")):
+        # Bars of several colours have none in the legend: there an empty bar stands for them, in one.
         figure.add_trace(
             go.Bar(
-                y=rows["label"], x=rows[part], orientation="h", name=f"{part} term ({look})",
-                marker={"color": colours, "opacity": opacity},
+                y=rows["label"][:1], x=[None], orientation="h", name=f"{part} term ({look})", legendgroup=part,
+                marker={"color": OTHER, "opacity": opacity, "pattern": _hatched(shape)}, hoverinfo="skip",
+            )
+        )  # fmt: skip
+        figure.add_trace(
+            go.Bar(
+                y=rows["label"], x=rows[part], orientation="h", legendgroup=part, showlegend=False,
+                marker={"color": colours, "opacity": opacity, "pattern": _hatched(shape)},
                 hovertemplate="%{y}: " + part + " term %{x:,.0f}<extra></extra>",
             )
         )  # fmt: skip
@@ -217,12 +227,16 @@ def objective_bars(rows: pd.DataFrame, band: np.ndarray, greedy: float) -> go.Fi
     return figure
 
 
+def _hatched(shape: str) -> dict[str, Any]:
+    return {"shape": shape, "size": 6, "solidity": 0.35}
+
+
 def over_queries(
     lines: Mapping[str, Sequence[tuple[str, float | None]]], strategies: Mapping[str, str], first: str, title: str,
-    percent: bool,
+    percent: bool, log: bool = False,
 ) -> go.Figure:  # fmt: skip
     """A line for each name over the queries (task.round, value), `first` strongest and on top. strategies: by which of
-    them a name is coloured."""
+    them a name is coloured; log: for values that span orders of magnitude, none of them 0."""
     figure = _figure(320, legend={"orientation": "h", "y": 1.12, "x": 0})
     for name in sorted(lines, key=lambda each: each == first):
         x, y = zip(*lines[name], strict=True)
@@ -236,7 +250,9 @@ def over_queries(
             )
         )  # fmt: skip
     figure.update_xaxes(type="category", title={"text": "query: task.round"}, showgrid=False)
-    figure.update_yaxes(title={"text": as_text(title)}, ticksuffix=" %" if percent else "", rangemode="tozero")
+    written = as_text(title) + (", logarithmic" if log else "")
+    axis = {"type": "log", "dtick": "D2"} if log else {"rangemode": "tozero"}
+    figure.update_yaxes(title={"text": written}, ticksuffix=" %" if percent else "", **axis)
     return figure
 
 
@@ -244,18 +260,18 @@ def overlap(labels: Sequence[str], matrix: np.ndarray) -> go.Figure:
     """Jaccard overlap of the strategies' picks, in percent."""
     figure = _figure(80 + 34 * len(labels))
     # That each shares all of its picks with itself says nothing.
-    shares = np.where(np.eye(len(labels), dtype=bool), np.nan, np.round(100 * matrix))
+    shares = np.where(np.eye(len(labels), dtype=bool), np.nan, 100 * matrix)
+    said = [["" if np.isnan(share) else as_text(whole_percent(share)) for share in row] for row in shares]
     figure.add_trace(
         go.Heatmap(
-            z=shares, x=list(labels), y=list(labels), zmin=0, zmax=250, showscale=False,
-            colorscale=AMOUNT, hovertemplate="%{y} and %{x} share %{z:.0f} % of their picks<extra></extra>",
+            z=shares, x=list(labels), y=list(labels), zmin=0, zmax=250, showscale=False, customdata=said,
+            colorscale=AMOUNT, hovertemplate="%{y} and %{x} share %{customdata} of their picks<extra></extra>",
         )
     )  # fmt: skip
     # A heat map guesses its letters' colour as if it were opaque; a trace of text takes the theme's.
     across, down = np.meshgrid(labels, labels)
-    said = ["" if np.isnan(share) else f"{share:.0f} %" for share in shares.ravel()]
     figure.add_trace(
-        go.Scatter(x=across.ravel(), y=down.ravel(), text=said,
+        go.Scatter(x=across.ravel(), y=down.ravel(), text=sum(said, []),
                    mode="text", showlegend=False, hoverinfo="skip")
     )  # fmt: skip
     figure.update_yaxes(autorange="reversed", showgrid=False)
@@ -305,16 +321,21 @@ def ribbon(
             hovertemplate="%{y}: picked at λ = %{x}: %{z}<extra></extra>",
         )
     )  # fmt: skip
+    tall = len(rows) > TALL_ROWS
     lines = [(recorded, "recorded", "#D55E00")] + ([] if shown == recorded else [(shown, "shown", OTHER)])
     for value, text, colour in lines:
-        figure.add_vline(x=value, line={"color": colour, "width": 2}, annotation={"text": f"{text} λ = {value:.2f}"},
-                         annotation_position="top")  # fmt: skip
+        said = {"text": f"{text} λ = {value:.2f}", "yshift": 44 if tall else 0}
+        figure.add_vline(x=value, line={"color": colour, "width": 2}, annotation=said, annotation_position="top")
     for row, url in zip(rows, images, strict=bool(images)):
         figure.add_layout_image(source=url, xref="x", yref="y", x=-0.012, y=row, sizex=0.05, sizey=0.9,
                                 xanchor="right", yanchor="middle")  # fmt: skip
-    figure.update_xaxes(
-        title={"text": "λ, weight of the past"}, range=[-0.045 if images else -0.01, 1.01], showgrid=False
-    )
+    axis = {"title": {"text": "λ, weight of the past"}, "range": [-0.045 if images else -0.01, 1.01], "showgrid": False}
+    figure.update_xaxes(**axis)
+    if tall:
+        # One axis has its numbers at one side: a second one, of a trace without points, has them at the other too.
+        figure.add_trace(go.Scatter(x=[None], y=[None], xaxis="x2", showlegend=False, hoverinfo="skip"))
+        figure.update_layout(xaxis2=axis | {"overlaying": "x", "side": "top", "matches": "x", "zeroline": False},
+                             margin={"t": 80})  # fmt: skip
     figure.update_yaxes(autorange="reversed", type="category", showticklabels=room, dtick=1, showgrid=False)
     return figure
 

@@ -13,6 +13,7 @@ import pandas as pd
 from app.charts.ends import APART
 from app.charts.palette import FORGOTTEN, KEPT, LEARNED, ink, task_colours
 from app.charts.score_plane import FAINT, PLANE, ROLES, View, role_colours
+from app.charts.written import percent
 
 Spec = dict[str, Any]
 # outerBoundsMode none: the grid stays where it is, whatever the labels are.
@@ -154,7 +155,7 @@ def balance_chart(table: pd.DataFrame, n_tasks: int, marks: Marks = (), others: 
             **unseen, "name": "size of the gap",
             "data": [[row["x"], (row["learned"] + row["kept"]) / 2] for row in last.to_dict("records")],
             "tooltip": {"show": False}, APART: True,
-            **(_end_label(table, "kept", f"{forgotten(last.iloc[0]):.1f} % forgotten ↓") if named else NO_LABEL),
+            **(_end_label(table, "kept", f"{percent(forgotten(last.iloc[0]))} forgotten ↓") if named else NO_LABEL),
         }
     )  # fmt: skip
     series += [_faint(column, "x", 2 + k, colour) for k in range(len(others)) for column, _, colour in lines]

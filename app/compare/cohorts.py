@@ -16,6 +16,7 @@ from acl.results.frames import Digest, Frames, counted, frames, readable, with_c
 from acl.runs.control import ACTIVE
 from acl.runs.folder import Run, find_run, list_runs
 from acl.runs.tags import tags_of
+from app import words
 from app.charts.palette import Look, looks
 from app.store import runs as data
 from app.store.session import RECORDED, RUNS
@@ -77,7 +78,7 @@ def digest_of(run: Run) -> Digest | None:
 
 def sources() -> dict[str, str]:
     """What can be chosen from, newest first: key in the URL → what it is called."""
-    found = {f"sweep:{s.id}": f"{s.title} · {s.id[4:6]}-{s.id[6:8]} {s.id[9:11]}:{s.id[11:13]}" for s in sweeps()}
+    found = {f"sweep:{s.id}": f"{words.when(s.id)} · {s.title}" for s in sweeps()}
     mine = list_runs(RUNS)
     tags = sorted({tag for run in mine for tag in tags_of(run)})
     found |= {f"tag:{tag}": f"Tag: {tag}" for tag in tags}

@@ -78,8 +78,7 @@ def _controls(found: Chosen) -> tuple[int, str, str, bool]:
     can be answered."""
     with st.container(horizontal=True, vertical_alignment="center", key="compare-scrub"):
         tasks = [str(t) for t in range(1, found.n_tasks + 1)]
-        until = int(scrubber("task", tasks, lambda t: f"after task {t} of {len(tasks)}", PLAY_S))
-        st.space("stretch")
+        until = int(scrubber("task", tasks, lambda t: f"after task {t} of {len(tasks)}", PLAY_S, "stretch"))
         own = own_classes()
         baseline = choose_baseline(found)
         spread = select(

@@ -35,9 +35,7 @@ def page() -> None:
     arrive()
     with st.container(horizontal=True, vertical_alignment="center", key="compare-head"):
         view = segments("View", "view", list(VIEWS), _first_view(), VIEWS.__getitem__, "")
-        chosen_from = st.container(horizontal=True, vertical_alignment="center", width="content")
-        st.space("stretch")
-        sweeps.new_buttons()
+        chosen_from = st.container(horizontal=True, vertical_alignment="center", width="stretch")
     if view == "race":
         race.page(chosen_from)
     elif view == "sweeps":
@@ -75,7 +73,9 @@ def _shown(view: str, found: Chosen, often: float | None) -> None:
         _nothing(found)
         return
     OF_CHOSEN[view](found)
-    offer(found)
+    with st.container(horizontal=True, key="compare-foot"):
+        offer(found)
+        sweeps.new_buttons()
     dialogs.follow()
     if _rhythm(found) != often:
         st.rerun()
@@ -96,6 +96,8 @@ def _nothing(found: Chosen) -> None:
             "There is no finished run among these. Start a race or a sweep, or choose other runs.",
             icon=":material/compare_arrows:",
         )
+    sweeps.new_buttons()
+    dialogs.follow()
     left_out(found)
 
 
@@ -116,7 +118,6 @@ def _choose() -> Chosen:
         options.__getitem__,
         "",
         label_visibility="collapsed",
-        width=300,
     )
     if source != NAMED and named:
         del st.query_params["runs"]

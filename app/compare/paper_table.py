@@ -15,6 +15,7 @@ from acl.results import table
 from acl.results.frames import plugin_label
 from acl.runs.folder import Run
 from app import words
+from app.charts.written import MINUS, percent, signed
 from app.compare import published
 from app.compare.cohorts import Chosen
 from app.compare.legend import remarks
@@ -86,7 +87,8 @@ def _cell(cell: table.Cell | None, place: tuple[str, str, str, int, str], found:
     if cell is None:
         return {"text": table.MISSING, "hint": why_missing(found.frames.runs, *place[:4])}
     drawn = {
-        "text": cell.text(" ± ", with_n=False), "n": f"n={cell.n}", "place": cell.place, "key": _name(*place[:4]),
+        "text": cell.text(" ± ", with_n=False).replace("-", MINUS), "n": f"n={cell.n}", "place": cell.place,
+        "key": _name(*place[:4]),
         "hint": f"{cell.n} runs: click to see them",
     }  # fmt: skip
     theirs = published.figures().get(place)
@@ -94,7 +96,7 @@ def _cell(cell: table.Cell | None, place: tuple[str, str, str, int, str], found:
         mean, std = theirs
         spread = f" ± {std:.1f}" if std == std else ""
         name, ours = _as_they_count(cell, place[4], found)
-        drawn["paper"] = f"{name}paper {mean:.1f}{spread} ({ours - mean:+.1f})".replace("-", "−")
+        drawn["paper"] = f"{name}paper {mean:.1f}{spread} ({signed(ours - mean)})"
         drawn["measured"] = [
             f"{name.split()[0] + ' ' if name else ''}{one.text()} {one.beside(mean, std)}".strip()
             for one in published.measured().get(place, [])
@@ -142,7 +144,7 @@ def _runs_of_cell(cell: dict[Any, Any], found: Chosen) -> None:
 
 def _run_label(run: Run) -> str:
     summary = run.summary or {}
-    return f"seed {run.config.seed}: A {100 * summary['A']:.1f} %, F {100 * summary['F']:.1f} %"
+    return f"seed {run.config.seed}: A {percent(100 * summary['A'])}, F {percent(100 * summary['F'])}"
 
 
 def _copies(cells: pd.DataFrame) -> None:

@@ -6,8 +6,8 @@ The runs go at their own speed; what is shown of a seed is what all its strategi
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import streamlit as st
 
@@ -21,6 +21,7 @@ from app import errors, words
 from app.charts import comparison as arena_charts
 from app.charts import run as charts
 from app.charts.palette import OTHER, Look, looks, task_colours
+from app.charts.written import whole_percent
 from app.compare import cohorts, new_seeds, sweeps
 from app.compare.race_moments import (
     LAST,
@@ -39,17 +40,31 @@ from app.store import runs as data
 from app.store.session import PAGES, POLL_S, RUNS, ensure_backend, slots
 from app.widgets import dialogs, projector
 from app.widgets.gallery import Card, cards_html
+from app.widgets.own_classes import own_classes
 from app.widgets.scrubber import rhythm, scrubber
 from app.widgets.url import go, segments
 from app.widgets.wishes import target
 
-HEIGHT = 250
 COLUMN = 250
 MOST_CARDS = 12
 MOST_CLASSES = 6
 MOST_REMEMBERED = 40
-SPARK = 150
 REPLAY_S = 0.6
+HEIGHT, SPARK = 170, 110
+"""Pixels of the curves of all, and of those of each column: together they leave a screen of 1024 × 768 room for all."""
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """What is drawn: the runs, a look for each strategy, the moment that each seed has reached, and until when;
+    own: accuracies are those among each task's own classes."""
+
+    lanes: list[Lane]
+    looks: list[Look]
+    reached: Mapping[int, Moment | None]
+    n_tasks: int
+    until: Moment | None
+    own: bool
 
 
 def page(top: st.delta_generator.DeltaGenerator) -> None:
@@ -60,6 +75,7 @@ def page(top: st.delta_generator.DeltaGenerator) -> None:
             "by side: what each buys, and how the curves pull apart. Start one with New race.",
             icon=":material/sprint:",
         )
+        sweeps.new_buttons()
         return
     often = _rhythm(chosen)
     st.fragment(_live, run_every=often)(chosen, often)
@@ -79,49 +95,51 @@ def _live(chosen: sweep.Sweep, often: float | None) -> None:
     lanes, active = lanes_of(chosen, RUNS), _active(chosen)
     if not lanes:
         st.info("The runs of this race were deleted.", icon=":material/info:")
+        sweeps.new_buttons()
+        dialogs.follow()
         return
     shown = looks(dict.fromkeys((lane.cohort, lane.config.strategy) for lane in lanes))
     seeds = sorted({lane.config.seed for lane in lanes})
     with st.container(horizontal=True, vertical_alignment="center", key="race-controls"):
         _controls(chosen, lanes, active)
         st.space("stretch")
-        seed = _seed(seeds)
+        sweeps.new_buttons()
     _failures(chosen)
     reached = {s: common([moment_of(lane.history) for lane in lanes if lane.config.seed == s]) for s in seeds}
     n_tasks = max(data.n_tasks(lane.history) for lane in lanes)
     if not n_tasks or not any(reached.values()):
-        _beginning(chosen, lanes, shown, n_tasks, active)
+        _beginning(chosen, lanes, shown, max(n_tasks, 1), active)
     else:
         if not active:
             _conclusion(chosen)
         with st.container(horizontal=True, vertical_alignment="center", key="race-scrub"):
+            one = projector.chosen("race", list(FIGURES)) if projector.on() else ""
+            # All seeds are in the curves that are kept: whose purchases are shown is asked of the columns alone.
+            seed = _seed(seeds) if one != "Kept" else seeds[0]
             moment = _moment(lanes, reached[seed], seed, over=not active)
-        until = moment if not active else None
-        figures = {
-            "Kept": partial(_overlay, lanes, shown, reached, n_tasks, until),
-            "Each strategy": partial(_columns, lanes, shown, reached, seed, moment, until, n_tasks),
-        }
-        if not projector.one_of("race", figures):
-            for draw in figures.values():
-                draw()
+            own = own_classes()
+        seen = _Shown(lanes, shown, reached, n_tasks, moment if not active else None, own)
+        for name, draw in FIGURES.items():
+            if one in {"", name}:
+                draw(seen, seed, moment)
     dialogs.follow()
     if _rhythm(chosen) != often:
         st.rerun()
 
 
-def _columns(
-    lanes: list[Lane], shown: list[Look], reached: Mapping[int, Moment | None], seed: int, moment: Moment | None,
-    until: Moment | None, n_tasks: int,
-) -> None:  # fmt: skip
+def _columns(seen: _Shown, seed: int, moment: Moment | None) -> None:
     """A column for each strategy: its means, and what its run of `seed` looks like."""
-    for column, look in zip(st.columns(len(shown), gap="medium"), shown, strict=True):
-        lane = next((lane for lane in lanes if lane.cohort == look.name and lane.config.seed == seed), None)
-        with column:
-            _figures_of(lanes, look, reached, until)
+    for column, look in zip(st.columns(len(seen.looks), gap="medium"), seen.looks, strict=True):
+        lane = next((lane for lane in seen.lanes if lane.cohort == look.name and lane.config.seed == seed), None)
+        with column, st.container(gap="xsmall"):
+            _figures_of(seen, look)
             if lane is None:
                 st.caption(f"Its run of seed {seed} was deleted.")
+            elif moment is None:
+                with st.container(height=COLUMN, border=False):
+                    st.caption(f"Seed {seed} has not begun in every column.")
             else:
-                _column(lane, look, moment, n_tasks, len(reached))
+                _pictures_of(seen, lane, look, moment)
 
 
 def _beginning(chosen: sweep.Sweep, lanes: list[Lane], shown: list[Look], n_tasks: int, active: bool) -> None:
@@ -145,7 +163,8 @@ def _beginning(chosen: sweep.Sweep, lanes: list[Lane], shown: list[Look], n_task
             _head(look)
             st.progress(sum(each.done for each in states) / len(states), _states(states))
             if first:
-                _pictures_of(first, look, moments(first.history)[0], max(n_tasks, 1), named=len(mine) > 1)
+                seen = _Shown(lanes, shown, dict.fromkeys(lane.config.seed for lane in mine), n_tasks, None, False)
+                _pictures_of(seen, first, look, moments(first.history)[0])
 
 
 def _states(here: list[sweep.Progress]) -> str:
@@ -243,14 +262,13 @@ def _moment_name(text: str) -> str:
     return f"task {task} · " + ("learned" if round_ == "end" else f"round {round_}" if int(round_) else "first labels")
 
 
-def _overlay(
-    lanes: list[Lane], shown: list[Look], reached: Mapping[int, Moment | None], n_tasks: int, until: Moment | None
-) -> None:
+def _overlay(seen: _Shown, _seed: int, _moment: Moment | None) -> None:
     """All strategies in one picture."""
-    if until is not None:
-        reached = {seed: min(until, moment) if moment else None for seed, moment in reached.items()}
-    apart = set_apart(lanes, shown)
-    table, seeds = table_of(lanes, shown, reached, apart)
+    reached = seen.reached
+    if seen.until is not None:
+        reached = {seed: min(seen.until, moment) if moment else None for seed, moment in reached.items()}
+    apart = set_apart(seen.lanes, seen.looks)
+    table, seeds = table_of(seen.lanes, seen.looks, reached, apart, seen.own)
     begun = {seed for found in seeds.values() for seed in found}
     n = len(begun - apart.keys() or begun)
     title = "**Kept** ↑ accuracy on all tasks so far" + (
@@ -260,7 +278,7 @@ def _overlay(
     for seed, why in apart.items():
         more = "drawn, but in no mean" if begun - apart.keys() else "not comparable"
         st.caption(f"Seed {seed} is {more}: {words.plain(why)}.")
-    spec = arena_charts.race(table, shown, seeds, n_tasks)
+    spec = arena_charts.race(table, seen.looks, seeds, seen.n_tasks)
     projector.chart(spec, key="race-curves", height=HEIGHT, alt="Accuracy of each strategy on all tasks so far")
 
 
@@ -269,38 +287,28 @@ def _head(look: Look) -> None:
     st.html(f"{swatch}{html.escape(look.name)}</span>")
 
 
-def _figures_of(lanes: list[Lane], look: Look, reached: Mapping[int, Moment | None], until: Moment | None) -> None:
+def _figures_of(seen: _Shown, look: Look) -> None:
     """The strategy's name and its figures: means over all its seeds that have finished as many tasks."""
     _head(look)
     found: list[Matrix] = []
-    for lane in lanes:
-        moment = reached[lane.config.seed]
+    for lane in seen.lanes:
+        moment = seen.reached[lane.config.seed]
         if lane.cohort == look.name and moment is not None:
-            moment = min(until, moment) if until else moment
-            found.append([e.accuracy for e in lane.history.finals() if within(e, moment)])
+            moment = min(seen.until, moment) if seen.until else moment
+            finals = [event for event in lane.history.finals() if within(event, moment)]
+            found.append([data.accuracies(event, seen.own) for event in finals])
     st.markdown(_figures(found), help=" ".join(words.HELP[name] for name in ("A", "LA", "F")))
 
 
-def _column(lane: Lane, look: Look, moment: Moment | None, n_tasks: int, n_seeds: int) -> None:
+def _pictures_of(seen: _Shown, lane: Lane, look: Look, moment: Moment) -> None:
     """One seed of a strategy: each task's curve, what it just bought, what it remembers."""
-    if moment is None:
-        with st.container(height=COLUMN, border=False):
-            st.caption(f"Seed {lane.config.seed} has not begun in every column.")
-        return
-    _pictures_of(lane, look, moment, n_tasks, named=n_seeds > 1)
-
-
-def _pictures_of(lane: Lane, look: Look, moment: Moment | None, n_tasks: int, named: bool) -> None:
-    if moment is None:
-        return
-    if named:
-        st.caption(f"Seed {lane.config.seed} alone:")
     history = History(row for row in lane.history.rows if _until(row.event, moment))
-    table = data.accuracy_table(history, data.rounds_of_tasks(lane.history, lane.config))
-    spec = charts.accuracy_chart(table, n_tasks, slim=True)
-    projector.chart(spec, key=f"race-tasks-{look.name}", height=SPARK, alt=f"{look.name}: accuracy on each task")
-    _bought(lane, look, history)
-    _remembered(lane, history, n_tasks)
+    table = data.accuracy_table(history, data.rounds_of_tasks(lane.history, lane.config), seen.own)
+    spec = charts.accuracy_chart(table, seen.n_tasks, slim=True)
+    alt = f"{look.name}: accuracy on each task"
+    projector.chart(spec, key=f"race-tasks-{look.name}", height=SPARK, alt=alt)
+    _bought(lane, look, history, f"Seed {lane.config.seed} alone, task" if len(seen.reached) > 1 else "Task")
+    _remembered(lane, history, seen.n_tasks)
     st.page_link(PAGES / "run.py", label="This run", icon=":material/open_in_new:", query_params={"run": lane.run.id})
 
 
@@ -315,7 +323,9 @@ def _figures(seeds: list[Matrix]) -> str:
         for name, metric in (("kept", average_accuracy), ("learned", learning_accuracy), ("forgetting", forgetting))
     }
     of = f", mean of {len(there)} seeds" if len(there) > 1 else ""
-    said = " · ".join(f"{name} **{100 * value:.0f}\u00a0%**" for name, value in means.items())
+    said = " · ".join(
+        f"{name} **{whole_percent(100 * value)}**".replace(" %", "\u00a0%") for name, value in means.items()
+    )
     return f"after task {t}{of}: {said}"
 
 
@@ -323,14 +333,14 @@ def _until(event: object, moment: Moment) -> bool:
     return not isinstance(event, Evaluated | Bought | Remembered) or within(event, moment)
 
 
-def _bought(lane: Lane, look: Look, history: History) -> None:
+def _bought(lane: Lane, look: Look, history: History, task: str) -> None:
     bought = history.of(Bought)
     last = bought[-1]
     names = words.class_names(history)
     classes = sorted(set(last.labels))[:MOST_CLASSES]
     of_each = ", ".join(f"{last.labels.count(c)} of {words.plain(names[c])}" for c in classes)
     by = "at random" if last.by == "start" else "bought"
-    st.caption(f"Task {last.task}: {len(last.ids):,} {by}: {of_each}")
+    st.caption(f"{task} {last.task}: {len(last.ids):,} {by}: {of_each}")
     shown = last.ids[:MOST_CARDS]
     cards = [Card(names[label], (), look.colour, f"sample {i}") for i, label in zip(shown, last.labels, strict=False)]
     st.html(cards_html(data.pictures(lane.run, shown), cards, size=34))
@@ -350,3 +360,7 @@ def _remembered(lane: Lane, history: History, n_tasks: int) -> None:
         Card("", (), colours[task_of[i] - 1] if i in task_of else OTHER, f"task {task_of.get(i, '?')}") for i in ids
     ]
     st.html(cards_html(data.pictures(lane.run, ids), cards, size=26))
+
+
+FIGURES: dict[str, Callable[[_Shown, int, Moment | None], None]] = {"Kept": _overlay, "Each strategy": _columns}
+"""Before a room one of them at a time."""

@@ -71,14 +71,16 @@ def within(event: Evaluated | Bought | Remembered, moment: Moment) -> bool:
     return (event.task, LAST if last else event.round) <= moment
 
 
-def curve(history: History, config: RunConfig, moment: Moment) -> pd.DataFrame:
-    """x and the mean accuracy over the tasks seen, in percent, at every evaluation until then."""
+def curve(history: History, config: RunConfig, moment: Moment, own: bool = False) -> pd.DataFrame:
+    """x and the mean accuracy (own: among each task's own classes) over the tasks seen, in percent, at every evaluation
+    until then."""
     rounds = data.rounds_of_tasks(history, config)
     seen = [event for event in history.of(Evaluated) if within(event, moment)]
+    found = [data.accuracies(event, own) for event in seen]
     return pd.DataFrame(
         {
             "x": [round(data.place(event.task, event.round, rounds), 6) for event in seen],
-            "A": [100 * sum(event.accuracy) / len(event.accuracy) for event in seen],
+            "A": [100 * sum(accuracy) / len(accuracy) for accuracy in found],
         }
     )
 
@@ -95,8 +97,9 @@ def set_apart(lanes: Sequence[Lane], shown: Sequence[Look]) -> dict[int, str]:
 
 
 def table_of(
-    lanes: list[Lane], shown: list[Look], reached: Mapping[int, Moment | None], apart: Collection[int] = ()
-) -> tuple[pd.DataFrame, dict[str, list[int]]]:
+    lanes: list[Lane], shown: list[Look], reached: Mapping[int, Moment | None], apart: Collection[int] = (),
+    own: bool = False,
+) -> tuple[pd.DataFrame, dict[str, list[int]]]:  # fmt: skip
     """What arena_charts.race draws, and the seeds each cohort has by now. Seeds `apart` are drawn, but enter no mean
     while there are others."""
     parts: list[pd.Series] = []
@@ -106,7 +109,7 @@ def table_of(
         for lane in lanes:
             moment = reached[lane.config.seed]
             if lane.cohort == look.name and moment is not None:
-                line = curve(lane.history, lane.config, moment).set_index("x")["A"]
+                line = curve(lane.history, lane.config, moment, own).set_index("x")["A"]
                 mine.append(line.rename(f"s{k}_{lane.config.seed}"))
                 seeds[look.name].append(lane.config.seed)
         if mine:

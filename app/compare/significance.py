@@ -13,6 +13,7 @@ from acl.results.significance import LEAST_FOR_BOOTSTRAP, LEAST_FOR_P, METRICS, 
 from acl.results.spread import over_seeds
 from app import words
 from app.charts import comparison as arena_charts
+from app.charts import written
 from app.compare import new_seeds
 from app.compare.cohorts import Chosen
 from app.compare.legend import baselines, choose_baseline, remarks
@@ -120,10 +121,10 @@ def _errors(found: Chosen) -> None:
         }
     )
     st.dataframe(
-        table, hide_index=True, width="content", placeholder="–",
+        written.table(table, {"A": written.percent}), hide_index=True, width="content", placeholder="–",
         column_config={
             "cohort": st.column_config.TextColumn("Strategy"),
-            "A": st.column_config.NumberColumn("A ↑", format="%.1f %%", help=words.HELP["A"]),
+            "A": st.column_config.NumberColumn("A ↑", help=words.HELP["A"]),
             "seeds": st.column_config.NumberColumn(
                 "± seeds", format="%.2f points", help="Standard error of the mean over seeds; – for one seed."
             ),

@@ -17,6 +17,8 @@ from acl.runs.control import ACTIVE
 from acl.runs.folder import find_run
 from acl.runs.sameness import telling
 from app import errors, words
+from app.charts import written
+from app.charts.written import percent
 from app.compare import cohorts, new_seeds, new_sweep
 from app.store import runs as data
 from app.store.session import POLL_S, RUNS, ensure_backend, open_run, slots
@@ -34,8 +36,8 @@ COLUMNS: dict[str, ColumnConfig | str] = {
     "memory": st.column_config.NumberColumn("Memory", width=80),
     "labels": st.column_config.NumberColumn("Labels/task", width=100),
     "seed": st.column_config.NumberColumn("Seed", width=60),
-    "A": st.column_config.NumberColumn("A ↑", format="%.1f %%", width=80, help=words.HELP["A"]),
-    "F": st.column_config.NumberColumn("F ↓", format="%.1f %%", width=80, help=words.HELP["F"]),
+    "A": st.column_config.NumberColumn("A ↑", width=80, help=words.HELP["A"]),
+    "F": st.column_config.NumberColumn("F ↓", width=80, help=words.HELP["F"]),
     "took": st.column_config.NumberColumn("Worked", format="%.1f s", width=80),
     "error": "What went wrong",
     "run": "Run",
@@ -43,6 +45,7 @@ COLUMNS: dict[str, ColumnConfig | str] = {
 
 
 def new_buttons() -> None:
+    """At the right of what can be done with a race or a sweep; where there is none, the way on."""
     with st.container(horizontal=True, width="content"):
         st.button("New race", icon=":material/sprint:", key="new-race",
                   on_click=partial(dialogs.ask, "New race", new_sweep.race_form, width="medium"))  # fmt: skip
@@ -65,7 +68,6 @@ def choose(top: st.delta_generator.DeltaGenerator, kinds: set[str]) -> sweep.Swe
             names.__getitem__,
             "",
             label_visibility="collapsed",
-            width=240,
         )
     return found[chosen]
 
@@ -86,6 +88,7 @@ def page(top: st.delta_generator.DeltaGenerator) -> None:
             "setting, a few at a time, and goes on where it was after a restart. Start one with New sweep.",
             icon=":material/grid_on:",
         )
+        new_buttons()
         return
     here = sweep.progress(chosen, RUNS)
     busy = any(_open(each) for each in here)
@@ -104,8 +107,9 @@ def _progress(chosen: sweep.Sweep, busy: bool) -> None:
     _actions(chosen, here)
     table = pd.DataFrame([_row(each) for each in here])
     event = st.dataframe(
-        table, hide_index=True, column_config=COLUMNS, column_order=list(COLUMNS), on_select="rerun",
-        selection_mode="single-row", key=f"sweep-{chosen.id}", height=min(38 + 35 * len(table), 560), placeholder="–",
+        written.table(table, {"A": percent, "F": percent}), hide_index=True, column_config=COLUMNS,
+        column_order=list(COLUMNS), on_select="rerun", selection_mode="single-row", key=f"sweep-{chosen.id}",
+        height=min(38 + 35 * len(table), 560), placeholder="–",
     )  # fmt: skip
     marked = [row for row in event.selection.rows if row < len(here)]
     if marked and here[marked[0]].state != "deleted":
@@ -162,6 +166,8 @@ def _actions(chosen: sweep.Sweep, here: list[sweep.Progress]) -> None:
         st.button("Forget", icon=":material/delete:", key="sweep-forget",
                   on_click=dialogs.ask, args=("Forget this sweep?", _confirm, chosen),
                   help="The list alone; its runs stay in the Library.")  # fmt: skip
+        st.space("stretch")
+        new_buttons()
     dialogs.follow()
 
 

@@ -71,7 +71,7 @@ def _choose_run() -> Run | None:
     if current is None:
         return None
     runs.setdefault(current.id, current)
-    chosen = mirror("Run", "inspect-run", list(runs), current.id, run_names(runs).__getitem__, width=310)
+    chosen = mirror("Run", "inspect-run", list(runs), current.id, run_names(runs).__getitem__, width="stretch")
     if chosen != current.id:
         st.session_state["run"] = chosen
         st.query_params.clear()
@@ -90,7 +90,8 @@ def _newest() -> Run | None:
 
 
 def run_names(runs: Mapping[str, Run]) -> dict[str, str]:
-    """What each run is called in the menu, which answers with that text: no two may be called alike."""
+    """What each run is called in the menu, which answers with that text: no two may be called alike. First what tells
+    it from others of its settings, since the end may find no room."""
     names = {id_: _run_name(run) for id_, run in runs.items()}
     often = Counter(names.values())
     return {id_: name if often[name] == 1 else f"{name} · {id_}" for id_, name in names.items()}
@@ -101,7 +102,7 @@ def _run_name(run: Run) -> str:
         name = words.title(run)
     except UserError:
         return f"{run.id} (damaged)"
-    return f"{name} · recorded" if run.recorded else f"{name} · {run.id[4:8]} {run.id[9:15]} {run.id[-4:]}"
+    return f"recorded · {name}" if run.recorded else f"{words.when(run.id)} {words.short_id(run.id)} · {name}".strip()
 
 
 def _choose_query(run: Run, queries: list[Scored]) -> Scored:

@@ -156,24 +156,32 @@ def _linked(
         _one() if projector.on() else BOTH,
     )
     lens(data_, "lens", partial(_keep, f"lasso-{sight.name}"), partial(_keep, f"opened-{sight.name}"))
-    if right.waits_for:
-        took = words.duration(layout.seconds(len(frame)))
-        st.caption(
-            f":material/hourglass_top: The right picture is PCA until UMAP is ready: about {took} for these "
-            f"{len(frame):,} samples the first time, then a few seconds; longer while runs are trained, and the very "
-            "first time on this machine, when UMAP is compiled."
-        )
-        maps.wait(right.waits_for)
-    if right.why:
-        st.caption(f":material/info: {words.plain(right.why)}")
-    if right.trouble:
-        st.caption(f":material/warning: UMAP could not be worked out, PCA is shown: {words.plain(right.trouble)}")
+    with st.container():
+        _about(right, view["map"], len(frame))
     if left_out:
         st.caption(
             f"{left_out:,} samples are not drawn: {MOST_POINTS:,} points are, every pick among them, the others a "
             "random subset (at most half of it labelled or memory), the same in every round."
         )
     return frame, (left, right.view)
+
+
+def _about(right: maps.Map, kind: str, n: int) -> None:
+    """What the right picture is: always one line, so that nothing below moves when UMAP has come."""
+    if right.waits_for:
+        took = words.duration(layout.seconds(n))
+        st.caption(
+            f":material/hourglass_top: Right: PCA until UMAP is ready, in about {took}.",
+            help=f"About {took} for these {n:,} samples the first time, then a few seconds; longer while runs are "
+            "trained, and the very first time on this machine, when UMAP is compiled.",
+        )
+        maps.wait(right.waits_for)
+    elif right.trouble:
+        st.caption(f":material/warning: UMAP could not be worked out, PCA is shown: {words.plain(right.trouble)}")
+    elif right.why:
+        st.caption(f":material/info: {words.plain(right.why)}")
+    else:
+        st.caption(f"Right: {maps.KINDS[kind]}.", help=words.HELP["layout"])
 
 
 def plane(frame: pd.DataFrame, choice: Choice, x: str, y: str) -> View:

@@ -18,6 +18,7 @@ from app import words
 from app.charts import inspection as figures
 from app.charts import palette
 from app.charts.score_plane import HERO, PLANE
+from app.charts.written import percent
 from app.inspection import samples as pool
 from app.inspection.panels.draw import draw
 from app.inspection.samples import Choice
@@ -142,7 +143,7 @@ def _probabilities(sight: Sight, role: str, opened: int) -> str:
             f'text-overflow:ellipsis">{escape(sight.class_name(label))}</span>'
             f'<span style="height:9px;border-radius:5px;'
             f'background:{colour.get(label, palette.OTHER)};width:{max(100 * value, 0.5):.1f}%"></span>'
-            f'<span style="text-align:right">{100 * value:.1f} %</span></div>'
+            f'<span style="text-align:right">{escape(percent(100 * value))}</span></div>'
         )
     return "".join(bars)
 

@@ -13,7 +13,7 @@ import streamlit as st
 
 from acl.config import RunConfig, UserError
 from acl.events import Evaluated, History
-from acl.runs.control import ACTIVE, request
+from acl.runs.control import ACTIVE, Status, request
 from acl.runs.folder import Run, create
 from acl.runs.tags import keep_tags
 from app import words
@@ -64,14 +64,18 @@ def rhythm(chapter: str) -> float | None:
     """Seconds after which the chapter must be drawn again; None while it stands still."""
     state = _state(chapter)
     if state.run:
-        return POLL_S if _moves(RUNS / state.run) else None
+        return POLL_S if _moves(Run(RUNS / state.run)) else None
     return RECORDING_S if state.playing else None
 
 
-def _moves(path: object) -> bool:
-    run = Run(RUNS / str(path))
+def _moves(run: Run) -> bool:
     status = data.status_of(run)
-    return run.path.is_dir() and (status is None or status.state in ACTIVE)
+    return run.path.is_dir() and (status is None or status.state in ACTIVE - {"paused"} or _asked_to_play(run, status))
+
+
+def _asked_to_play(run: Run, status: Status) -> bool:
+    """A pause that somebody has just ended."""
+    return status.state == "paused" and data.control_of(run).mode == "play"
 
 
 def shown(chapter: str, recording: str) -> Shown:
@@ -79,7 +83,7 @@ def shown(chapter: str, recording: str) -> Shown:
     state = _state(chapter)
     live = Run(RUNS / state.run)
     if state.run and live.path.is_dir():
-        return Shown(live, data.live_run(live.path).history(), True, _moves(live.path))
+        return Shown(live, data.live_run(live.path).history(), True, _moves(live))
     run = Run(RECORDED / recording)
     rows = data.live_run(run.path).history().rows
     facts = [row for row in rows if isinstance(row.event, Evaluated)]

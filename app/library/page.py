@@ -11,14 +11,18 @@ import pandas as pd
 import streamlit as st
 
 from acl.config import EARLIER, METHOD, UserError
+from acl.events import History
 from acl.results.replay import replay
 from acl.runs.archive import as_bytes, import_run
 from acl.runs.control import ACTIVE, request
 from acl.runs.folder import Run, delete, list_runs
-from acl.runs.fork import led_by_hand
+from acl.runs.fork import led_by_hand, settings_after, steered_by
 from acl.runs.sameness import telling
 from acl.runs.tags import keep_tags, tags_of
+from acl.steering import differences
 from app import errors, words
+from app.charts import written
+from app.charts.written import percent
 from app.store import runs as data
 from app.store.session import PAGES, POLL_S, RECORDED, RUNS, ensure_backend, forget_run, new_run, open_run
 from app.widgets import dialogs
@@ -40,18 +44,20 @@ COLUMNS: dict[str, ColumnConfig | str] = {
     "learner": "CL method",
     "strategy": "Strategy",
     "tags": st.column_config.ListColumn("Tags", width=110),
-    "A": st.column_config.NumberColumn("A ↑", format="%.1f %%", help=words.HELP["A"], width=80),
-    "LA": st.column_config.NumberColumn("LA ↑", format="%.1f %%", help=words.HELP["LA"], width=80),
-    "F": st.column_config.NumberColumn("F ↓", format="%.1f %%", help=words.HELP["F"], width=80),
+    "A": st.column_config.NumberColumn("A ↑", help=words.HELP["A"], width=80),
+    "LA": st.column_config.NumberColumn("LA ↑", help=words.HELP["LA"], width=80),
+    "F": st.column_config.NumberColumn("F ↓", help=words.HELP["F"], width=80),
     "λ": st.column_config.TextColumn("λ", help=words.HELP["λ"], width=60),
     "labels": st.column_config.NumberColumn("Labels/task", width=90),
     "memory": st.column_config.NumberColumn("Memory", help=words.HELP["memory"], width=80),
     "seed": st.column_config.NumberColumn("Seed", width=60),
-    "changed": st.column_config.TextColumn("Changed", width=150, help="What was done to it since it began."),
+    "changed": st.column_config.TextColumn("Changed", width=220, help="What was done to it since it began."),
     "started": st.column_config.TextColumn("Started", width=130),
     "id": "Run",
 }
 
+PERCENT = ("A", "LA", "F")
+SELDOM = ("fork", "tags", "changed")
 WIDE = ("progress", "data", "λ", "labels", "memory", "LA", "id")
 """Columns that a narrow window has no room for; they are found in the run."""
 
@@ -91,11 +97,14 @@ def _table(search: str, columns: list[str]) -> None:
         st.info("No run matches." if runs else "No runs yet: press New run to start one.", icon=":material/info:")
         return
     frame = pd.DataFrame(rows)
+    # A column that says nothing of any run takes the room of those that do.
+    columns = [name for name in columns if name not in SELDOM or any(row[name] for row in rows)]
     # The selection is of places in the table: a table of other runs, or in another order, is another widget.
     ids = " ".join(row["id"] for row in rows)
     with st.container(key="library"):
         event = st.dataframe(
-            frame, hide_index=True, placeholder="–", column_config=COLUMNS, column_order=columns,
+            written.table(frame, dict.fromkeys(PERCENT, percent)), hide_index=True, placeholder="–",
+            column_config=COLUMNS, column_order=columns,
             on_select="rerun", selection_mode="multi-row", key=f"runs-{zlib.crc32(ids.encode())}",
             height=min(38 + 35 * len(frame), 560),
         )  # fmt: skip
@@ -158,6 +167,7 @@ def _row(run: Run) -> dict[str, Any]:
         config = run.config
     except UserError as error:
         return {**row, "state": "damaged", "trouble": str(error)}
+    config = steered_by(config, data.interventions_of(run))
     summary, used = run.summary or {}, telling(config)
     return {
         **row,
@@ -196,7 +206,7 @@ def _actions(run: Run, row: dict[str, Any]) -> None:
     if earlier:
         st.caption(f":material/history: {EARLIER}")
     if hand := led_by_hand(history):
-        st.caption(f":material/tune: This run was {words.plain(hand)}: its row shows the settings it began with.")
+        st.caption(f":material/tune: This run was {words.plain(hand)}{words.plain(_before(run, history))}.")
     over = run.recorded or damaged or earlier or (status is not None and status.state == "finished")
     with st.container(horizontal=True, key="actions"):
         if st.button("Open run", icon=":material/open_in_new:", type="primary", disabled=damaged):
@@ -214,6 +224,13 @@ def _actions(run: Run, row: dict[str, Any]) -> None:
         st.button("Delete", icon=":material/delete:", disabled=run.recorded, on_click=_ask_to_delete, args=([run],))
         _tags([run])
         st.markdown(f"{words.plain(_title(run))}  \n:small[{run.id}]")
+
+
+def _before(run: Run, history: History) -> str:
+    """What its row, which shows the settings that hold, does not say: with which it began."""
+    began, now = run.config, settings_after(run.config, history.rows)
+    changed = differences(now, began.model_dump(by_alias=True))
+    return f"; it began with {words.changes(changed)}" if changed else ""
 
 
 def _title(run: Run) -> str:

@@ -10,6 +10,7 @@ from acl.config import RunConfig, UserError
 from acl.runs.control import request
 from acl.runs.folder import Run, create, list_runs
 from app import errors, words
+from app.charts.written import whole_percent
 from app.new_run.form import new_run_form
 from app.store import runs as data
 from app.store.session import RECORDED, RUNS, open_run
@@ -70,7 +71,11 @@ def _card(run: Run) -> None:
     except UserError:
         return
     found = run.summary or {}
-    result = f"learned {100 * found['LA']:.0f} %, kept {100 * found['A']:.0f} %" if "LA" in found else _state(run)
+    result = (
+        f"learned {whole_percent(100 * found['LA'])}, kept {whole_percent(100 * found['A'])}"
+        if "LA" in found
+        else _state(run)
+    )
     if st.button(
         f"**{title}**  \n{result}",
         key=f"open-{run.id}",

@@ -7,6 +7,7 @@ import streamlit as st
 
 from acl.events import History
 from acl.results.changes import Change, changes
+from app.charts.written import signed
 
 ROWS = {"likelihood": "likelihood", "accuracy": "accuracy"}
 HELP = (
@@ -32,11 +33,11 @@ def sentence(change: Change) -> str:
     """By likelihood, in points."""
     after, before = change.after.likelihood, change.before.likelihood
     moved = [100 * (a - b) for a, b in zip(after, before, strict=True)]
-    new = f"the new task {_signed(moved[-1])} points"
+    new = f"the new task {signed(moved[-1])} points"
     if len(moved) == 1:
         return f"{new} of likelihood"
     old = sum(moved[:-1]) / len(moved[:-1])
-    return f"{new} of likelihood, the old {'one' if len(moved) == 2 else 'ones on average'} {_signed(old)}"
+    return f"{new} of likelihood, the old {'one' if len(moved) == 2 else 'ones on average'} {signed(old)}"
 
 
 def table(change: Change) -> pd.DataFrame:
@@ -48,12 +49,6 @@ def table(change: Change) -> pd.DataFrame:
         for j in range(change.task, 0, -1):
             title = f"Task {j}, new" if j == change.task else f"Task {j}"
             a, b = 100 * after[j - 1], 100 * before[j - 1]
-            row[title] = f"{b:.1f} → {a:.1f} ({_signed(a - b)})"
+            row[title] = f"{b:.1f} → {a:.1f} ({signed(a - b)})"
         rows.append(row)
     return pd.DataFrame(rows)
-
-
-def _signed(points: float) -> str:
-    rounded = round(points, 1)
-    sign = "+" if rounded > 0 else "−" if rounded < 0 else "±"
-    return f"{sign}{abs(rounded):.1f}"

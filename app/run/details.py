@@ -16,6 +16,7 @@ from acl.runs.folder import Run
 from acl.runs.fork import settings_after
 from app import words
 from app.charts import run as charts
+from app.charts import written
 from app.charts.palette import OTHER, task_colours
 from app.run import verification as checking
 from app.store import runs as data
@@ -30,11 +31,11 @@ MAX_POINTS = 500
 MOST_PICTURES = 300
 FIGURES: dict[str, ColumnConfig | str] = {
     "task": "after task",
-    "LA": st.column_config.NumberColumn("learned, LA ↑", format="%.1f %%", help=words.HELP["LA"]),
-    "A": st.column_config.NumberColumn("kept, A ↑", format="%.1f %%", help=words.HELP["A"]),
-    "forgotten": st.column_config.NumberColumn("forgotten, LA − A ↓", format="%.1f %%", help=words.HELP["forgotten"]),
-    "F": st.column_config.NumberColumn("F, from the best ↓", format="%.1f %%", help=words.HELP["F"]),
-    "F_diag": st.column_config.NumberColumn("F of the authors, −BWT ↓", format="%.1f %%", help=words.HELP["F_diag"]),
+    "LA": st.column_config.NumberColumn("learned, LA ↑", help=words.HELP["LA"]),
+    "A": st.column_config.NumberColumn("kept, A ↑", help=words.HELP["A"]),
+    "forgotten": st.column_config.NumberColumn("forgotten, LA − A ↓", help=words.HELP["forgotten"]),
+    "F": st.column_config.NumberColumn("F, from the best ↓", help=words.HELP["F"]),
+    "F_diag": st.column_config.NumberColumn("F of the authors, −BWT ↓", help=words.HELP["F_diag"]),
 }
 TABS = ("Matrix R", "Memory", "Loss", "What happened", "Settings")
 
@@ -65,7 +66,9 @@ def _matrix(history: History, n_tasks: int, own: bool) -> None:
     st.caption(words.HELP["R"])
     spec = charts.matrix_chart(r, n_tasks, st.context.theme.type == "dark")
     projector.chart(spec, key="matrix", height=64 + 34 * n_tasks, alt="Accuracy matrix R")
-    st.dataframe(data.figures_table(history, own), key="figures", width=760, column_config=FIGURES, placeholder="–")
+    figures = data.figures_table(history, own)
+    shown = written.table(figures, dict.fromkeys(FIGURES, written.percent))
+    st.dataframe(shown, key="figures", width=760, column_config=FIGURES, placeholder="–")
     name = "accuracy-matrix-own-classes.csv" if own else "accuracy-matrix.csv"
     download("R as CSV", lambda: matrix_csv(r, n_tasks), name, "text/csv", "matrix-csv")
 

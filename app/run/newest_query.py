@@ -25,6 +25,8 @@ from app.widgets.gallery import Card, cards_html
 
 WIDTH, HEIGHT = 270, 215
 MAX_CARDS = 60
+MORE = 40
+"""Pixels of the line below the pictures, where not all are shown."""
 
 
 def newest_query(run: Run, config: RunConfig, history: History) -> None:
@@ -140,9 +142,11 @@ def _pictures(run: Run, history: History) -> None:
     names = words.class_names(history)
     titles = [names[label] for label in event.labels] if isinstance(event, Bought) else ["?"] * len(event.ids)
     with st.container(height=HEIGHT, border=False, key="gallery"):
-        st.html(cards_html(data.pictures(run, shown), cards(shown, titles, by, scores), size=48))
-        if len(event.ids) > len(shown):
-            st.caption(f"{len(event.ids) - len(shown):,} more are not shown.")
+        more = len(event.ids) - len(shown)
+        room = HEIGHT - (MORE if more else 0)
+        st.html(cards_html(data.pictures(run, shown), cards(shown, titles, by, scores), size=48, room=room))
+        if more:
+            st.caption(f"{more:,} more are not shown.")
 
 
 def _at(event: Bought | Scored) -> tuple[int, int]:

@@ -16,6 +16,7 @@ from acl.runs.folder import Run
 from acl.runs.fork import settings_after
 from app import errors, words
 from app.charts import run as charts
+from app.charts.written import percent
 from app.run import beside, changes, details, replay, rewind
 from app.run import by_hand as hands
 from app.run import newest_query as close_up
@@ -31,6 +32,12 @@ from app.widgets.own_classes import own_classes
 STILL_POLL_S = 5 * POLL_S
 SILENCE_S, LONG_SILENCE_S = 4.0, 30.0
 CURVE_WIDTH, CURVE_HEIGHT = 420, 200
+ONE_ROW = """<style>
+.st-key-header { flex-wrap: nowrap; }
+.st-key-header-said { flex: 1 1 auto; min-width: 0; row-gap: .25rem; }
+.st-key-header-ways { flex: none; }
+</style>"""
+"""However much there is to say of a run, it wraps beside the buttons: these stay at the right of the first row."""
 TWO_LINES = """<style>@media (max-width: 1200px) {
 .st-key-accuracy-title, .st-key-balance-title { min-height: 3.2rem; }
 }</style>"""
@@ -111,32 +118,44 @@ def _live(run: Run, config: RunConfig, rhythm: float | None) -> None:
 
 
 def _header(run: Run, config: RunConfig, history: History, status: Status | None) -> None:
-    with st.container(horizontal=True, vertical_alignment="center", key="header"):
-        st.markdown(f"#### {words.plain(words.run_title(config))}", width="content")
-        for said in words.happened(data.parent_of(run), data.interventions(history)):
-            st.badge(words.plain(said), icon=":material/alt_route:", color="gray")
-        if run.recorded:
-            st.badge("recorded", icon=":material/movie:", color="violet")
-        elif status:
-            name, icon, colour = words.STATE[status.state]
-            st.badge(name, icon=f":material/{icon}:", color=colour)
-        control = data.control_of(run)
-        later = steer.pending(config, history, control)
-        if later and not run.recorded:
-            st.badge(f"from the next query on: {words.plain(later)}", icon=":material/tune:", color="orange")
-        wanted = words.requested(control, status)
-        if wanted and not run.recorded:
-            st.badge(words.plain(wanted), icon=":material/schedule_send:", color="gray")
-        st.space("stretch")
-        st.button("Fork", icon=":material/fork_right:", key="fork-run", on_click=forking.ask, args=(run,),
-                  disabled=config.method != METHOD,
-                  help="A new run that shares this one's past and goes on otherwise.")  # fmt: skip
-        if st.button("Compare", icon=":material/compare_arrows:", key="compare-run",
-                     help="This run beside all others of its preset and CL method."):  # fmt: skip
-            st.switch_page(PAGES / "compare.py", query_params=_beside(run, config))
-        # Before a room it would take a row of its own; the bar above has it.
-        if not projector.on() and st.button("New run", icon=":material/add:", key="new-run"):
-            new_run()
+    st.html(ONE_ROW)
+    with st.container(horizontal=True, key="header"):
+        with st.container(horizontal=True, vertical_alignment="center", key="header-said"):
+            st.markdown(f"#### {words.plain(words.run_title(config))}", width="content")
+            _badges(run, config, history, status)
+        with st.container(horizontal=True, width="content", key="header-ways"):
+            _ways_on(run, config)
+
+
+def _badges(run: Run, config: RunConfig, history: History, status: Status | None) -> None:
+    """What happened to the run, the state it is in, and what was asked of it and is not done yet."""
+    for said in words.happened(data.parent_of(run), data.interventions(history)):
+        st.badge(words.plain(said), icon=":material/alt_route:", color="gray")
+    if run.recorded:
+        st.badge("recorded", icon=":material/movie:", color="violet")
+        return
+    if replay.rhythm(run):
+        st.badge("playing again", icon=":material/replay:", color="violet")
+    elif status:
+        name, icon, colour = words.STATE[status.state]
+        st.badge(name, icon=f":material/{icon}:", color=colour)
+    control = data.control_of(run)
+    if later := steer.pending(config, history, control):
+        st.badge(f"from the next query on: {words.plain(later)}", icon=":material/tune:", color="orange")
+    if wanted := words.requested(control, status):
+        st.badge(words.plain(wanted), icon=":material/schedule_send:", color="gray")
+
+
+def _ways_on(run: Run, config: RunConfig) -> None:
+    st.button("Fork", icon=":material/fork_right:", key="fork-run", on_click=forking.ask, args=(run,),
+              disabled=config.method != METHOD,
+              help="A new run that shares this one's past and goes on otherwise.")  # fmt: skip
+    if st.button("Compare", icon=":material/compare_arrows:", key="compare-run",
+                 help="This run beside all others of its preset and CL method."):  # fmt: skip
+        st.switch_page(PAGES / "compare.py", query_params=_beside(run, config))
+    # Before a room it would take much of the row; the bar above has it.
+    if not projector.on() and st.button("New run", icon=":material/add:", key="new-run"):
+        new_run()
 
 
 def _beside(run: Run, config: RunConfig) -> dict[str, str]:
@@ -152,7 +171,11 @@ def _progress(run: Run, config: RunConfig, status: Status | None, n_tasks: int) 
     if status is None:
         st.caption("Waiting for the backend to take the run.")
         return
-    text = "finished" if status.state == "finished" else words.phase(config, status, n_tasks)
+    if status.state == "finished":
+        worked = " · ".join(filter(None, ["Play shows it again as it went", words.pace_of_work(status)]))
+        st.caption(f"{words.plain(worked)}.")
+        return
+    text = words.phase(config, status, n_tasks)
     with st.container(horizontal=True, vertical_alignment="center", key="phase"):
         st.markdown(words.plain(text), width="content")
         st.space("stretch")
@@ -271,5 +294,5 @@ def _balance_title(balance: pd.DataFrame) -> str:
         return "**Learned − forgotten = kept**"
     last = balance.iloc[-1]
     lost = charts.forgotten(last)
-    change = f"− {lost:.1f} % forgotten" if lost >= 0 else f"+ {-lost:.1f} % gained since"
-    return f"{last.when}: **{last.learned:.1f} % learned {change} = {last.kept:.1f} % kept**"
+    change = f"− {percent(lost)} forgotten" if lost >= 0 else f"+ {percent(-lost)} gained since"
+    return f"{last.when}: **{percent(last.learned)} learned {change} = {percent(last.kept)} kept**"

@@ -15,7 +15,7 @@ from acl.steering import differences, steered
 from app import words
 from app.store import runs as data
 from app.store.session import RUNS, ensure_backend
-from app.widgets.steering_form import steering_form
+from app.widgets.steering_form import WIDTH, steering_form
 
 
 def wanted(config: RunConfig, history: History, control: Control) -> RunConfig:
@@ -43,8 +43,10 @@ def popover(run: Run, config: RunConfig, history: History, control: Control) -> 
     now = wanted(config, history, control)
     if now.strategy == FULL:
         return
-    with st.popover("Change", icon=":material/tune:", help="λ, strategy and budgets, from the next query on."):
-        st.markdown("**From the next query on**")
+    with (
+        st.popover("Change", icon=":material/tune:", help="λ, strategy and budgets, from the next query on."),
+        st.container(width=WIDTH),
+    ):
         # Fresh widgets once a change was asked for, here or in another tab: they begin at what holds then.
         chosen = steering_form(f"steer-{run.id}-{sorted(control.changes.items())}", now)
         changes = differences(now, chosen)

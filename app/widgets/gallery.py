@@ -50,8 +50,9 @@ def data_url(pixels: np.ndarray) -> str:
     return "data:image/webp;base64," + base64.b64encode(file.getvalue()).decode()
 
 
-def cards_html(images: np.ndarray | None, cards: list[Card], size: int = 64) -> str:
-    """A row of cards that wraps; without pictures their place is kept. Every text is escaped."""
+def cards_html(images: np.ndarray | None, cards: list[Card], size: int = 64, room: int | None = None) -> str:
+    """A row of cards that wraps; without pictures their place is kept. Every text is escaped. room: pixels that it may
+    be high: it shows as many whole rows as they hold, and is scrolled by whole rows."""
     url = sprite(images) if images is not None and len(images) else ""
     rows = -(-len(cards) // COLUMNS)
     items = []
@@ -64,16 +65,24 @@ def cards_html(images: np.ndarray | None, cards: list[Card], size: int = 64) -> 
         )
         lines = "".join(f'<div style="{LINE}">{escape(line)}</div>' for line in card.lines)
         items.append(
-            f'<div title="{escape(card.hint)}" style="width:{size + 20}px;text-align:center;line-height:1.25">'
+            f'<div title="{escape(card.hint)}" style="width:{size + 20}px;text-align:center;line-height:1.25;'
+            'scroll-snap-align:start;scroll-margin:4px">'
             f'<div style="width:{size}px;height:{size}px;margin:0 auto 4px;border-radius:6px;'
             f'box-shadow:0 0 0 2px {card.colour};{picture}"></div>'
             f'<div style="{TITLE}">{escape(card.title)}</div>{lines}</div>'
         )
     return (
-        '<div style="display:flex;flex-wrap:wrap;gap:8px 4px;padding:4px 2px;font-variant-numeric:tabular-nums">'
+        '<div style="display:flex;flex-wrap:wrap;gap:8px 4px;padding:4px 2px;font-variant-numeric:tabular-nums'
+        f'{"" if room is None else _whole_rows(room, size, max((len(card.lines) for card in cards), default=0))}">'
         + "".join(items)
         + "</div>"
     )
+
+
+def _whole_rows(room: int, size: int, lines: int) -> str:
+    """Style. A row is a picture, its title (.82rem) and lines (.72rem), 1.25 times as high as their type, and a gap."""
+    row = f"({size + 12}px + {1.25 * (0.82 + 0.72 * lines):.3f}rem)"
+    return f";max-height:max({row}, round(down, {room}px, {row}));overflow-y:auto;scroll-snap-type:y mandatory"
 
 
 def shared_sheet(images: np.ndarray, name: str) -> str:

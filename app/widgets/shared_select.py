@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import streamlit as st
 
@@ -11,8 +11,8 @@ T = TypeVar("T")
 
 
 def mirror(
-    label: str, name: str, options: Sequence[T], value: T, said: Callable[[T], str], width: int,
-    help_: str | None = None,
+    label: str, name: str, options: Sequence[T], value: T, said: Callable[[T], str],
+    width: int | Literal["stretch"], help_: str | None = None,
 ) -> T:  # fmt: skip
     """Shows `value`, without a label. Returns it, or once what was chosen instead: the caller then changes what is
     mirrored.

@@ -12,41 +12,51 @@ from acl.plugins.registry import choices
 from acl.plugins.unused import unused
 from app import words
 
+COLUMN = 240
+"""The least pixels of one of two columns: side by side all settings have room also in large type."""
+WIDTH = 2 * COLUMN + 60
+
 
 def steering_form(key: str, now: RunConfig, begins_task: bool = False) -> dict[str, Any]:
     """The four settings a run can be steered by, as widgets, and where a task begins the memory; the values of those
     that have a use, by name."""
     # The run's own may be a plug-in that is not installed here.
     names = list(dict.fromkeys([*(name for name in choices("strategies") if name != FULL), now.strategy]))
-    name = st.selectbox(
-        "Query strategy", names, names.index(now.strategy), format_func=words.strategy, key=f"{key}-strategy",
-        help=words.of_menu("strategy", names),
-    )  # fmt: skip
+    grid = st.grid(2, min_column_width=COLUMN, gap="small")
+    with grid.cell():
+        name = st.selectbox(
+            "Query strategy", names, names.index(now.strategy), format_func=words.strategy, key=f"{key}-strategy",
+            help=words.of_menu("strategy", names),
+        )  # fmt: skip
     further_down = {attribute: st.session_state.get(f"{key}-{widget}", getattr(now, attribute))
                     for attribute, widget in (("n_end", "end"), ("memory", "memory"))}  # fmt: skip
     why = {
         setting: f" {words.plain(words.why(sentence))}"
         for setting, sentence in unused(now.model_copy(update={"strategy": name, **further_down})).items()
     }
-    auto = st.toggle(
-        "λ automatic", now.lambda_ is None, key=f"{key}-auto", disabled="lambda" in why,
-        help=words.HELP["λ"] + why.get("lambda", ""),
-    )  # fmt: skip
-    weight = st.slider(
-        "λ, weight of the past", 0.0, 1.0, 0.5 if now.lambda_ is None else now.lambda_, 0.01, key=f"{key}-lambda",
-        disabled=auto or "lambda" in why,
-    )  # fmt: skip
-    n_query = st.number_input(
-        "Labels per query round", 1, None, now.n_query, key=f"{key}-query", disabled="n_query" in why,
-        help="What the strategy buys at a time." + why.get("n_query", ""),
-    )  # fmt: skip
-    n_end = st.number_input(
-        "Label budget per task", now.n_start, None, now.n_end, key=f"{key}-end",
-        help="Labels of one task in all. Less than it has by now: its next round buys nothing and ends it.",
-    )  # fmt: skip
+    with grid.cell():
+        auto = st.toggle(
+            "λ automatic", now.lambda_ is None, key=f"{key}-auto", disabled="lambda" in why,
+            help=words.HELP["λ"] + why.get("lambda", ""),
+        )  # fmt: skip
+        weight = st.slider(
+            "λ, weight of the past", 0.0, 1.0, 0.5 if now.lambda_ is None else now.lambda_, 0.01, key=f"{key}-lambda",
+            disabled=auto or "lambda" in why,
+        )  # fmt: skip
+    with grid.cell():
+        n_query = st.number_input(
+            "Labels per query round", 1, None, now.n_query, key=f"{key}-query", disabled="n_query" in why,
+            help="What the strategy buys at a time." + why.get("n_query", ""),
+        )  # fmt: skip
+    with grid.cell():
+        n_end = st.number_input(
+            "Label budget per task", now.n_start, None, now.n_end, key=f"{key}-end",
+            help="Labels of one task in all. Less than it has by now: its next round buys nothing and ends it.",
+        )  # fmt: skip
     chosen = {"strategy": name, "lambda": None if auto else weight, "n_query": int(n_query), "n_end": int(n_end)}
     if begins_task:
-        chosen["memory"] = _memory(key, now)
+        with grid.cell():
+            chosen["memory"] = _memory(key, now)
     return useful(now, chosen)
 
 

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import {
-  PAD, between, box, inside, nearest, panned, placeOf, span, towards, valueAt, within, zoomed,
+  PAD, between, box, emptiest, inside, nearest, panned, placeOf, span, towards, valueAt, within, zoomed,
 } from "../../app/inspection/linked_scatters/geometry.mjs";
 
 const SIZE = { width: 480, height: 348 };
@@ -107,4 +107,10 @@ test("an arrow key goes to the next point its way, and stays where there is none
   assert.equal(towards(places, 0, [0, -1]), 3);
   assert.equal(towards(places, 0, [-1, 0]), 0);
   assert.equal(towards(places, 4, [1, 0]), 4);
+});
+
+test("a name stands where the fewest points lie, and first of these", () => {
+  const boxes = [[0, 0, 10, 10], [10, 0, 20, 10], [20, 0, 30, 10]];
+  assert.deepEqual(emptiest(boxes, [[5, 5], null, [15, 5], [15, 6], [25, 50]]), boxes[2]);
+  assert.deepEqual(emptiest(boxes, [[5, 5], [15, 5], [25, 5]]), boxes[0]);
 });

@@ -13,8 +13,9 @@ from acl.analysis.outcomes.summary import summary
 from acl.results import changes
 from acl.results.frames import outcomes_of
 from acl.runs.folder import Run
+from app.charts import written
 from app.compare.cohorts import Chosen
-from app.compare.effects.tables import NAMED, by_cohort, by_set, columns
+from app.compare.effects.tables import NAMED, WRITTEN, by_cohort, by_set, columns
 from app.store import runs as data
 from app.store.session import RUNS
 from app.widgets.url import segments
@@ -31,7 +32,13 @@ def view(found: Chosen, until: int) -> None:
     if rows.empty:
         st.caption("No query of these runs has been tested before and after.")
     else:
-        st.dataframe(by_cohort(rows), hide_index=True, width="content", column_config=columns(), placeholder="–")
+        st.dataframe(
+            written.table(by_cohort(rows), WRITTEN),
+            hide_index=True,
+            width="content",
+            column_config=columns(),
+            placeholder="–",
+        )
         st.caption(
             f"In points of {MEASURES[measure]}, mean over the queries up to task {until}, then over seeds, ± half the "
             "95 % interval over seeds. Strategies bought different labels before: only the measured differences below, "
@@ -50,7 +57,9 @@ def view(found: Chosen, until: int) -> None:
     if len(horizons) > 1:
         horizon = segments("Horizon", "outcome-at", horizons, horizon, BY_HORIZON.__getitem__, horizon)
     table = by_set(measured[measured["horizon"] == horizon])
-    st.dataframe(table, hide_index=True, width="content", column_config=columns(), placeholder="–")
+    st.dataframe(
+        written.table(table, WRITTEN), hide_index=True, width="content", column_config=columns(), placeholder="–"
+    )
     st.caption(
         f"In points of {MEASURES[measure]} {BY_HORIZON[horizon]}, mean over measured queries up to task {until}, then "
         "over seeds. “Like random”: so many random labels, as a share of n, come nearest to it in new and past."

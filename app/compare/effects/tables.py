@@ -11,6 +11,7 @@ import streamlit as st
 from acl.analysis.outcomes.summary import PARTS
 from acl.results.spread import over_seeds
 from app import words
+from app.charts.written import signed, whole_percent
 
 NAMED = ("strategy", "lambda", "distribution", "magnitude")
 """Kinds of sets that are the same question in every query."""
@@ -52,14 +53,17 @@ def set_label(kind: str, name: str) -> str:
 
 
 def columns() -> dict[str, Any]:
-    number, points = st.column_config.NumberColumn, "%+.1f"
+    number = st.column_config.NumberColumn
     found: dict[str, Any] = {
         "set": "Labels by", "queries": number("queries"), "seeds": number("seeds"),
-        "beats": number("beats", format="%.0f %%", help="Of the random sets, the share whose net is lower; mean."),
-        "like": number("like random", format="%.0f %% of n"),
+        "beats": number("beats", help="Of the random sets, the share whose net is lower; mean."),
+        "like": number("like random", help="In percent of n."),
     }  # fmt: skip
     names = {"new": "the new task", "past": "mean over the old tasks", "net": "mean over all tasks seen"}
     for part, meaning in names.items():
-        found[part] = number(part, format=points, help=f"{meaning.capitalize()}. ↑ better")
+        found[part] = number(part, help=f"{meaning.capitalize()}. ↑ better")
         found[f"{part}_half"] = number("±", format="%.1f", help="Half the 95 % interval over seeds.")
     return found
+
+
+WRITTEN = {**dict.fromkeys(PARTS, signed), "beats": whole_percent, "like": whole_percent}

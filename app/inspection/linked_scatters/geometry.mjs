@@ -33,6 +33,13 @@ export function valueAt([left, right, bottom, top], size, [x, y]) {
   ];
 }
 
+// Of some boxes [left, top, right, bottom] the first of those that hold the fewest places.
+export function emptiest(boxes, places) {
+  const held = boxes.map(([left, top, right, bottom]) =>
+    places.filter((p) => p && p[0] >= left && p[0] <= right && p[1] >= top && p[1] <= bottom).length);
+  return boxes[held.indexOf(Math.min(...held))];
+}
+
 // The window after its values were dragged from one place to another.
 export function panned([left, right, bottom, top], size, from, to) {
   const [wide, high] = inner(size);

@@ -1,9 +1,10 @@
 // What a plot looks like, drawn with any pen: its axes, the mark of every sample, the cuts.
 
-import { PAD, inside, placeOf } from "./geometry.mjs";
+import { PAD, emptiest, inside, placeOf } from "./geometry.mjs";
 import { crowd, mark } from "./marks.mjs";
 import { ticks } from "./ticks.mjs";
 
+const SMALL = 11, LETTER = 5.6, LINE = 16; // of the names of the cuts, roughly
 const QUIET = "rgba(128,138,150,.28)";
 
 export function paint(pen, ink, plot) {
@@ -42,14 +43,29 @@ function points(pen, ink, plot) {
 function cuts(pen, ink, plot) {
   const { view, zoom } = plot, right = plot.width - PAD.right, bottom = plot.height - PAD.bottom;
   const [cx, cy] = plot.cuts, [x, y] = placeOf(zoom, plot, [cx ?? 0, cy ?? 0]);
+  const places = plot.places();
   const look = { stroke: view.cut_colour, width: 1.4, alpha: 0.85, dash: [5, 4] };
   if (cx !== null && cx >= zoom[0] && cx <= zoom[1]) {
-    const flip = x > right - 150;
+    const wide = view.x_cut_name.length * LETTER + 6, boxes = [];
+    for (let low = bottom - 1; low - LINE > PAD.top; low -= LINE) {
+      for (const left of [x + 2, x - 2 - wide]) if (left > PAD.left && left + wide < right) boxes.push([left, low - LINE, left + wide, low]);
+    }
     pen.shape({ points: [[x, PAD.top], [x, bottom]] }, look);
-    pen.text(view.x_cut_name, x + (flip ? -5 : 5), bottom - 7, { fill: ink.text, align: flip ? "right" : "left", size: 11, halo: ink.paper });
+    named(pen, ink, view.x_cut_name, boxes, places);
   }
   if (cy !== null && cy >= zoom[2] && cy <= zoom[3]) {
     pen.shape({ points: [[PAD.left, y], [right, y]] }, look);
-    pen.text(view.y_cut_name, PAD.left + 6, y - 5, { fill: ink.text, align: "left", size: 11, halo: ink.paper });
+    const wide = view.y_cut_name.length * LETTER + 6, boxes = [];
+    for (let left = PAD.left + 2; left + wide < right; left += LINE) {
+      for (const low of [y - 1, y + LINE + 1]) boxes.push([left, low - LINE, left + wide, low]);
+    }
+    named(pen, ink, view.y_cut_name, boxes, places);
   }
+}
+
+// Beside its cut, where the fewest points lie.
+function named(pen, ink, words, boxes, places) {
+  if (!boxes.length) return;
+  const [left, , , low] = emptiest(boxes, places);
+  pen.text(words, left + 3, low - 5, { fill: ink.text, align: "left", size: SMALL, halo: ink.paper });
 }

@@ -17,6 +17,7 @@ from acl.events import History, Scored
 from acl.plugins.registry import choices
 from app import words
 from app.charts import inspection as figures
+from app.charts import written
 from app.inspection.panels.draw import draw
 from app.inspection.source import Sight, microscope
 from app.store import runs as data
@@ -62,7 +63,8 @@ def panel(sight: Sight, history: History) -> None:
     draw(figure(rows, measure), "every-query", alt=_said(rows, measure))
     shown = frame.drop(columns=[] if len(asked) else ["overlap"])
     high = min(38 + 35 * len(shown), 420)
-    st.dataframe(shown, hide_index=True, column_config=columns(), height=high, placeholder="–")
+    written_ = written.table(shown, dict.fromkeys(IN_PERCENT, written.whole_percent))
+    st.dataframe(written_, hide_index=True, column_config=columns(), height=high, placeholder="–")
 
 
 @st.cache_data(max_entries=2000, show_spinner=False)
@@ -86,7 +88,8 @@ def figure(rows: Sequence[Row], measure: str) -> go.Figure:
         lines.setdefault(name, []).append((f"{row.task}.{row.round}", scaled))
     own = next(words.strategy(row.strategy) for row in rows if row.recorded)
     colours = {words.strategy(row.strategy): row.strategy for row in rows}
-    return figures.over_queries(lines, colours, f"{own}, recorded", MEASURES[measure], measure in IN_PERCENT)
+    log = measure == "J" and all(value is None or value > 0 for line in lines.values() for _, value in line)
+    return figures.over_queries(lines, colours, f"{own}, recorded", MEASURES[measure], measure in IN_PERCENT, log)
 
 
 def _said(rows: Sequence[Row], measure: str) -> str:
@@ -125,9 +128,9 @@ def columns() -> dict[str, Any]:
         "strategy": "Strategy",
         "λ": number("λ", format="%.2f", help=words.HELP["λ"]),
         "J": number("J ↓ better", format="%.0f", help=words.HELP["J"]),
-        "random": number("random subsets that do better", format="%.0f %%"),
-        "overlap": number("overlap with the recorded picks", format="%.0f %%", help=words.HELP["overlap"]),
-        "balance": number("class balance", format="%.0f %%", help=words.HELP["balance"]),
+        "random": number("random subsets that do better"),
+        "overlap": number("overlap with the recorded picks", help=words.HELP["overlap"]),
+        "balance": number("class balance", help=words.HELP["balance"]),
         "nearest_pick": number("distance to the nearest pick", format="%.3g", help=words.HELP["redundancy"]),
         "nearest_memory": number("distance to memory", format="%.3g", help=words.HELP["nearest_memory"]),
         "why": "Why not",

@@ -14,6 +14,7 @@ from app import words
 from app.charts.outcomes_plane import CLOUDS, Picture
 from app.charts.palette import FULL_COLOUR, OTHER, strategy_colour
 from app.charts.score_plane import HERO
+from app.charts.written import number
 
 UNITS = {"likelihood": "likelihood", "accuracy": "accuracy", "accuracy_aware": "accuracy among its own classes"}
 DRAWN = [*CLOUDS, "equal_steps"]
@@ -119,7 +120,7 @@ def of_percent(values: np.ndarray, blind: np.ndarray) -> Difference:
 def _said(row: Mapping[str, Any]) -> str:
     values = {"new": "x", "past": "y", "net": "net"}
     return f"{row['n']} labels: " + ", ".join(
-        f"{name} {row[axis]:.1f}" + ("" if math.isnan(row[f"{axis}_se"]) else f" ± {row[f'{axis}_se']:.1f}")
+        f"{name} {number(row[axis])}" + ("" if math.isnan(row[f"{axis}_se"]) else f" ± {row[f'{axis}_se']:.1f}")
         for name, axis in values.items()
         if not math.isnan(row[axis])
     )

@@ -24,7 +24,8 @@ from acl.service import measurer
 from acl.service.measurer import Wish
 from app import words
 from app.charts import outcomes_plane as charts
-from app.charts import palette
+from app.charts import palette, written
+from app.charts.written import signed, whole_percent
 from app.inspection.panels import outcome_dots as dots
 from app.inspection.panels.outcome_words import measured, sentence
 from app.inspection.source import Sight
@@ -297,7 +298,7 @@ def class_counts(here: Shown) -> str:
     picked, there = ([values.count(c) for c in classes] for values in (labels, truth.tolist()))
     p, exact = p_of_counts(picked, there)
     counts = ", ".join(
-        f"{a} of {here.sight.class_name(c)} ({100 * b / len(pool):.0f} % of the pool)"
+        f"{a} of {here.sight.class_name(c)} ({whole_percent(100 * b / len(pool))} of the pool)"
         for c, a, b in zip(classes, picked, there, strict=True) if a
     )  # fmt: skip
     how = "Fisher's exact test" if exact else f"Fisher's exact test by {DRAWS:,} random draws"
@@ -345,7 +346,11 @@ def _picture(here: Shown, rows: pd.DataFrame) -> None:
         if len(rows):
             table = dots.table(rows, here.measure, here.by)
             st.dataframe(
-                table, hide_index=True, column_config=columns(here.about.task), placeholder="–", key="outcome-table"
+                written.table(table, WRITTEN),
+                hide_index=True,
+                column_config=columns(here.about.task),
+                placeholder="–",
+                key="outcome-table",
             )
             st.caption(
                 f"{WHAT} Bars are one standard error; the ring is what was bought. Click a dot to see its samples."
@@ -416,16 +421,19 @@ def _is_there(rows: pd.DataFrame, control: str) -> bool:
     return bool((rows["kind"] == {"steps": "equal_steps"}.get(control, control)).any())
 
 
+WRITTEN = {"new": signed, "past": signed, "net": signed, "beats": whole_percent}
+
+
 def columns(task: int) -> dict[str, Any]:
     number = st.column_config.NumberColumn
     than = "Points from the mean of random sets of as many labels. ↑ better"
     return {
         "set": "Labels",
         "n": number("n", help="How many."),
-        "new": number("new", format="%+.1f", help=f"The new task. {than}"),
-        "past": number("past", format="%+.1f", help=f"Mean over the old tasks. {than}") if task > 1 else None,
-        "net": number("net", format="%+.1f", help=f"{NET} {than}"),
-        "beats": number("beats", format="%.0f %%", help="Of the random sets, the share whose net is lower."),
+        "new": number("new", help=f"The new task. {than}"),
+        "past": number("past", help=f"Mean over the old tasks. {than}") if task > 1 else None,
+        "net": number("net", help=f"{NET} {than}"),
+        "beats": number("beats", help="Of the random sets, the share whose net is lower."),
         "fewer": number(
             "like", format="%d random", help="So many random labels do about the same; – where no number of them does."
         ),

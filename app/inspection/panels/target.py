@@ -11,6 +11,7 @@ from acl.analysis.what_if import Settings
 from acl.selection.fisher import mean_embedding
 from app import words
 from app.charts import inspection as figures
+from app.charts.written import whole_percent
 from app.inspection.panels.draw import draw
 from app.inspection.samples import Choice
 from app.inspection.source import Sight, microscope
@@ -25,7 +26,9 @@ def _said(sight: Sight, choice: Choice, settings: Settings) -> str:
     target = microscope(*sight.mark).information.target(settings.lambda_)
     most = torch.argsort(target.total.sum(1), descending=True)[:3].tolist()
     share = target.total.sum(1) / target.total.sum().clamp_min(torch.finfo(torch.float64).tiny)
-    parts = ", ".join(f"{sight.class_name(sight.context.classes[c])} {100 * float(share[c]):.0f} %" for c in most)
+    parts = ", ".join(
+        f"{sight.class_name(sight.context.classes[c])} {whole_percent(100 * float(share[c]))}" for c in most
+    )
     return f"Of the target's Fisher information at λ = {settings.lambda_:.2f} most is at {parts}."
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from acl.events import Evaluated, History
-from acl.predictions import Predictions
+from acl.network.predictions import Predictions
 from acl.presets import preset_config
 from acl.runs.folder import Run
 from acl.stream.types import TaskStream
@@ -15,6 +16,7 @@ from app import words
 from app.charts import run as charts
 from app.lesson import playing
 from app.lesson.digits import Digit, digits_html
+from app.lesson.measured import accuracy
 from app.lesson.picture import figure
 from app.store import runs as data
 
@@ -77,6 +79,17 @@ def watched(stream: TaskStream) -> list[int]:
     return [int(i) for i in np.stack(first, axis=1).ravel()]
 
 
+def _before(after: int) -> str:
+    """The same two figures of the runs measured before."""
+    any_, own = (accuracy(1, after, own=own, memory=0) for own in (False, True))
+    return f"{len(any_)} runs before: {_range(any_)} and {_range(own)}"
+
+
+def _range(values: pd.Series) -> str:
+    low, high = f"{values.min():.0f}", f"{values.max():.0f}"
+    return f"{low} %" if low == high else f"{low}–{high} %"
+
+
 def takeaway(history: History) -> str:
     """What the run has shown of its first task, as soon as it has learned the second."""
     finals = history.finals()
@@ -90,6 +103,7 @@ def takeaway(history: History) -> str:
     )
     if own - any_ >= MOSTLY:
         text += ": it stopped *saying* the old names; what it knew is mostly still there"
+    text += f" (in {_before(2)})"
     if len(finals) > 2:
         text += (
             f". After task {now.task}: {100 * now.accuracy[0]:.0f} % and {100 * now.accuracy_aware[0]:.0f} %"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -15,7 +17,7 @@ from app.lesson.picture import figure
 
 QUESTION = "Labels cost money: are more always better?"
 LEARNERS = {"er": "ER", "derpp": "DER++", "er_ace": "ER-ACE"}
-GROUPS: dict[str, tuple[dict[str, object], int]] = {
+GROUPS: dict[str, tuple[dict[str, Any], int]] = {
     "10 labels a task": ({"n_end": 10}, 150),
     "20": ({"n_end": 20}, 75),
     "40": ({"n_end": 40}, 50),
@@ -41,7 +43,7 @@ def draw(picture: DeltaGenerator, controls: DeltaGenerator) -> str:
         seen = {name: table if place < n else None for place, (name, table) in enumerate(groups.items())}
         alt = f"{LEARNERS[learner]} with {', '.join(list(groups)[:n])} a task"
         figure(balance_bars(seen), "labels-bars", HEIGHT, alt)
-    return takeaway(LEARNERS[learner], groups) if n == len(groups) else ""
+    return takeaway(LEARNERS[learner], groups, equal_steps) if n == len(groups) else ""
 
 
 def _choices() -> tuple[str, bool]:
@@ -63,16 +65,17 @@ def _choices() -> tuple[str, bool]:
 def tables(learner: str, equal_steps: bool) -> dict[str, pd.DataFrame]:
     """The figures of each group (app.lesson.measured), fewest labels first."""
     return {
-        name: figures(learner=learner, **labels, **({"epochs": epochs} if equal_steps else {}))
+        name: figures(learner=learner, **labels | ({"epochs": epochs} if equal_steps else {}))
         for name, (labels, epochs) in GROUPS.items()
     }
 
 
-def takeaway(label: str, groups: dict[str, pd.DataFrame]) -> str:
+def takeaway(label: str, groups: dict[str, pd.DataFrame], equal_steps: bool) -> str:
     """What all labels instead of BASE do to what is learned, forgotten and kept with this CL method."""
     learned, forgotten, kept = (difference(groups[MOST][c], groups[BASE][c]) for c in ("LA", "forgotten", "A"))
+    given = ", ten remembered digits and equally many steps" if equal_steps else " and ten remembered digits"
     return (
-        f"With {label} and ten remembered digits, labels beyond {BASE} a task {_verdict(learned, forgotten, kept)}: "
+        f"With {label}{given}, labels beyond {BASE} a task {_verdict(learned, forgotten, kept)}: "
         f"with all of them, learned is {worded(learned)}, forgotten {worded(forgotten)}, kept {worded(kept)}."
     )
 

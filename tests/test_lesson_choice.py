@@ -155,8 +155,8 @@ def test_what_ten_did_is_said_as_shares_of_blind_choices():
     text = said.effect(planted(), (35.0, 95.0))
     assert text == (
         "**Your ten teach more of the new than 40 % of 10 blind choices, and keep more of the old than all**: the "
-        "network is now 35.0 % sure of a new digit's true name, and 95.0 % of an old one's. Of the strategies, Entropy's "
-        "all and none; Uniform's 50 % and 50 %; AccuACL's none and all."
+        "network is now 35.0 % sure of a new digit's true name, and 95.0 % of an old one's. Of the strategies, "
+        "Entropy's all and none; Uniform's 50 % and 50 %; AccuACL's none and all."
     )
     assert (said.share(99.8), said.share(0.2), said.share(100.0), said.share(0.0)) == ("99 %", "1 %", "all", "none")
     assert said.percentile(2, [1, 2, 2, 3]) == 50

@@ -44,6 +44,8 @@ def _draw(chapter: ModuleType, rhythm: float | None) -> None:
     said = chapter.draw(picture, controls)
     if said:
         takeaway.success(said, icon=":material/lightbulb:")
+    else:
+        takeaway.html("<div></div>")  # an empty container has no place
     if _rhythm(chapter) != rhythm:
         st.rerun()
 

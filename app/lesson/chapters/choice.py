@@ -68,6 +68,7 @@ def _buy(found: Shipped, ids: tuple[int, ...], picture: DeltaGenerator, controls
         else:
             st.markdown(f"**Sixty digits without a label: {found.n} of them will be labelled, and learned**")
             pictures(found, ids)
+            st.caption(" ".join(_two_steps()))
     return said.effect(found, mine) if mine else ""
 
 
@@ -86,7 +87,6 @@ def _offer(found: Shipped, ids: tuple[int, ...]) -> None:
         disabled=len(ids) != found.n, on_click=live.buy, args=(found, ids),
         help=f"The network learns these {found.n} too, now, in {found.repeats} orders of the pictures.",
     )  # fmt: skip
-    st.caption(" ".join(_two_steps()))
 
 
 def _let(found: Shipped) -> None:

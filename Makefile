@@ -1,4 +1,4 @@
-# make app | test | check | fix | install | stop | recordings | measurements | figures | soak | gpu | gpu-paper | gpu-kit
+# make app | test | check | fix | install | stop | recordings | measurements | choice | figures | soak | gpu | gpu-paper | gpu-kit
 PYTHON ?= python3
 PORT ?= 8501
 GRID ?= digits
@@ -7,7 +7,7 @@ BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PYTHONUNBUFFERED = 1
 
-.PHONY: app install test check fix stop recordings measurements figures soak browser gpu gpu-paper gpu-kit
+.PHONY: app install test check fix stop recordings measurements choice figures soak browser gpu gpu-paper gpu-kit
 
 app: install
 	@$(BIN)/python -m app.launch --port $(PORT)
@@ -55,6 +55,9 @@ recordings: install
 
 measurements: install
 	$(BIN)/python -m assets.measure
+
+choice: install
+	$(BIN)/python -m assets.choice
 
 figures: install
 	$(BIN)/python -m benchmarks.figures $(GRID) --jobs $(JOBS) $(if $(DATA),--data "$(DATA)")

@@ -7,10 +7,10 @@ from types import ModuleType
 import streamlit as st
 
 from app.lesson import playing
-from app.lesson.chapters import forgetting, labels, memory
+from app.lesson.chapters import choice, forgetting, labels, memory
 from app.widgets import projector
 
-CHAPTERS: tuple[ModuleType, ...] = (forgetting, memory, labels)
+CHAPTERS: tuple[ModuleType, ...] = (forgetting, memory, labels, choice)
 FIRST = "1"
 STYLE = """<style>
 .stMainBlockContainer { padding-top: 3.6rem; }
@@ -37,7 +37,7 @@ def page() -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="question"):
         st.markdown(f"### {chapter.QUESTION}", width="stretch")
         _dots(number)
-    rhythm = playing.rhythm(chapter.__name__)
+    rhythm = _rhythm(chapter)
     st.fragment(_draw, run_every=rhythm)(chapter, rhythm)
 
 
@@ -48,8 +48,16 @@ def _draw(chapter: ModuleType, rhythm: float | None) -> None:
     said = chapter.draw(picture, controls)
     if said:
         takeaway.success(said, icon=":material/lightbulb:")
-    if playing.rhythm(chapter.__name__) != rhythm:
+    else:
+        takeaway.html("<div></div>")  # an empty container has no place
+    if _rhythm(chapter) != rhythm:
         st.rerun()
+
+
+def _rhythm(chapter: ModuleType) -> float | None:
+    """Seconds between two drawings: as its run plays, or as a chapter without one says itself."""
+    own: float | None = chapter.rhythm() if hasattr(chapter, "rhythm") else playing.rhythm(chapter.__name__)
+    return own
 
 
 def _chapter() -> int:
@@ -65,6 +73,8 @@ def _go(number: int) -> None:
 
 
 def _reset(chapter: ModuleType) -> None:
+    if hasattr(chapter, "reset"):
+        chapter.reset()
     playing.forget(chapter.__name__)
 
 

@@ -98,10 +98,14 @@ class Query:
         path = self.run.snapshot(*self.place)
         if path.exists():
             return load_snapshot(path).context
-        again = self.loop
-        while again.query is None or again.query.context is None:
-            again.step()
-        return again.query.context
+        return self.asked_again()
+
+    def asked_again(self) -> QueryContext:
+        """What the strategy saw, worked out by the loop, whose network is then the one that was asked."""
+        loop = self.loop
+        while loop.query is None or loop.query.context is None:
+            loop.step()
+        return loop.query.context
 
     def check(self, ids: tuple[int, ...]) -> None:
         """UserError where the samples `ids` cannot be bought in this query."""

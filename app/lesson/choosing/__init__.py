@@ -1,0 +1,1 @@
+"""Chapter 4: ten of sixty digits, chosen, bought and measured."""

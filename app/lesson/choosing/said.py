@@ -1,0 +1,177 @@
+"""What a choice did, in sentences: every figure as a share of blind choices, and called noise where it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from acl.metrics import Matrix, average_accuracy, forgetting, learning_accuracy
+from app import words
+from app.lesson.choosing.shipped import TRAITS, Shipped
+from app.lesson.measured import Difference, difference, worded
+
+USUAL = (2.5, 97.5)
+"""Between these percentiles of blind choices a choice is called one of them."""
+YOURS = "yours"
+
+
+def percentile(value: float, blind: Sequence[float] | pd.Series) -> float:
+    """The share of blind choices with less, in percent; ties count half."""
+    others = np.asarray(blind, dtype=np.float64)
+    return float(100 * ((others < value).mean() + (others == value).mean() / 2))
+
+
+def is_usual(percent: float) -> bool:
+    return USUAL[0] <= percent <= USUAL[1]
+
+
+def share(percent: float) -> str:
+    """Never rounded to all or none where it is neither."""
+    if percent in {0.0, 100.0}:
+        return "all" if percent else "none"
+    return f"{min(max(round(percent), 1), 99)} %"
+
+
+def whose(name: str) -> str:
+    """ "Your ten", "Entropy's ten"."""
+    return "Your ten" if name == YOURS else f"{words.strategy(name)}'s ten"
+
+
+# -- bought --------------------------------------------------------------------------------------------
+
+
+def effect(found: Shipped, mine: tuple[float, float]) -> str:
+    """What the student's ten did, and beside it the strategies'."""
+    blind = found.blind()
+    own = f"**{_effect('Your ten', *mine, blind)}**"
+    others = "; ".join(
+        f"{words.strategy(row['name'])}'s {share(percentile(row['new'], blind['new']))} and "
+        f"{share(percentile(row['past'], blind['past']))}"
+        for row in found.strategies().to_dict("records")
+    )
+    new, past = mine
+    return (
+        f"{own}: the network is now {new:.1f} % sure of a new digit's true name, and {past:.1f} % of an old one's. "
+        f"Of the strategies, {others}."
+    )
+
+
+def _effect(who: str, new: float, past: float, blind: pd.DataFrame) -> str:
+    learned, kept = share(percentile(new, blind["new"])), share(percentile(past, blind["past"]))
+    return (
+        f"{who} teach more of the new than {learned} of {len(blind)} blind choices, and keep more of the old than "
+        f"{kept}"
+    )
+
+
+# -- why -----------------------------------------------------------------------------------------------
+
+MORE_LESS = {
+    "loss": ("harder for the network (higher loss)", "easier for the network (lower loss)"),
+    "distance": ("farther from the memory", "nearer to the memory"),
+    "product": ("less against the memory", "more against the memory"),
+}
+"""What a mean above and below that of blind choices is called."""
+
+
+def why(found: Shipped, name: str, ids: Sequence[int]) -> str:
+    """How a set differs from blind choices in each of TRAITS."""
+    blind, mine = found.blind(), found.traits(ids)
+    special, noise = [], []
+    for trait in TRAITS:
+        percent = percentile(mine[trait], blind[trait])
+        more = percent >= 50
+        called = MORE_LESS[trait][0 if more else 1]
+        if is_usual(percent):
+            noise.append(f"{called} than {share(percent if more else 100 - percent)}")
+        else:
+            special.append(f"{called} than {share(percent if more else 100 - percent)}")
+    said = f"{whose(name)}, against {len(blind)} blind choices: "
+    said += f"**{_joined(special)}**" if special else ""
+    if noise:
+        said += ("; " if special else "") + f"within noise: {_joined(noise)}"
+    return f"{said}. {_counts(found, ids)} {_signs(found)}"
+
+
+def _counts(found: Shipped, ids: Sequence[int]) -> str:
+    """How many of each class, of all that there are."""
+    labels = found.candidates["label"]
+    there, mine = labels.value_counts(), labels.loc[list(ids)].value_counts()
+    each = [f"{mine.get(label, 0)} of the {n} pictures of a {label}" for label, n in there.sort_index().items()]
+    return f"They are {_joined(each)}."
+
+
+def _joined(parts: Sequence[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def _signs(found: Shipped) -> str:
+    """How many of all candidates work against the memory at all."""
+    against, n = int((found.candidates["product"] < 0).sum()), len(found.candidates)
+    if against == n:
+        spread = round(_spread(found))
+        worst = f": the worst {spread} times as hard as the median" if spread > 1 else ""
+        return f"All {n} digits work against the memory{worst}."
+    if not against:
+        return f"None of the {n} digits works against the memory."
+    return f"{against} of the {n} digits work against the memory."
+
+
+def _spread(found: Shipped) -> float:
+    """The strongest product against the memory over the middle one."""
+    sizes = found.candidates["product"].abs()
+    return float(sizes.max() / sizes.median())
+
+
+# -- one task later ------------------------------------------------------------------------------------
+
+
+def later(found: Shipped) -> str:
+    """Who still knows this task after the next."""
+    blind = found.blind("next")["known"]
+    known = found.strategies("next").set_index("name")["known"].sort_values(ascending=False)
+    percents = {str(name): percentile(value, blind) for name, value in known.items()}
+    groups = {
+        "longer": [name for name, percent in percents.items() if percent > USUAL[1]],
+        "less long": [name for name, percent in percents.items() if percent < USUAL[0]],
+        "": [name for name, percent in percents.items() if is_usual(percent)],
+    }
+    said = []
+    for than, names in groups.items():
+        if names:
+            values = _joined([f"{words.strategy(name)} ({known[name]:.1f} %)" for name in names])
+            more = f"what {values} chose is known **{than}** than what blind choices did"
+            said.append(more if than else f"{values}: within noise")
+    return (
+        f"After the next task blind choices leave {blind.mean():.1f} % ± {blind.std():.1f} of these digits known: "
+        f"{'; '.join(said)}."
+    )
+
+
+# -- before it -----------------------------------------------------------------------------------------
+
+Runs = Mapping[int, Matrix]
+
+
+def two_steps(alone: Mapping[str, Runs], stream: Mapping[str, Runs]) -> tuple[str, str]:
+    """Entropy against Uniform (the keys entropy and uniform; R by seed): all classes in one task, then in a stream."""
+    learned = _apart(alone, lambda r: learning_accuracy(r, len(r)))
+    kept = _apart(stream, lambda r: average_accuracy(r, len(r)))
+    forgot = _apart(stream, lambda r: forgetting(r, len(r)))
+    return (
+        f"All ten digits in one task: Entropy learns {worded(learned)} than Uniform."
+        if learned.sign
+        else f"All ten digits in one task: what Entropy learns more than Uniform is {worded(learned)}.",
+        f"In a stream of tasks: {_verb('keeps', kept)}, {_verb('forgets', forgot)}.",
+    )
+
+
+def _verb(verb: str, found: Difference) -> str:
+    return f"it {verb} {worded(found)}" if found.sign else f"what it {verb} differs {worded(found)}"
+
+
+def _apart(groups: Mapping[str, Runs], figure: Callable[[Matrix], float]) -> Difference:
+    of = {name: {seed: 100 * figure(r) for seed, r in runs.items()} for name, runs in groups.items()}
+    return difference(of["entropy"], of["uniform"])

@@ -7,10 +7,10 @@ from types import ModuleType
 import streamlit as st
 
 from app.lesson import playing
-from app.lesson.chapters import choice, forgetting, labels, memory
+from app.lesson.chapters import choice, forgetting, labels, memory, trade
 from app.widgets import projector
 
-CHAPTERS: tuple[ModuleType, ...] = (forgetting, memory, labels, choice)
+CHAPTERS: tuple[ModuleType, ...] = (forgetting, memory, labels, choice, trade)
 FIRST = "1"
 STYLE = """<style>
 .stMainBlockContainer { padding-top: 3.6rem; }

@@ -33,10 +33,7 @@ HALF = 20
 BY = {"D alone": "distribution alone", "both": "both", "M alone": "magnitude alone"}
 CORNERS = ("strong but unlike", "strong and alike", "weak and unlike", "weak but alike")
 """Names of acl.analysis.corners.CORNERS."""
-LEGEND = (
-    "Faint dots: seeds. Bold: their mean ± standard error. Bar: its 95 % interval. What is noise, an exact test over "
-    "the seeds decides."
-)
+LEGEND = "Faint dots: seeds. Bold: their mean ± standard error. Bar: its 95 % interval."
 
 HEIGHT, PROFILES_HEIGHT, PLANE_HEIGHT, PICK_PX = 345, 370, 265, 34
 

@@ -190,7 +190,7 @@ def test_the_two_steps_follow_the_runs_whichever_way_they_come_out():
 
     better, worse = runs(0.9, 0.5), runs(0.8, 0.7, -1.0)
     first, second = said.two_steps({"entropy": better, "uniform": worse}, {"entropy": better, "uniform": worse})
-    assert first == "All ten digits in one task: Entropy learns 10.0 ± 0.0 points more than Uniform."
+    assert first == "All ten digits in one task (10 seeds): Entropy learns 10.0 ± 0.0 points more than Uniform."
     assert second == "In a stream of tasks: it keeps 5.0 ± 0.0 points less, it forgets 30.0 ± 0.0 points more."
     first, second = said.two_steps({"entropy": worse, "uniform": better}, {"entropy": worse, "uniform": better})
     assert "10.0 ± 0.0 points less than Uniform" in first and "keeps 5.0 ± 0.0 points more" in second

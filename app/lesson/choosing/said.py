@@ -161,7 +161,7 @@ def two_steps(alone: Mapping[str, Runs], stream: Mapping[str, Runs]) -> tuple[st
     kept = _apart(stream, lambda r: average_accuracy(r, len(r)))
     forgot = _apart(stream, lambda r: forgetting(r, len(r)))
     return (
-        f"All ten digits in one task: Entropy learns {worded(learned)} than Uniform."
+        f"All ten digits in one task ({learned.n} seeds): Entropy learns {worded(learned)} than Uniform."
         if learned.sign
         else f"All ten digits in one task: what Entropy learns more than Uniform is {worded(learned)}.",
         f"In a stream of tasks: {_verb('keeps', kept)}, {_verb('forgets', forgot)}.",

@@ -76,7 +76,7 @@ def _memory(key: str, now: RunConfig) -> int:
 def _policy(key: str, now: RunConfig) -> str:
     """Of a memory that begins here: nothing was kept by another."""
     info = RunConfig.model_fields["memory_policy"]
-    options = list(get_args(info.annotation))
+    options: list[str] = list(get_args(info.annotation))
     return st.selectbox(
         str(info.title), options, options.index(now.memory_policy), key=f"{key}-policy", format_func=words.option,
         help=info.description,

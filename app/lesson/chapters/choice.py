@@ -24,6 +24,10 @@ HEIGHT = 390
 LET = "choice-let"
 AT_ONCE: dict[str, Any] = {"classes_per_task": 10, "n_start": 50, "n_query": 50, "n_end": 200}
 """One task of all ten digits, with as many labels as the five tasks of the stream have together."""
+ONE_QUERY = (
+    "One query of one run, taken out of eight because fewer labels differ in nothing else there. Other queries rank "
+    "these choices otherwise: *What did it do?* on Inspect measures any."
+)
 NO_MEASURER = "Your ten cannot be measured here: {} The others were measured before, and stand."
 
 
@@ -112,6 +116,7 @@ def _trouble(found: Shipped, missing: bool) -> None:
         f"many. How sure: the mean probability that the network gives to the true name of test digits, over "
         f"{found.repeats} orders of learning."
     )
+    st.caption(f":material/info: {ONE_QUERY}")
 
 
 def _plane(found: Shipped, mine: tuple[float, float] | None) -> None:
@@ -139,6 +144,7 @@ def _why(found: Shipped, ids: tuple[int, ...], picture: DeltaGenerator, controls
             "Right of each: the remembered digit nearest to it in the network's features. Loss: how wrong the network "
             "still is about it. Against: a step that learns it raises the loss of the memory; the bar says how much."
         )
+        st.caption(f":material/info: {ONE_QUERY}")
     chosen = sets[name]
     with picture:
         if not chosen:
@@ -157,6 +163,7 @@ def _later(found: Shipped, ids: tuple[int, ...], picture: DeltaGenerator, contro
             "bought blindly. Who still knows **this** task?"
         )
         st.caption(f"Grey: {len(blind)} blind choices. Dashed: their mean. Means over {found.repeats} orders each.")
+        st.caption(f":material/info: {ONE_QUERY}")
     with picture:
         st.markdown("**Sixes and sevens that still get their name after the next task**")
         figure(charts.later(blind, _labelled(found, "next")), "choice-later", 300, "After the next task")

@@ -43,9 +43,21 @@ def opened(app: App, page: Page) -> dict:
     page.goto(f"{app.url}/inspect?run={NAME}")
     expect(page.locator(".lens .plot").first).to_be_visible()
     expect(page.locator(".cards button")).to_have_count(10)
-    # The points travel to their places for a moment.
-    page.wait_for_timeout(1500)
-    return page.locator(".lens").evaluate(READ)
+    return at_their_places(page)
+
+
+def at_their_places(page: Page) -> dict:
+    """Where the points are, once they have travelled to their places: two looks see the same (NaN is no equal)."""
+
+    def look() -> dict:
+        page.wait_for_timeout(1000)
+        return page.locator(".lens").evaluate(READ)
+
+    def resting() -> dict | None:
+        before, now = look(), look()
+        return now if repr(before) == repr(now) else None
+
+    return wait_for(resting)
 
 
 def gallery_ids(page: Page) -> list[int]:

@@ -37,7 +37,13 @@ PHOTOS: dict[str, Any] = {
     "dataset": "cifar10",
     "backbone": "efficientnet_lite0",
     "max_per_class": 1000,
+    "n_start": 20,
+    "n_query": 20,
+    "n_end": 100,
+    "memory": 50,
     "memory_policy": "balanced",
+    "lr": 0.01,
+    "lr_end": 0.01,
 }
 # The paper's setting, as in the authors' code; what `paper` means depends on the learner (acl.learners).
 PAPER: dict[str, Any] = {
@@ -95,7 +101,7 @@ PRESETS: dict[str, Preset] = {
     "cifar10-photos": Preset(
         "CIFAR-10, photographs",
         "SplitCIFAR10, 5 tasks of 2 classes, 1,000 photographs of each, seen through a network trained on photographs "
-        "(requirements-photos.txt), 40 labels a task; features once, some minutes, then seconds on a CPU.",
+        "(requirements-photos.txt), 100 labels a task; features once, about two minutes, then seconds on a CPU.",
         PHOTOS,
     ),
     "cifar10-paper-m100": _paper("CIFAR-10", CIFAR10, 100),

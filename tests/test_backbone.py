@@ -1,4 +1,4 @@
-"""The frozen backbone, with random weights: features once, cached, and a run that learns on them."""
+"""The frozen backbone: features once, cached, and a run that learns on them; random weights, and real ones."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import io
 import os
 import subprocess
 import sys
+from typing import get_args
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -20,12 +21,13 @@ from torchvision.models import get_model
 
 from acl.analysis.outcomes import stacked
 from acl.analysis.outcomes.query import Query
-from acl.config import BACKBONES, UserError, make_config
+from acl.config import BACKBONES, RunConfig, UserError, make_config
 from acl.loop import Loop
 from acl.network import backbone
 from acl.plugins.registry import prepare
 from acl.presets import preset_config
 from acl.runs.folder import create
+from app import words
 from tests.conftest import small_config
 from tests.test_outcomes import check_stack, drawn, played
 from tests.tools import facts, run_config
@@ -186,7 +188,7 @@ def test_a_linear_probe_sees_what_is_on_photographs():
     assert probed(*parts) > 0.5
 
 
-def test_a_run_on_photo_features_learns(runs):
+def test_a_run_on_photo_features_learns():
     settings = {"backbone": LITE, "weights": "random", "max_per_class": 12, "epochs": 20}
     config = small_config(**settings)
     loop = Loop(config, prepare(config))
@@ -216,12 +218,9 @@ def test_it_is_loaded_only_where_it_is_wanted():
     assert subprocess.run([sys.executable, "-W", "error", "-c", code]).returncode == 0
 
 
-def test_every_backbone_can_be_chosen():
-    from typing import get_args
-
-    from acl.config import RunConfig
-
+def test_every_backbone_can_be_chosen_and_has_its_name():
     assert {*get_args(RunConfig.model_fields["backbone"].annotation)} == {"none", *BACKBONES}
+    assert {*BACKBONES} <= {*words.OPTIONS}
 
 
 def test_the_preset_of_photographs():

@@ -27,7 +27,7 @@ $(BIN)/uv:
 	$(BIN)/uv pip install --python $(BIN)/python --compile-bytecode -r requirements.txt
 	@touch $@
 
-.venv/installed-dev: .venv/installed requirements-dev.txt requirements-ray.txt requirements-sinks.txt
+.venv/installed-dev: .venv/installed requirements-dev.txt requirements-photos.txt requirements-ray.txt requirements-sinks.txt
 	$(BIN)/uv pip install --python $(BIN)/python -r requirements-dev.txt
 	@touch $@
 

@@ -17,8 +17,8 @@ FORMAT = "1"
 METHOD: Literal[2] = 2
 """The method runs are made under, the `format` of their config.json. Method 1 worked in float32 throughout and gave
 every strategy probabilities over all classes seen: its runs can be looked at and compared, not gone on with."""
-# The frozen backbones, and the name torchvision gives their last layer, which is taken off.
-BACKBONES = {"resnet18": "fc", "resnet50": "fc", "mobilenet_v3_small": "classifier"}
+# The frozen backbones, and the name of their last layer, which is taken off.
+BACKBONES = {"resnet18": "fc", "resnet50": "fc", "mobilenet_v3_small": "classifier", "efficientnet_lite0": "_fc"}
 FULL = "full"
 LARGEST = 2**31 - 1
 """Of all whole numbers in the settings: larger ones mean nothing more, and do not fit where libraries count."""
@@ -247,16 +247,18 @@ class RunConfig(BaseModel):
         description="A small multilayer perceptron, a small convolutional network, or ResNet-18 (for a GPU).",
         json_schema_extra={"group": "training"},
     )
-    backbone: Literal["none", "resnet18", "resnet50", "mobilenet_v3_small"] = Field(
+    backbone: Literal["none", "resnet18", "resnet50", "mobilenet_v3_small", "efficientnet_lite0"] = Field(
         "none",
         title="Frozen backbone",
-        description="A torchvision network that turns images into features once; the MLP learns on those.",
+        description="A trained network that turns images into features once; the MLP learns on those. "
+        "efficientnet_lite0 comes by pip with its weights (requirements-photos.txt); the others are torchvision's.",
         json_schema_extra={"group": "training"},
     )
     weights: str = Field(
         "pretrained",
         title="Backbone weights",
-        description="'pretrained' (fetched beforehand: acl data get), 'random', or a file (.safetensors, .pth).",
+        description="'pretrained' (fetched beforehand: acl data get, or installed), 'random', or a file "
+        "(.safetensors, .pth).",
         json_schema_extra={"group": "training"},
     )
     width: int = Field(

@@ -32,6 +32,19 @@ QUICK: dict[str, Any] = {
     "momentum": 0.9,
     "augment": "flip",
 }
+# The same photographs as the features of a trained network: a small head learns them from few labels, in seconds.
+PHOTOS: dict[str, Any] = {
+    "dataset": "cifar10",
+    "backbone": "efficientnet_lite0",
+    "max_per_class": 1000,
+    "n_start": 20,
+    "n_query": 20,
+    "n_end": 100,
+    "memory": 50,
+    "memory_policy": "balanced",
+    "lr": 0.01,
+    "lr_end": 0.01,
+}
 # The paper's setting, as in the authors' code; what `paper` means depends on the learner (acl.learners).
 PAPER: dict[str, Any] = {
     "model": "resnet18",
@@ -84,6 +97,12 @@ PRESETS: dict[str, Preset] = {
         "CIFAR-10, small network",
         "SplitCIFAR10, 5 tasks of 2 classes, 1,000 images of each, a small CNN, 500 labels a task; minutes on a CPU.",
         QUICK,
+    ),
+    "cifar10-photos": Preset(
+        "CIFAR-10, photographs",
+        "SplitCIFAR10, 5 tasks of 2 classes, 1,000 photographs of each, seen through a network trained on photographs "
+        "(requirements-photos.txt), 100 labels a task; features once, about two minutes, then seconds on a CPU.",
+        PHOTOS,
     ),
     "cifar10-paper-m100": _paper("CIFAR-10", CIFAR10, 100),
     "cifar10-paper-m200": _paper("CIFAR-10", CIFAR10, 200),

@@ -259,6 +259,7 @@ OPTIONS = {
     "last_round": "last round of each task",
     "mobilenet_v3_small": "MobileNet v3 small",
     "resnet50": "ResNet-50",
+    "efficientnet_lite0": "EfficientNet-Lite0",
 }
 
 

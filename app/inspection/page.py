@@ -9,7 +9,6 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from acl.analysis import embedding as layout
 from acl.analysis.embedding import MOST_POINTS
 from acl.analysis.what_if import Settings, sentence, why
 from acl.config import UserError
@@ -154,16 +153,11 @@ def _linked(
         _sheet_name(sight, frame),
         LARGE if projector.on() else 1.0,
         _one() if projector.on() else BOTH,
+        right.waits,
     )
     lens(data_, "lens", partial(_keep, f"lasso-{sight.name}"), partial(_keep, f"opened-{sight.name}"))
-    if right.waits_for:
-        took = words.duration(layout.seconds(len(frame)))
-        st.caption(
-            f":material/hourglass_top: The right picture is PCA until UMAP is ready: about {took} for these "
-            f"{len(frame):,} samples the first time, then a few seconds; longer while runs are trained, and the very "
-            "first time on this machine, when UMAP is compiled."
-        )
-        maps.wait(right.waits_for)
+    if right.waits:
+        maps.wait(sight, frame, view["map"], _sheet_name(sight, frame))
     if right.why:
         st.caption(f":material/info: {words.plain(right.why)}")
     if right.trouble:

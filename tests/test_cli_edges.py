@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import subprocess
 import sys
@@ -12,9 +13,11 @@ from pathlib import Path
 import pytest
 
 from acl.cli import commands
+from acl.runs.control import read_status
 from acl.runs.folder import Run, create, list_runs
-from acl.service import backend
+from acl.service import backend, worker
 from acl.service.worker import execute
+from acl.system.processes import NO_THREADS
 from tests.conftest import small_config
 
 EDGES = {
@@ -207,6 +210,40 @@ def test_threads_that_the_system_does_not_give_are_a_sentence(runs, monkeypatch,
     assert commands.main(["run", "--set", "epochs=1", "--quiet", "--runs", str(runs)]) == 2
     said = capsys.readouterr().err.splitlines()
     assert said == ["acl: No more threads can be started: end other programs, or raise ulimit -u."]
+
+
+@pytest.mark.parametrize("given", range(8))
+def test_too_few_threads_are_a_sentence_before_anything_is_begun(given, runs, monkeypatch, capsys):
+    """However few the system gives: libraries whose threads it refuses midway end the process, or wait for ever."""
+    start, left = threading.Thread.start, [given]
+
+    def few(self: threading.Thread) -> None:
+        if not left[0]:
+            raise RuntimeError("can't start new thread")
+        left[0] -= 1
+        start(self)
+
+    before = threading.active_count()
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    monkeypatch.setattr(threading.Thread, "start", few)
+    assert commands.main(["run", "--set", "epochs=1", "--quiet", "--runs", str(runs)]) == 2
+    assert capsys.readouterr().err == f"acl: {NO_THREADS}\n"
+    assert not runs.exists() and threading.active_count() == before
+    # In a worker of the backend: the run says it, and has not begun.
+    run = create(small_config(), runs)
+    left[0] = given
+    assert worker.main(str(run.path)) == 2 and capsys.readouterr().err == f"{NO_THREADS}\n"
+    status = read_status(run.path)
+    assert status and status.state == "failed" and status.error == NO_THREADS and not run.events.exists()
+
+
+def test_a_process_that_the_system_does_not_give_is_a_sentence(runs, monkeypatch, capsys):
+    def refused(*given: object, **named: object) -> None:
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(backend, "popen", refused)
+    assert commands.main(["sweep", "--strategies", "uniform", "--seeds", "0", "--quiet", "--runs", str(runs)]) == 2
+    assert capsys.readouterr().err == f"acl: {NO_THREADS}\n"
 
 
 def test_export_says_what_is_in_the_way_of_its_file(tmp_path, capsys):

@@ -22,7 +22,7 @@ from acl.names import printable
 from acl.plugins.blame import is_out_of_memory, with_line
 from acl.results import sinks
 from acl.system.files import REASONS
-from acl.system.processes import OUT_OF_MEMORY, out_of_memory
+from acl.system.processes import NO_THREADS, OUT_OF_MEMORY, check_threads, out_of_memory
 
 if TYPE_CHECKING:
     from acl.events import Event
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from acl.service.engines import Engine
 
 MOST_NAMED = 200
-NO_THREAD = "can't start new thread"
-"""What Python says where the system gives no more."""
 ANEW = "nothing was written, the same command begins anew"
 """Where Ctrl-C leaves nothing."""
 Command = Callable[[argparse.Namespace], None]
@@ -53,6 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = argparse.Namespace(interrupted="nothing was begun")
     try:
         _parser().parse_args(argv, arguments)
+        check_threads()
         if getattr(arguments, "data_dir", None):
             os.environ["ACL_DATA"] = str(arguments.data_dir)
         arguments.command(arguments)
@@ -65,8 +64,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if is_out_of_memory(error):
             print(f"acl: {out_of_memory(error)}", file=sys.stderr)
             return OUT_OF_MEMORY
-        if NO_THREAD in str(error):
-            print("acl: No more threads can be started: end other programs, or raise ulimit -u.", file=sys.stderr)
+        # Those of a process are counted together with all others of this user.
+        if isinstance(error, BlockingIOError):
+            print(f"acl: {NO_THREADS}", file=sys.stderr)
             return 2
         # Paths are looked at in many places: what a disk says of one is no fault of ours in any of them.
         if not isinstance(error, OSError) or error.errno not in REASONS:

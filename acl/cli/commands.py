@@ -196,7 +196,9 @@ def _parser() -> Parser:
         "--horizon", default="round", metavar="round|budget|next",
         help="measured after this round, after the task's budget, or after the next task (default: round)",
     )  # fmt: skip
-    sub.add_argument("-o", "--output", type=typed.output(".parquet"), metavar="FILE.parquet", help="the table of these sets")
+    sub.add_argument(
+        "-o", "--output", type=typed.output(".parquet"), metavar="FILE.parquet", help="the table of these sets"
+    )
     sub.add_argument("--quiet", action="store_true", help="no progress bar")
     runs_option(sub)
 
@@ -625,6 +627,8 @@ def _progress(name: str, quiet: bool) -> Iterator[Callable[[Loop, Event], None]]
         def show(loop: Loop, event: Event) -> None:
             if isinstance(event, Epoch):
                 bar.postfix = f"task {event.task}, round {event.round}, loss {event.loss:.3f}"
+            elif (round_ := getattr(event, "round", None)) is not None:
+                bar.postfix = f"task {loop.task}, round {round_}"
             bar.update(int(1000 * loop.progress) - bar.n)
 
         yield show

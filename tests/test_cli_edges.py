@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import subprocess
 import sys
@@ -12,9 +13,11 @@ from pathlib import Path
 import pytest
 
 from acl.cli import commands
+from acl.runs.control import read_status
 from acl.runs.folder import Run, create, list_runs
-from acl.service import backend
+from acl.service import backend, worker
 from acl.service.worker import execute
+from acl.system.processes import NO_THREADS
 from tests.conftest import small_config
 
 EDGES = {
@@ -33,20 +36,9 @@ EDGES = {
 FREE = {"--title", "--address"}
 # New places, which may have any name that a file or a folder can have.
 NEW = {"-1", "nan", "\\0"}
-MAKES = {
-    ("select", "--scores"),
-    ("table", "--output"),
-    ("export", "--output"),
-    ("export", "--html"),
-    ("convert", "--output"),
-}
-EXISTS = {
-    "--data-dir": {"{folder}"},
-    "--runs": {"{folder}"},
-    "--output": {"{folder}", "{file}"},
-    "--scores": {"{file}"},
-}
-"""What is right for an option."""
+CATALOGUES = ("strategies", "learners", "datasets", "presets")
+MAKES = {("convert", "--output")}
+FOLDERS = {"--data-dir", "--runs"}
 
 
 @pytest.fixture(scope="module")
@@ -110,9 +102,7 @@ def line(name: str, option: str, value: str, run: Run, runs: Path) -> list[str]:
 
 
 def is_fine(name: str, option: str, raw: str) -> bool:
-    if raw in EXISTS.get(option, ()):
-        return True
-    return raw in NEW and (option in {"--data-dir", "--runs"} or (name, option) in MAKES)
+    return raw in {*NEW, "{folder}"} and (option in FOLDERS or (name, option) in MAKES)
 
 
 @pytest.mark.parametrize("edge", EDGES)
@@ -222,11 +212,141 @@ def test_threads_that_the_system_does_not_give_are_a_sentence(runs, monkeypatch,
     assert said == ["acl: No more threads can be started: end other programs, or raise ulimit -u."]
 
 
+@pytest.mark.parametrize("given", range(8))
+def test_too_few_threads_are_a_sentence_before_anything_is_begun(given, runs, monkeypatch, capsys):
+    """However few the system gives: libraries whose threads it refuses midway end the process, or wait for ever."""
+    start, left = threading.Thread.start, [given]
+
+    def few(self: threading.Thread) -> None:
+        if not left[0]:
+            raise RuntimeError("can't start new thread")
+        left[0] -= 1
+        start(self)
+
+    before = threading.active_count()
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    monkeypatch.setattr(threading.Thread, "start", few)
+    assert commands.main(["run", "--set", "epochs=1", "--quiet", "--runs", str(runs)]) == 2
+    assert capsys.readouterr().err == f"acl: {NO_THREADS}\n"
+    assert not runs.exists() and threading.active_count() == before
+    # In a worker of the backend: the run says it, and has not begun.
+    run = create(small_config(), runs)
+    left[0] = given
+    assert worker.main(str(run.path)) == 2 and capsys.readouterr().err == f"{NO_THREADS}\n"
+    status = read_status(run.path)
+    assert status and status.state == "failed" and status.error == NO_THREADS and not run.events.exists()
+
+
+def test_a_process_that_the_system_does_not_give_is_a_sentence(runs, monkeypatch, capsys):
+    def refused(*given: object, **named: object) -> None:
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(backend, "popen", refused)
+    assert commands.main(["sweep", "--strategies", "uniform", "--seeds", "0", "--quiet", "--runs", str(runs)]) == 2
+    assert capsys.readouterr().err == f"acl: {NO_THREADS}\n"
+
+
 def test_export_says_what_is_in_the_way_of_its_file(tmp_path, capsys):
     run = create(small_config(), tmp_path / "runs")
     there = tmp_path / "there.zip"
     there.write_bytes(b"kept")
-    for output, says in ((there, "exists already"), (tmp_path / "none" / "x.zip", "There is no folder")):
+    for output, says in ((there, "exists already"), (tmp_path / "none" / "x.zip", "there is no folder")):
         assert commands.main(["export", run.id, "-o", str(output), "--runs", str(tmp_path / "runs")]) == 2
         assert says in capsys.readouterr().err
     assert there.read_bytes() == b"kept"
+
+
+# -- what is written, and where --------------------------------------------------------------------------
+
+FILES = [(name, option) for name, option in taking() if option in {"--output", "--html", "--scores"}]
+WRITTEN = {
+    ("outcomes", "--output"): ".parquet", ("export", "--output"): ".zip", ("export", "--html"): ".html",
+    ("table", "--output"): ".md", ("select", "--scores"): ".parquet", ("inspect", "--output"): ".md",
+}  # fmt: skip
+MORE = {"outcomes": {"run": ["RUN"], "--at": ["1.2"]}, "inspect": {"what": ["RUN"], "--all": []}}
+
+
+def told(name: str, option: str, value: str, run: Run, capsys) -> str:
+    given = usual(name, run) | {
+        key: [v.replace("RUN", run.id) for v in values] for key, values in MORE.get(name, {}).items()
+    }
+    if name == "inspect":
+        given.pop("file")
+    given |= {option: [value]}
+    words = name.split() + [f"{key}={v}" for key, values in given.items() if key.startswith("-") for v in values]
+    words += [key for key, values in given.items() if key.startswith("-") and not values]
+    words += [] if name == "select" else [f"--runs={run.path.parent}"]
+    placed = [v for key, values in given.items() if not key.startswith("-") for v in values]
+    assert commands.main([*words, "--", *placed]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("acl: ") and said.count("\n") == 1, said
+    return said
+
+
+@pytest.mark.parametrize(("name", "option"), [each for each in FILES if each != ("convert", "--output")])
+def test_a_name_that_says_another_kind_of_file_is_refused_before_work_begins(name, option, run, tmp_path, capsys):
+    ending = WRITTEN[name, option]
+    for wrong in ("x.xlsx", "x"):
+        said = told(name, option, str(tmp_path / wrong), run, capsys)
+        assert f"its name must end with {ending}" in said
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("name", "option"), FILES)
+def test_a_folder_that_takes_no_files_is_said_before_work_begins(name, option, run, tmp_path, monkeypatch, capsys):
+    access = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode, **more: path != tmp_path and access(path, mode, **more))
+    said = told(name, option, str(tmp_path / f"x{WRITTEN.get((name, option), '')}"), run, capsys)
+    assert f"nothing can be written into the folder {tmp_path}" in said
+
+
+@pytest.mark.parametrize("name", [name for name, option in taking() if option == "--at"])
+def test_a_query_that_is_not_there_is_a_sentence_alone_that_says_which_are(name, run, capsys):
+    assert commands.main([name, run.id, "--at", "9.9", "--runs", str(run.path.parent)]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"acl: {run.id} has no query 9.9 to ") and said.count("\n") == 1
+    assert "1.1" in said or "from 1.0 to" in said
+
+
+# -- Ctrl-C ----------------------------------------------------------------------------------------------
+
+
+def interrupt(*given: object, **named: object) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("name", subparsers(commands._parser()))
+def test_ctrl_c_is_exit_code_130_and_says_what_is_kept_and_how_to_go_on(name, run, monkeypatch, capsys):
+    function = {"data get": "_data", "data list": "_data", **dict.fromkeys(CATALOGUES, "_catalogue")}.get(name)
+    monkeypatch.setattr(commands, function or f"_{name}", interrupt)
+    given = usual(name, run) | {key: values for key, values in MORE.get(name, {}).items() if key != "what"}
+    given = {key: [v.replace("RUN", run.id) for v in values] for key, values in given.items()}
+    given |= {"what": given.pop("file")} if "file" in given else {}
+    words = name.split() + [f"{key}={v}" for key, values in given.items() if key.startswith("-") for v in values]
+    placed = [v for key, values in given.items() if not key.startswith("-") for v in values]
+    assert commands.main([*words, *placed]) == 130
+    said = capsys.readouterr().err
+    assert said.startswith("acl: interrupted; ") and said.count("\n") == 1 and "the same command" in said
+    assert "run" not in given or "nothing was written" in said or run.id in said
+
+
+@pytest.mark.parametrize(
+    ("place", "words", "says"),
+    [
+        ("acl.runs.verify.verify", "verify RUN --quiet", "nothing of RUN was changed"),
+        ("acl.results.outcomes.measure_queries", "outcomes RUN --at 1.2 --quiet", "what was measured is kept with RUN"),
+        ("acl.results.sinks.write", "convert RUN --to tables -o OUT", "OUT may lack runs"),
+        ("time.sleep", "sweep --strategies uniform --seeds 0 --quiet", "go on without this command"),
+        ("acl.service.worker.execute", "run --quiet", "every finished round is kept: acl resume"),
+    ],
+)
+def test_ctrl_c_in_the_midst_of_long_work(place, words, says, run, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(commands, "_ensure_backend", lambda arguments: None)
+    monkeypatch.setattr(place, interrupt)
+    names = {"RUN": run.id, "OUT": str(tmp_path / "out")}
+    runs = tmp_path / "new" if words.startswith(("sweep", "run")) else run.path.parent
+    assert commands.main([names.get(word, word) for word in words.split()] + ["--runs", str(runs)]) == 130
+    said = capsys.readouterr().err.splitlines()[-1]
+    for name, value in names.items():
+        says = says.replace(name, value)
+    assert said.startswith("acl: interrupted; ") and says in said

@@ -487,7 +487,31 @@ def test_a_damaged_layout_is_waited_for_as_if_it_were_none(tmp_path, monkeypatch
     path.write_bytes(b"no layout")
     monkeypatch.setattr(maps.st, "rerun", lambda scope: pytest.fail("drawn anew, though nothing came"))
     assert projector.found(maps.RUNS, wish)
-    maps._look(wish)
+    frame = pool.table(here, pool.choose(here, "accuacl", here.recorded))
+    maps._look(here, frame, "features", "")
+
+
+def test_a_layout_that_forms_is_shown_with_its_share_and_pca_stays_where_it_does_not_come(tmp_path, monkeypatch):
+    name = kept(snapshot_bytes(tmp_path))
+    here = sight.sight_of_file(name)
+    test = page(snapshot=name)
+    assert "The right picture is PCA until UMAP is ready" in text(test)
+    ids = layout.ids(here.context)
+    formed = np.stack([np.arange(len(ids), dtype=float), -np.arange(len(ids), dtype=float)], 1)
+    monkeypatch.setattr(projector, "forming", lambda runs, wish: (0.454, ids[::-1], formed))
+    test.run()
+    assert "UMAP is forming: 45%" in text(test) and "PCA until" not in text(test)
+    frame = pool.table(here, pool.choose(here, "accuacl", here.recorded))
+    drawn = maps.draw(here, frame, "umap")
+    row = {i: row for row, i in enumerate(ids[::-1].tolist())}
+    np.testing.assert_array_equal(drawn.view.x, [row[i] for i in frame["id"].tolist()])
+    np.testing.assert_array_equal(drawn.view.y, -drawn.view.x)
+    assert drawn.waits and drawn.view.x_name == "UMAP that forms, first dimension"
+    # What forms for a projector that dies at it is not kept.
+    monkeypatch.setattr(projector, "trouble", lambda runs, wish: "The projector ended 3 times at it.")
+    test.run()
+    assert "PCA is shown: The projector ended 3 times at it." in text(test) and "is forming" not in text(test)
+    assert maps.draw(here, frame, "umap").view.x_name == "1st principal component"
 
 
 def test_pictures_and_labels_of_a_dropped_file_are_found(tmp_path):

@@ -206,16 +206,44 @@ def test_umap_takes_the_place_of_pca_and_the_next_round_hardly_moves_it(app):
         expect(page.locator(".lens .plot").first).to_be_visible()
         assert map_of(page)[0] == "1st principal component"
         expect(page.get_by_text("PCA until UMAP is ready")).to_be_visible()
-        wait_for(lambda: map_of(page)[0].startswith("UMAP"), 180)
-        expect(page.get_by_text("PCA until UMAP is ready")).to_have_count(0)
+        wait_for(lambda: map_of(page)[0] == "UMAP, first dimension", 180)
+        expect(page.get_by_text(re.compile("PCA until UMAP is ready|UMAP is forming"))).to_have_count(0)
         before = map_of(page)[1]
         page.locator(".st-key-later button:visible").click()
         expect(page).to_have_url(re.compile("round=2"))
-        wait_for(lambda: map_of(page)[0].startswith("UMAP") and map_of(page)[1] != before, 60)
+        wait_for(lambda: map_of(page)[0] == "UMAP, first dimension" and map_of(page)[1] != before, 60)
         now = map_of(page)[1]
         both = sorted(before.keys() & now.keys())
         old, new = (np.array([places[i] for i in both]) for places in (before, now))
         assert np.median(np.linalg.norm(new - old, axis=1)) < 0.5 * np.linalg.norm(old.std(0))
+
+
+FORM = """(root, [of, view]) => {
+  const { lens } = root, [left, right] = lens.plots;
+  const text = (values) => btoa(String.fromCharCode(...new Uint8Array(Float64Array.from(values).buffer)));
+  const before = { left: [...left.x, ...left.zoom], zoom: [...right.zoom] };
+  const at = (i) => [Math.round(right.at(i)[0]), Math.round(right.at(i)[1])];
+  const places = lens.ids.map((_, i) => at(i));
+  const x = Array.from(right.x, (v) => 50 * v + 7), y = Array.from(right.y, (v) => 50 * v - 3);
+  const detail = { of: of || lens.sprite.name, view: { ...right.view, x: text(x), y: text(y), ...view } };
+  dispatchEvent(new CustomEvent("acl-forming", { detail }));
+  const jumped = lens.ids.filter((_, i) => at(i).some((v, axis) => Math.abs(v - places[i][axis]) > 1)).length;
+  return { taken: right.x[0] === x[0], name: right.view.x_name, jumped,
+           left: [...left.x, ...left.zoom].every((v, i) => Object.is(v, before.left[i])) };
+}"""
+
+
+def test_a_layout_that_forms_moves_the_right_picture_alone_and_nothing_jumps(app):
+    with browser_page() as page:
+        page.goto(f"{app.url}/inspect?run={NAME}&map=pca")
+        expect(page.locator(".lens .plot").first).to_be_visible()
+        page.wait_for_timeout(1500)
+        assert not page.locator(".lens").evaluate(FORM, ["", {}])["taken"], "though none is waited for"
+        page.locator(".lens").evaluate("root => root.lens.forms = true")
+        told = page.locator(".lens").evaluate(FORM, ["", {"x_name": "forms"}])
+        # The same picture fifty times as large: its window grows with it, and no point moves on the page.
+        assert told == {"taken": True, "name": "forms", "jumped": 0, "left": True}
+        assert not page.locator(".lens").evaluate(FORM, ["another query", {}])["taken"]
 
 
 def test_play_goes_through_the_queries(app):

@@ -12,6 +12,7 @@ from sklearn.manifold import trustworthiness
 
 from acl.analysis import embedding as layout
 from acl.analysis.plane import pca
+from acl.config import UserError
 from acl.snapshots.snapshot import load_snapshot
 from tests.contexts import make_context
 
@@ -92,6 +93,35 @@ def test_umap_keeps_neighbours_together_better_than_pca(first):
 
 def test_umap_is_the_same_every_time(first):
     x, ids = query("04-02")
+    np.testing.assert_array_equal(layout.umap(x, ids, 0, {}), first[1])
+
+
+@pytest.mark.filterwarnings("ignore:precomputed_knn")
+@pytest.mark.parametrize("case", ["from nothing", "from the one before", "many samples"])
+def test_a_layout_that_is_watched_is_the_same_to_the_last_bit(case, first, monkeypatch):
+    monkeypatch.setattr(layout, "FORMING_S", 0.0)
+    monkeypatch.setattr(layout, "MANY", 100 if case == "many samples" else layout.MANY)
+    x, ids = query("04-02")
+    before = places(*first) if case == "from the one before" else {}
+    told: list[tuple[float, np.ndarray]] = []
+    xy = layout.umap(x, ids, 0, before, lambda share, formed: told.append((share, formed)))
+    np.testing.assert_array_equal(layout.umap(x, ids, 0, before), xy)
+    epochs = {"from nothing": 500, "from the one before": 100, "many samples": 200}[case]
+    np.testing.assert_allclose([share for share, _ in told], np.arange(1, epochs + 1) / epochs)
+    np.testing.assert_array_equal(told[-1][1], xy)
+    # It forms: late pictures are nearer to the last one than early ones.
+    far = [float(np.linalg.norm(formed - xy)) for _, formed in told]
+    assert np.mean(far[-epochs // 4 :]) < 0.5 * np.mean(far[: epochs // 4])
+
+
+def test_who_watches_a_layout_may_fail_and_the_next_is_not_watched(first):
+    def fails(share: float, formed: np.ndarray) -> None:
+        raise UserError("Nobody looks.")
+
+    x, ids = query("04-02")
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(UserError):
+        patch.setattr(layout, "FORMING_S", 0.0)
+        layout.umap(x, ids, 0, {}, fails)
     np.testing.assert_array_equal(layout.umap(x, ids, 0, {}), first[1])
 
 

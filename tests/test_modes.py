@@ -39,7 +39,7 @@ def modes(folder: Path) -> dict[str, int]:
 
 
 def test_every_file_of_a_run_has_the_mode_of_the_umask(runs, tmp_path, mask, monkeypatch):
-    monkeypatch.setattr(layout, "umap", lambda x, ids, seed, previous: pca(x.numpy()).astype(np.float32))
+    monkeypatch.setattr(layout, "umap", lambda x, ids, seed, previous, forming: pca(x.numpy()).astype(np.float32))
     config = small_config()
     run = create(config, runs)
     request(run.path, mode="play")

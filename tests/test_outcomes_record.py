@@ -217,7 +217,7 @@ def test_the_command_measures_every_query_and_writes_the_table(run, runs, tmp_pa
         (["--at", "2.2", "--horizon", "year"], "horizon must be"),
         (["--at", "2.2", "--horizon", "next"], "Task 2 is the last"),
         (["--at", "2.2", "--repeats", "0"], "repeats must be"),
-        (["--at", "2.2", "-o", "/nowhere/out.parquet"], "its folder does not exist"),
+        (["--at", "2.2", "-o", "/nowhere/out.parquet"], "there is no folder /nowhere"),
     ],
 )
 def test_what_cannot_be_asked_is_a_sentence(run, runs, options, said, capsys):

@@ -23,7 +23,8 @@ def one_run(tmp_path_factory):
 @pytest.mark.parametrize("what", ["a device", "a pipe", "a folder", "a link to a pipe", "a link to a folder"])
 @pytest.mark.parametrize("command", ["table -o", "export RUN -o", "select SNAPSHOT --scores", "convert --to tables -o"])
 def test_what_is_no_ordinary_file_is_never_written_over(command, what, one_run, tmp_path, capsys):
-    out = tmp_path / "out"
+    endings = {"table": ".md", "export": ".zip", "select": ".parquet", "convert": ""}
+    out = tmp_path / f"out{endings[command.split()[0]]}"
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "folder").mkdir()
     if what == "a device":

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,7 +34,7 @@ def quick(monkeypatch):
     """PCA in the place of UMAP, and what each layout began from."""
     begun: list[int] = []
 
-    def flat(x, ids, seed, previous):
+    def flat(x, ids, seed, previous, forming):
         begun.append(len(previous))
         return pca(x.numpy()).astype(np.float32)
 
@@ -161,7 +162,7 @@ def test_a_damaged_snapshot_is_refused_with_a_sentence_and_only_that_one(runs, q
 def test_whatever_is_raised_becomes_a_sentence_and_the_next_layout_is_made(runs, monkeypatch, raised):
     wish, other = make_wish(runs, tasks=(1,)), make_wish(runs, tasks=(1,), run="other-run")
 
-    def umap(x, ids, seed, previous):
+    def umap(x, ids, seed, previous, forming):
         if failing:
             raise failing.pop()
         return np.zeros((len(x), 2), np.float32)
@@ -313,3 +314,67 @@ def test_a_disk_that_takes_nothing_ends_no_projector_and_is_said_once(number, ru
     disk.begin()
     keeper.serve(runs, Projector(runs).step, idle_s=0.3)
     assert projector.found(runs, wish) and not projector.wishes(runs)
+
+
+def test_how_far_a_layout_has_come_is_told_until_it_is_done(runs, monkeypatch):
+    wish = make_wish(runs, tasks=(1,))
+    seen = []
+
+    def umap(x, ids, seed, previous, forming):
+        assert projector.forming(runs, wish) is None
+        xy = np.arange(2 * len(x), dtype=np.float32).reshape(-1, 2)
+        for share in (0.25, 0.75):
+            forming(share, share * xy)
+            share, found, formed = projector.forming(runs, wish)
+            seen.append(share)
+            np.testing.assert_array_equal(formed, np.float32(share) * xy)
+            np.testing.assert_array_equal(found, ids)
+        return xy
+
+    monkeypatch.setattr(layout, "umap", umap)
+    projector.ask(runs, wish)
+    assert Projector(runs).step() and seen == [0.25, 0.75]
+    assert projector.forming(runs, wish) is None and projector.found(runs, wish)
+
+
+def test_a_layout_whose_projector_is_gone_is_not_taken_for_one_that_forms(runs, monkeypatch):
+    wish = make_wish(runs, tasks=(1,))
+
+    def umap(x, ids, seed, previous, forming):
+        forming(0.5, np.zeros((len(x), 2), np.float32))
+        raise SystemExit
+
+    def killed() -> Path:
+        projector.ask(runs, wish)
+        with monkeypatch.context() as patch, pytest.raises(SystemExit):
+            patch.setattr(layout, "umap", umap)
+            patch.setattr(Path, "unlink", lambda path, missing_ok=False: None)
+            Projector(runs).step()
+        assert projector.forming(runs, wish)
+        return next((projector.home(runs) / "forming").glob("*.parquet"))
+
+    os.utime(killed(), (0, time.time() - 2 * projector.STILL_S))
+    assert projector.forming(runs, wish) is None
+    os.utime(wish.snapshot, ns=(0, killed().stat().st_mtime_ns - 10**9))
+    assert projector.forming(runs, wish) is None, "of another snapshot"
+    killed().write_bytes(b"no layout")
+    assert projector.forming(runs, wish) is None
+    killed()
+    monkeypatch.setattr(projector, "serve", lambda runs, step: None)
+    monkeypatch.setattr(os, "nice", lambda by: by)
+    projector.main(runs)
+    assert projector.forming(runs, wish) is None
+
+
+def test_a_disk_that_takes_no_forming_layout_may_take_the_layout(runs, monkeypatch):
+    wish = make_wish(runs, tasks=(1,))
+
+    def umap(x, ids, seed, previous, forming):
+        forming(0.5, np.zeros((len(x), 2), np.float32))
+        return np.zeros((len(x), 2), np.float32)
+
+    monkeypatch.setattr(layout, "umap", umap)
+    (projector.home(runs)).mkdir(parents=True)
+    (projector.home(runs) / "forming").write_text("in the way")
+    projector.ask(runs, wish)
+    assert Projector(runs).step() and projector.found(runs, wish) and not projector.trouble(runs, wish)

@@ -6,7 +6,9 @@ What is shown at once, and instead of UMAP where that would show no more, is PCA
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -28,8 +30,12 @@ EPOCHS_FROM_PREVIOUS = 100
 MANY = 4_096
 EPOCHS_OF_MANY = 200
 START_S, SECONDS_A_POINT = 5.0, 0.0005
+FORMING_S = 0.5
 SHARED_AT_LEAST = 3
 MISSING_AT_ONCE = 1_000
+
+Forming = Callable[[float, ndarray], None]
+"""Told the share of the epochs that are done, and the layout, float32 [N, 2], as far as it has come."""
 
 
 def vectors(context: QueryContext, space: Space) -> Tensor:
@@ -82,11 +88,14 @@ def beside_neighbours(x: Tensor, known: ndarray, xy: ndarray, missing: ndarray, 
     return np.asarray(xy[torch.cat(near).numpy()].mean(1))
 
 
-def umap(x: Tensor, ids: ndarray, seed: int, previous: Mapping[int, tuple[float, float]]) -> ndarray:
+def umap(
+    x: Tensor, ids: ndarray, seed: int, previous: Mapping[int, tuple[float, float]], forming: Forming | None = None
+) -> ndarray:
     """float32 [N, 2]. Samples that `previous` (id → place) knows begin there, if they are most of them (the rounds
     of one task), and the whole is turned onto their places (or onto the PCA), so that the picture does not jump.
 
-    The same call gives the same picture: one thread, seeded. UserError where it would show no more than PCA does.
+    The same call gives the same picture: one thread, seeded. `forming` is told about every FORMING_S how it comes
+    about, which changes nothing of it. UserError where it would show no more than PCA does.
     """
     if why := why_no_umap(x.numpy()):
         raise UserError(why)
@@ -104,17 +113,53 @@ def umap(x: Tensor, ids: ndarray, seed: int, previous: Mapping[int, tuple[float,
     points = points.astype(np.float32)
     if len(points) >= MANY:
         options = {"n_epochs": EPOCHS_OF_MANY} | options | {"precomputed_knn": (*neighbours(points), None)}
-    xy = UMAP(
+    if len(known) >= SHARED_AT_LEAST:
+        onto, rows = fixed, known
+    else:
+        onto, rows = flat, np.arange(len(x))
+
+    def placed(xy: ndarray) -> ndarray:
+        return aligned(xy, onto, rows, np.arange(len(rows))).astype(np.float32)
+
+    model = UMAP(
         n_neighbors=NEIGHBOURS,
         min_dist=MIN_DIST,
         random_state=key(seed, "umap") % 2**32,
         n_jobs=1,
         **options,
-    ).fit_transform(points)
-    if len(known) >= SHARED_AT_LEAST:
-        return aligned(xy, fixed, known, np.arange(len(known))).astype(np.float32)
-    everyone = np.arange(len(x))
-    return aligned(xy, flat, everyone, everyone).astype(np.float32)
+    )
+    with _told(forming, placed):
+        return placed(model.fit_transform(points))
+
+
+@contextmanager
+def _told(forming: Forming | None, placed: Callable[[ndarray], ndarray]) -> Iterator[None]:
+    """While this lasts, `forming` hears of UMAP's layouts. umap-learn has no call for that: it moves one array epoch by
+    epoch in a loop over its progress bar, whose place is taken here, and nothing else is."""
+    if forming is None:
+        yield
+        return
+    from umap import layouts, umap_
+
+    optimise, bar = umap_.optimize_layout_euclidean, layouts.tqdm
+
+    def watched(moved: ndarray, *args: Any, **options: Any) -> Any:
+        def epochs(numbers: range, **_: Any) -> Iterator[int]:
+            told = -FORMING_S
+            for n in numbers:
+                yield n
+                if time.monotonic() - told >= FORMING_S:
+                    forming((n + 1) / len(numbers), placed(moved))
+                    told = time.monotonic()
+
+        layouts.tqdm = epochs
+        return optimise(moved, *args, **options)
+
+    umap_.optimize_layout_euclidean = watched
+    try:
+        yield
+    finally:
+        umap_.optimize_layout_euclidean, layouts.tqdm = optimise, bar
 
 
 def _keep_compiled() -> None:

@@ -11,7 +11,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -22,7 +22,7 @@ from acl.names import printable
 from acl.plugins.blame import is_out_of_memory, with_line
 from acl.results import sinks
 from acl.system.files import REASONS
-from acl.system.processes import OUT_OF_MEMORY, out_of_memory
+from acl.system.processes import NO_THREADS, OUT_OF_MEMORY, check_threads, out_of_memory
 
 if TYPE_CHECKING:
     from acl.events import Event
@@ -33,11 +33,13 @@ if TYPE_CHECKING:
     from acl.service.engines import Engine
 
 MOST_NAMED = 200
-NO_THREAD = "can't start new thread"
-"""What Python says where the system gives no more."""
+ANEW = "nothing was written, the same command begins anew"
+"""Where Ctrl-C leaves nothing."""
 Command = Callable[[argparse.Namespace], None]
 # The magnitude M and distribution score D that a table of scores holds for every strategy.
 SCORES_USE = frozenset({"lambda", "dims_per_class"})
+# What a table that is written into a file can be called, by its format.
+ENDINGS = {"md": (".md", ".txt"), "csv": (".csv",), "latex": (".tex",)}
 
 
 class Parser(argparse.ArgumentParser):
@@ -46,8 +48,10 @@ class Parser(argparse.ArgumentParser):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
+    arguments = argparse.Namespace(interrupted="nothing was begun")
     try:
-        arguments = _parser().parse_args(argv)
+        _parser().parse_args(argv, arguments)
+        check_threads()
         if getattr(arguments, "data_dir", None):
             os.environ["ACL_DATA"] = str(arguments.data_dir)
         arguments.command(arguments)
@@ -60,8 +64,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if is_out_of_memory(error):
             print(f"acl: {out_of_memory(error)}", file=sys.stderr)
             return OUT_OF_MEMORY
-        if NO_THREAD in str(error):
-            print("acl: No more threads can be started: end other programs, or raise ulimit -u.", file=sys.stderr)
+        # Those of a process are counted together with all others of this user.
+        if isinstance(error, BlockingIOError):
+            print(f"acl: {NO_THREADS}", file=sys.stderr)
             return 2
         # Paths are looked at in many places: what a disk says of one is no fault of ours in any of them.
         if not isinstance(error, OSError) or error.errno not in REASONS:
@@ -69,7 +74,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"acl: {_named(error)} cannot be used: {REASONS[error.errno]}.", file=sys.stderr)
         return 2
     except KeyboardInterrupt as interrupt:
-        print(f"acl: interrupted{interrupt}.", file=sys.stderr)
+        said = str(interrupt) or arguments.interrupted.format(**vars(arguments))
+        print(f"acl: interrupted; {printable(said)}.", file=sys.stderr)
         return 130
     return 0
 
@@ -93,9 +99,10 @@ def _parser() -> Parser:
     parser = Parser(prog="acl", description="Active continual learning, without the browser.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def add(name: str, command: Command, help_: str) -> Parser:
+    def add(name: str, command: Command, help_: str, interrupted: str = ANEW) -> Parser:
+        """interrupted: what Ctrl-C leaves, and how to go on; what is given in braces is what was typed."""
         sub: Parser = commands.add_parser(name, help=help_, description=help_)
-        sub.set_defaults(command=command)
+        sub.set_defaults(command=command, interrupted=interrupted)
         return sub
 
     def runs_option(sub: Parser) -> None:
@@ -113,7 +120,10 @@ def _parser() -> Parser:
     _settings_options(sub)
     sub.add_argument("--json", action="store_true", help="for machines: steps, seconds_per_step, seconds, device")
 
-    sub = add("sweep", _sweep, "run a grid of settings and seeds; what has been run already is not run again")
+    sub = add(
+        "sweep", _sweep, "run a grid of settings and seeds; what has been run already is not run again",
+        "the runs made so far are kept in {runs}, the same command goes on with them",
+    )  # fmt: skip
     sub.add_argument("--preset", default="digits-demo", help="where the settings start from (see: acl presets)")
     sub.add_argument("--strategies", default="all", metavar="A,B|all", help="see: acl strategies")
     sub.add_argument("--learners", metavar="A,B|all", help="see: acl learners")
@@ -132,7 +142,10 @@ def _parser() -> Parser:
     sub.add_argument("--quiet", action="store_true", help="no progress bar")
     runs_option(sub)
 
-    sub = add("resume", _resume, "take up a run that did not end; prints what run prints")
+    sub = add(
+        "resume", _resume, "take up a run that did not end; prints what run prints",
+        "every finished round of {run} is kept, the same command goes on from there",
+    )  # fmt: skip
     sub.add_argument("run", metavar="RUN", help="an id or a folder")
     sub.add_argument(
         "--data", type=typed.place, metavar="PATH", help="where the run's own images lie now, if they or the run moved"
@@ -150,12 +163,18 @@ def _parser() -> Parser:
     sub.add_argument("--quiet", action="store_true", help="no progress bar")
     runs_option(sub)
 
-    sub = add("verify", _verify, "work a run out again and compare; exit code 1 where it differs")
+    sub = add(
+        "verify", _verify, "work a run out again and compare; exit code 1 where it differs",
+        "nothing of {run} was changed or found to differ so far, the same command begins anew",
+    )  # fmt: skip
     sub.add_argument("run", metavar="RUN", help="an id or a folder")
     sub.add_argument("--quiet", action="store_true", help="no progress bar")
     runs_option(sub)
 
-    sub = add("outcomes", _outcomes, "measure what sets of samples of a query do; the last line of stdout is JSON")
+    sub = add(
+        "outcomes", _outcomes, "measure what sets of samples of a query do; the last line of stdout is JSON",
+        "what was measured is kept with {run}, and the same command goes on from there",
+    )  # fmt: skip
     sub.add_argument("run", metavar="RUN", help="an id or a folder")
     where = sub.add_mutually_exclusive_group(required=True)
     where.add_argument("--at", metavar="TASK.ROUND", help="this query")
@@ -177,17 +196,22 @@ def _parser() -> Parser:
         "--horizon", default="round", metavar="round|budget|next",
         help="measured after this round, after the task's budget, or after the next task (default: round)",
     )  # fmt: skip
-    sub.add_argument("-o", "--output", type=typed.output, metavar="FILE.parquet", help="the table of these sets")
+    sub.add_argument(
+        "-o", "--output", type=typed.output(".parquet"), metavar="FILE.parquet", help="the table of these sets"
+    )
     sub.add_argument("--quiet", action="store_true", help="no progress bar")
     runs_option(sub)
 
     sub = add("export", _export, "write a run as one zip that travels, or as a page that plays it")
     sub.add_argument("run", metavar="RUN", help="an id or a folder")
     written = sub.add_mutually_exclusive_group()
-    written.add_argument("-o", "--output", type=typed.output, metavar="FILE.zip", help="default: the run's id, here")
     written.add_argument(
-        "--html", type=typed.output, metavar="FILE.html", help="one page that plays the run, without a network"
+        "-o", "--output", type=typed.output(".zip"), metavar="FILE.zip", help="default: the run's id, here"
     )
+    written.add_argument(
+        "--html", type=typed.output(".html", ".htm"), metavar="FILE.html",
+        help="one page that plays the run, without a network",
+    )  # fmt: skip
     runs_option(sub)
 
     sub = add("import", _import, "take a run out of a zip; prints JSON: run")
@@ -197,14 +221,17 @@ def _parser() -> Parser:
     sub = add("table", _table, "the paper's table out of finished runs: accuracy and forgetting, mean ± std over seeds")
     sub.add_argument("names", nargs="*", metavar="RUN", help="ids, runs or folders of runs (default: the runs folder)")
     sub.add_argument("--format", choices=("md", "csv", "latex"), default="md")
-    sub.add_argument("-o", "--output", type=typed.output, metavar="FILE", help="write it here instead of on stdout")
+    sub.add_argument("-o", "--output", type=typed.output(), metavar="FILE", help="write it here instead of on stdout")
     runs_option(sub)
 
-    sub = add("convert", _convert, "write runs for other tools; the last line of stdout is JSON: to, runs, folder")
+    sub = add(
+        "convert", _convert, "write runs for other tools; the last line of stdout is JSON: to, runs, folder",
+        "{output} may lack runs, the same command writes them all anew; the runs themselves were only read",
+    )  # fmt: skip
     sub.add_argument("names", nargs="*", metavar="RUN", help="ids, runs or folders of runs (default: the runs folder)")
     sub.add_argument("--to", required=True, choices=sinks.names(), help="which tool")
     sub.add_argument(
-        "-o", "--output", type=typed.folder, required=True, metavar="DIR",
+        "-o", "--output", type=typed.new_folder, required=True, metavar="DIR",
         help="what it has of a run is replaced",
     )  # fmt: skip
     runs_option(sub)
@@ -214,7 +241,9 @@ def _parser() -> Parser:
     sub.add_argument("--strategy", default=RunConfig().strategy)
     sub.add_argument("--n", type=int, help="how many (default: what the snapshot says)")
     sub.add_argument("--lambda", dest="lambda_", type=float, metavar="λ", help="weight of the past, 0..1")
-    sub.add_argument("--scores", type=typed.output, metavar="OUT.parquet", help="write every sample's scores here")
+    sub.add_argument(
+        "--scores", type=typed.output(".parquet"), metavar="OUT.parquet", help="write every sample's scores here"
+    )
     _set_option(sub)
 
     sub = add(
@@ -228,7 +257,7 @@ def _parser() -> Parser:
     )  # fmt: skip
     sub.add_argument("--strategies", metavar="A,B|all", help="with --all: beside the recorded picks (default: none)")
     sub.add_argument("--format", choices=("md", "csv"), help="with --all (default: md)")
-    sub.add_argument("-o", "--output", type=typed.output, metavar="FILE", help="with --all: instead of on stdout")
+    sub.add_argument("-o", "--output", type=typed.output(), metavar="FILE", help="with --all: instead of on stdout")
     sub.add_argument("--quiet", action="store_true", help="with --all: no progress bar")
     sub.add_argument(
         "--port", type=typed.whole(1, 65535), default=8501, help="of the app, if it is not running yet (default: 8501)"
@@ -240,7 +269,10 @@ def _parser() -> Parser:
         sub.set_defaults(kind=kind)
         sub.add_argument("--json", action="store_true", help="for machines")
 
-    sub = add("data", _data, "fetch the images of a data set beforehand, or list what is here")
+    sub = add(
+        "data", _data, "fetch the images of a data set beforehand, or list what is here",
+        "what was fetched is kept, the same command goes on from there",
+    )  # fmt: skip
     deeds = sub.add_subparsers(required=True, metavar="get | list", dest="deed")
     get = deeds.add_parser("get", help="fetch a set, or go on with it")
     get.add_argument("name", metavar="NAME", help="see: acl data list")
@@ -249,7 +281,10 @@ def _parser() -> Parser:
     listing.add_argument("--json", action="store_true", help="for machines")
     _data_dir_option(listing)
 
-    sub = add("backend", _backend, "watch a runs folder and play what the app asks for")
+    sub = add(
+        "backend", _backend, "watch a runs folder and play what the app asks for",
+        "the runs of {runs} are kept, the same command goes on with them",
+    )  # fmt: skip
     sub.add_argument("--slots", type=int, help="runs that may play at once (default: one per core, at least 4)")
     sub.add_argument("--engine", choices=("local", "ray"), default="local", help="where the runs are worked on")
     sub.add_argument("--address", help="of the Ray cluster (with --engine ray)")
@@ -509,18 +544,12 @@ def _outcomes(arguments: argparse.Namespace) -> None:
     )
     run = find_run(arguments.run, arguments.runs)
     at = None if arguments.all else parse_place(arguments.at)
-    if arguments.output and not arguments.output.parent.is_dir():
-        raise UserError(f"{arguments.output} cannot be written: its folder does not exist.")
     # What is cheap to check has been checked: this imports torch.
     from acl.results.outcomes import asked_queries, measure_queries
 
     places = asked_queries(run) if at is None else [at]
-    try:
-        with _measuring(run.id, len(places), arguments.quiet) as (show, say), _prints_aside():
-            rows = measure_queries(run, places, plan, arguments.runs, show, say)
-    except KeyboardInterrupt:
-        print("acl: interrupted; what was measured is kept, and the same command goes on from there.", file=sys.stderr)
-        raise SystemExit(130) from None
+    with _measuring(run.id, len(places), arguments.quiet) as (show, say), _prints_aside():
+        rows = measure_queries(run, places, plan, arguments.runs, show, say)
     if arguments.output:
         from acl.system.files import disk_trouble, replace_file
 
@@ -535,10 +564,15 @@ def _measuring(name: str, n_queries: int, quiet: bool) -> Iterator[tuple[Callabl
     from tqdm import tqdm
 
     form = "{desc} {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} {postfix}"
-    with tqdm(total=0, disable=quiet, desc=name, bar_format=form) as bar:
-        begun: list[tuple[int, int]] = []
+    begun: list[tuple[int, int]] = []
+    with ExitStack() as stack:
+        bars: list[Any] = []
 
         def show(at: tuple[int, int], progress: Any) -> None:
+            # Not drawn before there is something to show: what cannot be measured is a sentence alone.
+            if not bars:
+                bars.append(stack.enter_context(tqdm(total=0, disable=quiet, desc=name, bar_format=form)))
+            bar = bars[0]
             if at not in begun:
                 begun.append(at)
                 bar.reset(progress.total)
@@ -559,8 +593,6 @@ def _export(arguments: argparse.Namespace) -> None:
     option = "--html" if arguments.html else "-o"
     if output.exists():
         raise UserError(f"{output} exists already: name another file with {option}.")
-    if not output.parent.is_dir():
-        raise UserError(f"There is no folder {output.parent}: make it, or name another file with {option}.")
     if arguments.html:
         from acl.results.replay import replay
 
@@ -595,6 +627,8 @@ def _progress(name: str, quiet: bool) -> Iterator[Callable[[Loop, Event], None]]
         def show(loop: Loop, event: Event) -> None:
             if isinstance(event, Epoch):
                 bar.postfix = f"task {event.task}, round {event.round}, loss {event.loss:.3f}"
+            elif (round_ := getattr(event, "round", None)) is not None:
+                bar.postfix = f"task {loop.task}, round {round_}"
             bar.update(int(1000 * loop.progress) - bar.n)
 
         yield show
@@ -602,11 +636,11 @@ def _progress(name: str, quiet: bool) -> Iterator[Callable[[Loop, Event], None]]
 
 @contextmanager
 def _goes_on(what: str) -> Iterator[None]:
-    """Ctrl-C says what goes on, or how it goes on."""
+    """Ctrl-C says what goes on, or how it goes on, where it is more than what it says of the command (`add`)."""
     try:
         yield
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(f"; {what}") from None
+        raise KeyboardInterrupt(what) from None
 
 
 @contextmanager
@@ -642,6 +676,8 @@ def _print_summary(run: Run) -> None:
 def _table(arguments: argparse.Namespace) -> None:
     from acl.results import table
 
+    if arguments.output:
+        typed.ends_with(arguments.output, ENDINGS[arguments.format])
     runs, remarks = table.finished_runs(arguments.names, arguments.runs)
     for line in [*remarks, *table.kept_apart(runs), *table.noisy(runs)]:
         print(f"acl: {line}", file=sys.stderr)
@@ -776,6 +812,8 @@ def _inspect_all(arguments: argparse.Namespace) -> None:
     from acl.runs.folder import find_run
     from acl.snapshots.snapshot import load_snapshot
 
+    if arguments.output:
+        typed.ends_with(arguments.output, ENDINGS[arguments.format or "md"])
     run = find_run(str(arguments.what), arguments.runs)
     history = run.history()
     queries = analysis.queries_of(run, history)
@@ -806,8 +844,6 @@ def _give(text: str, output: Path | None) -> None:
 
     from acl.system.files import disk_trouble, replace_file
 
-    if output.is_dir() or not output.parent.is_dir():
-        raise UserError(f"{output} cannot be written: it must be a file in a folder that exists.")
     with disk_trouble("The table", output):
         replace_file(output, lambda temporary: temporary.write_text(text, "utf-8"))
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from argparse import ArgumentTypeError
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
 
@@ -33,13 +34,41 @@ def file(text: str) -> Path:
     return found
 
 
-def output(text: str) -> Path:
-    """A file to write: none is there, or an ordinary one."""
-    found = file(text)
-    try:
-        return ordinary(found)
-    except UserError as error:
-        raise ArgumentTypeError(str(error).rstrip(".")) from None
+def output(*endings: str) -> Callable[[str], Path]:
+    """A file to write, of one of these endings (none: any): none is there, or an ordinary one, in a folder that takes
+    files."""
+
+    def read(text: str) -> Path:
+        found = file(text)
+        try:
+            ordinary(found)
+            ends_with(found, endings)
+        except UserError as error:
+            raise ArgumentTypeError(str(error).rstrip(".")) from None
+        if not found.parent.is_dir():
+            raise ArgumentTypeError(f"{text} cannot be used: there is no folder {found.parent}")
+        _takes_files(text, found.parent)
+        return found
+
+    return read
+
+
+def ends_with(path: Path, endings: Sequence[str]) -> None:
+    """UserError where a file of another ending would be written than its name says."""
+    if endings and path.suffix.lower() not in endings:
+        raise UserError(f"{path} cannot be written: its name must end with {' or '.join(endings)}.")
+
+
+def new_folder(text: str) -> Path:
+    """A folder to write into, there or not."""
+    found = folder(text)
+    _takes_files(text, next(each for each in (found, *found.absolute().parents) if each.exists()))
+    return found
+
+
+def _takes_files(text: str, folder: Path) -> None:
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise ArgumentTypeError(f"{text} cannot be used: nothing can be written into the folder {folder}")
 
 
 def folder(text: str) -> Path:

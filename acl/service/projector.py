@@ -3,8 +3,9 @@
 A wish (requests/*.json) names a query among the queries of its run; the answer is a Parquet file beside the
 snapshot (03-02.umap.parquet), or under .backend/projections where that folder is not ours to write. Each
 layout begins where the one before it ended, so a wish is answered from the first missing layout of its task
-on; then the queries that follow are done ahead, as long as nobody else asks. The backend starts the process
-when there is a wish; it ends by itself when there was none for a while.
+on; then the queries that follow are done ahead, as long as nobody else asks. While a layout forms, how far it has
+come lies in a file too, which is gone when it is done. The backend starts the process when there is a wish; it ends
+by itself when there was none for a while.
 
 Importing this module is cheap: what is heavy is imported by the process.
 """
@@ -13,8 +14,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import sys
+import time
 import traceback
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,11 +31,14 @@ from acl.service.keeper import serve, waiting
 from acl.system.files import REASONS, read_json, replace_file, write_json
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from numpy import ndarray
 
 FILE_ENDS: dict[Space, str] = {"features": "umap", "fisher": "umap-fisher"}
 NICENESS = 15
 MOST_SAID = 200
+# A layout that has not moved for so long is not forming: whoever made it is gone, or starts again.
+STILL_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -69,6 +76,23 @@ def found(runs: Path, wish: Wish) -> Path | None:
     return next((path for path in places(runs, wish) if path.exists()), None)
 
 
+def forming(runs: Path, wish: Wish) -> tuple[float, ndarray, ndarray] | None:
+    """How far the layout has come: the share of its epochs, ids [N] and places [N, 2]. None where it does not form."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = _forming(runs, wish)
+    try:
+        if time.time() - path.stat().st_mtime > STILL_S:
+            return None
+        table = pq.read_table(path)
+        told = table.schema.metadata or {}
+        mine = int(told[b"changed_ns"]) == _changed(wish.snapshot)
+        return (float(told[b"share"]), *_columns(table)) if mine else None
+    except (OSError, TypeError, ValueError, KeyError, pa.ArrowException):
+        return None
+
+
 def trouble(runs: Path, wish: Wish) -> str:
     """Why the layout could not be made; empty if nothing is known against it."""
     record = read_json(_failure(runs, wish))
@@ -94,10 +118,16 @@ def load(path: Path, snapshot: Path) -> tuple[ndarray, ndarray] | None:
     try:
         table = pq.read_table(path)
         mine = (table.schema.metadata or {}).get(b"snapshot", b"").decode() == digest(snapshot)
-        ids, xy = table["id"].to_numpy().astype(np.int64), np.stack([table["x"], table["y"]], 1)
+        ids, xy = _columns(table)
         return (ids, xy) if mine and np.isfinite(xy).all() else None
     except (OSError, TypeError, ValueError, KeyError, pa.ArrowException):
         return None
+
+
+def _columns(table: pa.Table) -> tuple[ndarray, ndarray]:
+    import numpy as np
+
+    return table["id"].to_numpy().astype(np.int64), np.stack([table["x"], table["y"]], 1)
 
 
 def digest(snapshot: Path) -> str:
@@ -107,6 +137,10 @@ def digest(snapshot: Path) -> str:
 
 def _failure(runs: Path, wish: Wish) -> Path:
     return home(runs) / "failed" / f"{_name(wish)}.json"
+
+
+def _forming(runs: Path, wish: Wish) -> Path:
+    return home(runs) / "forming" / f"{_name(wish)}.parquet"
 
 
 def _changed(snapshot: Path) -> int:
@@ -229,8 +263,6 @@ class Projector:
 
     def _make(self, wish: Wish, previous: dict[int, tuple[float, float]]) -> None:
         import numpy as np
-        import pyarrow as pa
-        import pyarrow.parquet as pq
         import torch
 
         from acl.analysis import embedding as layout
@@ -241,23 +273,46 @@ class Projector:
         context = load_snapshot(wish.snapshot).context
         ids, x = layout.ids(context), layout.vectors(context, wish.space)
         keep = layout.subset(context.seed, ids, np.arange(len(ids)) < len(context.pool), np.zeros(len(ids), dtype=bool))
-        xy = layout.umap(x[torch.from_numpy(keep)], ids[keep], context.seed, previous)
-        columns = {"id": ids[keep], "x": xy[:, 0], "y": xy[:, 1]}
-        table = pa.table(columns).replace_schema_metadata({"snapshot": mark})
+        path = _forming(self.runs, wish)
+        changed_ns = str(_changed(wish.snapshot))
+
+        def forming(share: float, xy: ndarray) -> None:
+            # A disk that does not take what is shown meanwhile may yet take the layout.
+            with suppress(OSError):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                _write(path, ids[keep], xy, {"changed_ns": changed_ns, "share": str(share)}, sync=False)
+
+        try:
+            xy = layout.umap(x[torch.from_numpy(keep)], ids[keep], context.seed, previous, forming)
+            self._store(wish, ids[keep], xy, {"snapshot": mark})
+        finally:
+            with suppress(OSError):
+                path.unlink()
+
+    def _store(self, wish: Wish, ids: ndarray, xy: ndarray, told: dict[str, str]) -> None:
         beside, elsewhere = places(self.runs, wish)
         if wish.snapshot.parent.parent.parent == self.runs:
             try:
-                replace_file(beside, lambda temporary: pq.write_table(table, temporary))
+                _write(beside, ids, xy, told)
                 return
             except OSError as error:
                 print(f"{beside}: {error}", file=sys.stderr)
         elsewhere.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(elsewhere, lambda temporary: pq.write_table(table, temporary))
+        _write(elsewhere, ids, xy, told)
+
+
+def _write(path: Path, ids: ndarray, xy: ndarray, told: dict[str, str], sync: bool = True) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pa.table({"id": ids, "x": xy[:, 0], "y": xy[:, 1]}).replace_schema_metadata(told)
+    replace_file(path, lambda temporary: pq.write_table(table, temporary), sync)
 
 
 def main(runs: Path) -> None:
     # A picture may wait; a training and the page may not.
     os.nice(NICENESS)
+    shutil.rmtree(home(runs) / "forming", ignore_errors=True)  # of one that was killed
     serve(runs, Projector(runs).step)
 
 

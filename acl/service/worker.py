@@ -47,7 +47,7 @@ from acl.system.files import HOLDS, disk_trouble, is_full, open_at_all, replace_
 from acl.system.gauge import Gauge
 from acl.system.machine import described
 from acl.system.numerics import settle
-from acl.system.processes import OUT_OF_MEMORY, born, out_of_memory
+from acl.system.processes import OUT_OF_MEMORY, born, check_threads, out_of_memory
 
 POLL_S, BEAT_S, HELD_BEAT_S = 0.03, 0.25, 1.0
 # Room for the status on a disk that is full, so that it can be said.
@@ -444,6 +444,7 @@ def execute(run: Run, on_event: OnEvent | None = None, epoch: int = 0, on_wait: 
     raised again."""
     worker = Worker(run, on_event, epoch, on_wait)
     try:
+        check_threads()
         with disk_trouble("The run", run.path):
             return worker.work()
     except lease.Superseded:

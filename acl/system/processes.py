@@ -1,16 +1,23 @@
-"""Processes: which one is meant (a pid is given again, a time of birth is not), and what it is when memory runs out."""
+"""Processes: which one is meant (a pid is given again, a time of birth is not), and what it is when memory, or the
+number of threads, runs out."""
 
 from __future__ import annotations
 
 import os
 import signal
 import sys
+import threading
 from pathlib import Path
 
 import psutil
 
-# What acl.service.worker ends with then.
+from acl.config import UserError
+
+# What acl.service.worker ends with where memory runs out.
 OUT_OF_MEMORY = 3
+NO_THREADS = "No more threads can be started: end other programs, or raise ulimit -u."
+# Beside those of a library that takes one a core: of the progress bar, of the heartbeat, and of reading files.
+FEW_THREADS = 5
 
 
 def born(pid: int) -> float:
@@ -69,3 +76,21 @@ def memory_sentence(why: str, others: str = "") -> str:
     host = psutil.virtual_memory()
     have = f"{host.available / 2**30:.1f} of {host.total / 2**30:.1f} GiB of host memory are free{others}"
     return f"Out of memory ({why}); {have}: lower eval_batch, memory or the pool, or end other programs; try again."
+
+
+def check_threads() -> None:
+    """UserError where this machine gives this process no room for the threads that work takes. Asked beforehand:
+    libraries whose threads are refused midway end the process, or wait for ever."""
+    done = threading.Event()
+    started: list[threading.Thread] = []
+    try:
+        for _ in range((os.cpu_count() or 1) + FEW_THREADS):
+            thread = threading.Thread(target=done.wait, daemon=True)
+            thread.start()
+            started.append(thread)
+    except RuntimeError:
+        raise UserError(NO_THREADS) from None
+    finally:
+        done.set()
+        for thread in started:
+            thread.join()

@@ -14,7 +14,9 @@ from acl.analysis import plane
 from acl.analysis.plane import Space
 from acl.service import projector
 from acl.service.projector import Wish
+from app import words
 from app.charts.score_plane import View
+from app.inspection.linked_scatters import forming
 from app.inspection.source import Sight, microscope
 from app.store.session import POLL_S, RUNS
 
@@ -29,11 +31,11 @@ SPACES: dict[str, Space] = {"umap": "features", "pca": "features", "umap-fisher"
 
 @dataclass(frozen=True)
 class Map:
-    """The right picture. waits_for: the UMAP layout that will replace it; why: in a sentence, why none would show
-    more; trouble: why none could be made."""
+    """The right picture. waits: a UMAP layout will replace it; why: in a sentence, why none would show more; trouble:
+    why none could be made."""
 
     view: View
-    waits_for: Wish | None = None
+    waits: bool = False
     why: str = ""
     trouble: str = ""
 
@@ -53,34 +55,69 @@ def thinned(frame: pd.DataFrame, sight: Sight) -> tuple[pd.DataFrame, int]:
 
 
 def draw(sight: Sight, frame: pd.DataFrame, kind: str) -> Map:
-    """PCA at once; UMAP as soon as the projector has it, which is asked for here where it would show more."""
+    """PCA at once; UMAP as far as the projector has it, which is asked for here where it would show more."""
     space = SPACES[kind]
-    title = "In feature space" if space == "features" else "By Fisher information"
-    title += ", beside the memory" if len(sight.context.memory) else ""
-    wish, rows = _wish(sight, space), _rows(sight, frame)
+    wish = _wish(sight, space)
     if kind.startswith("umap") and (found := _layout(wish)):
-        x, y = _placed(sight, space, found, rows).T
-        return Map(View(title, x, y, "UMAP, first dimension", "UMAP, second dimension", ticks=False))
+        return Map(_umap(sight, frame, space, found))
     xy, flat, why = pca(*sight.mark, space)
-    x, y = xy[rows].T
-    view = View(title, x, y, "1st principal component", "2nd principal component", ticks=False)
+    x, y = xy[_rows(sight, frame)].T
+    view = View(_title(sight, space), x, y, "1st principal component", "2nd principal component", ticks=False)
     if not kind.startswith("umap"):
         return Map(view, why=flat)
     if why:
         return Map(view, why=why)
     trouble = projector.trouble(RUNS, wish) or _ask(wish)
-    return Map(view, None if trouble else wish, trouble=trouble)
+    if trouble:
+        return Map(view, trouble=trouble)
+    formed = _formed(sight, frame, space)
+    return Map(formed[1] if formed else view, waits=True)
 
 
-def wait(wish: Wish) -> None:
-    """Looks again and again whether the layout has come; then the page is drawn anew."""
-    st.fragment(_look, run_every=POLL_S)(wish)
+def wait(sight: Sight, frame: pd.DataFrame, kind: str, pictures: str) -> None:
+    """Shows how far the layout is, and itself while it forms; when it has come, the page is drawn anew. `pictures`: the
+    name of those of the samples shown."""
+    st.fragment(_look, run_every=POLL_S)(sight, frame, SPACES[kind], pictures)
 
 
-def _look(wish: Wish) -> None:
+def _look(sight: Sight, frame: pd.DataFrame, space: Space, pictures: str) -> None:
+    wish = _wish(sight, space)
     # A file that cannot be read is none: the projector makes it again.
     if _layout(wish) or projector.trouble(RUNS, wish):
         st.rerun(scope="app")
+    formed = _formed(sight, frame, space)
+    if formed:
+        share, view = formed
+        st.caption(f":material/hourglass_top: UMAP is forming: {share:.0%}")
+        forming.show(pictures, view)
+        return
+    took = words.duration(layout.seconds(len(frame)))
+    st.caption(
+        f":material/hourglass_top: Right: PCA until UMAP is ready, in about {took}.",
+        help=f"About {took} for these {len(frame):,} samples the first time, then a few seconds; longer while runs are "
+        "trained, and the very first time on this machine, when UMAP is compiled.",
+    )
+
+
+def _formed(sight: Sight, frame: pd.DataFrame, space: Space) -> tuple[float, View] | None:
+    """How far the layout has come, as a share, and what it looks like."""
+    told = projector.forming(RUNS, _wish(sight, space))
+    if told is None:
+        return None
+    share, *found = told
+    return share, _umap(sight, frame, space, (found[0], found[1]), "UMAP that forms")
+
+
+def _umap(
+    sight: Sight, frame: pd.DataFrame, space: Space, found: tuple[np.ndarray, np.ndarray], name: str = "UMAP"
+) -> View:
+    x, y = _placed(sight, space, found, _rows(sight, frame)).T
+    return View(_title(sight, space), x, y, f"{name}, first dimension", f"{name}, second dimension", ticks=False)
+
+
+def _title(sight: Sight, space: Space) -> str:
+    title = "In feature space" if space == "features" else "By Fisher information"
+    return title + (", beside the memory" if len(sight.context.memory) else "")
 
 
 def _rows(sight: Sight, frame: pd.DataFrame) -> list[int]:

@@ -9,7 +9,6 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from acl.analysis import embedding as layout
 from acl.analysis.embedding import MOST_POINTS
 from acl.analysis.what_if import Settings, sentence, why
 from acl.config import UserError
@@ -154,10 +153,11 @@ def _linked(
         _sheet_name(sight, frame),
         LARGE if projector.on() else 1.0,
         _one() if projector.on() else BOTH,
+        right.waits,
     )
     lens(data_, "lens", partial(_keep, f"lasso-{sight.name}"), partial(_keep, f"opened-{sight.name}"))
     with st.container():
-        _about(right, view["map"], len(frame))
+        _about(sight, frame, right, view["map"])
     if left_out:
         st.caption(
             f"{left_out:,} samples are not drawn: {MOST_POINTS:,} points are, every pick among them, the others a "
@@ -166,16 +166,10 @@ def _linked(
     return frame, (left, right.view)
 
 
-def _about(right: maps.Map, kind: str, n: int) -> None:
+def _about(sight: Sight, frame: pd.DataFrame, right: maps.Map, kind: str) -> None:
     """What the right picture is: always one line, so that nothing below moves when UMAP has come."""
-    if right.waits_for:
-        took = words.duration(layout.seconds(n))
-        st.caption(
-            f":material/hourglass_top: Right: PCA until UMAP is ready, in about {took}.",
-            help=f"About {took} for these {n:,} samples the first time, then a few seconds; longer while runs are "
-            "trained, and the very first time on this machine, when UMAP is compiled.",
-        )
-        maps.wait(right.waits_for)
+    if right.waits:
+        maps.wait(sight, frame, kind, _sheet_name(sight, frame))
     elif right.trouble:
         st.caption(f":material/warning: UMAP could not be worked out, PCA is shown: {words.plain(right.trouble)}")
     elif right.why:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -15,20 +17,45 @@ from acl.runs.folder import Run
 from acl.runs.verdict import kept
 from app import words
 
+# Of the bar that `acl verify` draws: the share, the time left, and where it is.
+BAR = re.compile(r"(\d+)%\|.*\| (\S+) left ?(?:, )?(task \d+, round \d+)?")
+NEWEST = 4_000
+"""Bytes of what it said last that hold the newest bar."""
+
 
 @dataclass
 class Check:
     process: subprocess.Popen[bytes]
     said: IO[bytes]
+    cancelled: bool = False
 
     @property
     def busy(self) -> bool:
         return self.process.poll() is None
 
     @property
+    def progress(self) -> str:
+        """How far it is, as its bar says; empty where it has not begun."""
+        bars = [found for line in self._newest().splitlines() if (found := BAR.search(line))]
+        if not bars:
+            return ""
+        share, left, where = bars[-1].groups()
+        return ", ".join(filter(None, [f"{share} %", where, "" if "?" in left else f"{left} left"]))
+
+    def _newest(self) -> str:
+        # Not by seek and read: the process writes where the same open file stands.
+        file = self.said.fileno()
+        return os.pread(file, NEWEST, max(os.fstat(file).st_size - NEWEST, 0)).decode("utf-8", "replace")
+
+    def cancel(self) -> None:
+        self.cancelled = True
+        self.process.terminate()
+
+    @property
     def last_words(self) -> str:
-        self.said.seek(0)
-        lines = self.said.read().decode("utf-8", "replace").strip().splitlines()
+        if self.cancelled:
+            return "Cancelled: nothing of the run was changed."
+        lines = self._newest().strip().splitlines()
         return lines[-1].removeprefix("acl: ") if lines else "The check ended without a word."
 
 
@@ -51,9 +78,10 @@ def panel(run: Run) -> None:
             disabled=busy(run) or run.config.method != METHOD, on_click=_start, args=(run,),
             help="Works the run out again from its settings and compares every event, model and snapshot.",
         )  # fmt: skip
-        if busy(run):
-            st.caption("Working the run out again…", width="content")
-        elif check is not None and check.process.returncode not in (0, 1):
+        if check is not None and check.busy:
+            st.button("Cancel", icon=":material/close:", key=f"verify-cancel-{run.id}", on_click=check.cancel)
+            st.caption(f"Working the run out again: {check.progress or '…'}", width="content")
+        elif check is not None and (check.cancelled or check.process.returncode not in (0, 1)):
             st.caption(f":material/error: {words.plain(check.last_words)}", width="content")
         else:
             st.caption(_verdict(run), width="content")
@@ -64,7 +92,7 @@ def _start(run: Run) -> None:
     if last := _checks().get(run.id):
         last.said.close()
     said = tempfile.TemporaryFile()
-    command = [sys.executable, "-m", "acl", "verify", str(run.path), "--quiet"]
+    command = [sys.executable, "-m", "acl", "verify", str(run.path)]
     _checks()[run.id] = Check(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=said), said)
 
 

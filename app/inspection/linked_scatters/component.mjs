@@ -33,6 +33,9 @@ class Lens {
     this.plots = [new Plot(this), new Plot(this)];
     root.positionOf = (side, id) => this.plots[side].onPage(this.ids.indexOf(String(id)));
     new ResizeObserver(() => this.draw()).observe(root);
+    // The right picture as it forms, from a component of its own (forming.py): the rest of the page is not sent again.
+    const form = (event) => (root.isConnected ? this.form(event.detail) : removeEventListener("acl-forming", form));
+    addEventListener("acl-forming", form);
     const theme = setInterval(() => {
       if (!root.isConnected) return clearInterval(theme);
       const now = getComputedStyle(root).color;
@@ -44,7 +47,7 @@ class Lens {
     const known = new Set(data.ids);
     const shared = this.ids ? this.ids.some((id) => known.has(id)) : false;
     if (!shared) this.hidden.clear();
-    const places = this.ids && this.plots.map((plot) => new Map(this.ids.map((id, i) => [id, [plot.x[i], plot.y[i]]])));
+    const places = this.ids && this.plots.map((plot) => this.places(plot));
     Object.assign(this, data);
     const unpacked = (columns) => Object.fromEntries(Object.entries(columns).map(([name, text]) => [name, floats(text)]));
     [this.values, this.ranks] = [unpacked(data.scores), unpacked(data.ranks)];
@@ -58,6 +61,20 @@ class Lens {
       plot.box.parentElement.style.display = [-1, side].includes(data.only ?? -1) ? "" : "none";
     });
     this.tools();
+    this.animate();
+  }
+
+  places(plot) {
+    return new Map(this.ids.map((id, i) => [id, [plot.x[i], plot.y[i]]]));
+  }
+
+  // `of`: the samples it is of, by the name of their pictures. Not once the layout has come, nor under a hand that is
+  // drawing a lasso.
+  form({ of, view }) {
+    const plot = this.plots[1];
+    if (!this.forms || of !== this.sprite?.name || plot.down) return;
+    for (const other of this.plots) other.from = null;
+    plot.take(view, this.places(plot), true);
     this.animate();
   }
 

@@ -63,10 +63,11 @@ def payload(
     sprite: str,
     large: float = 1.0,
     only: int = BOTH,
+    forms: bool = False,
 ) -> dict[str, Any]:
     """What the browser gets. `scores`: column of `frame` → its short name on the card; `ranks`: by sample id, of the
     whole pool, of which `frame` may hold a part; `large`: how much larger than usual type and marks are; `only`: which
-    of the two is shown, or BOTH."""
+    of the two is shown, or BOTH; `forms`: the right one's layout is still to come (forming.py)."""
     label = frame["label"].fillna(NO_LABEL).to_numpy(np.int64)
     true = frame["true"].fillna(NO_LABEL).to_numpy(np.int64)
     found, places = np.unique(np.concatenate([label, frame["predicted"], true]), return_inverse=True)
@@ -77,7 +78,7 @@ def payload(
         "roles": [{"name": name, **asdict(mark)} for name, mark in ROLES.items()],
         "role": pd.Index(list(ROLES)).get_indexer(pd.Index(frame["role"])).tolist(),
         "change": pd.Index(CHANGES).get_indexer(pd.Index(frame["change"])).tolist(),
-        "views": [asdict(view) | {"x": _packed(view.x), "y": _packed(view.y)} for view in views],
+        "views": [in_browser(view) for view in views],
         "scores": {short: _packed(frame[name].to_numpy(float)) for name, short in scores.items()},
         "ranks": {short: _packed(ranks[name].reindex(frame["id"]).to_numpy(float)) for name, short in scores.items()},
         "n_pool": len(ranks),
@@ -96,8 +97,13 @@ def payload(
         "opened": None if opened is None else str(opened),
         "large": large,
         "only": only,
+        "forms": forms,
         "sprite": {"name": sprite, "tile": TILE, "columns": COLUMNS},
     }
+
+
+def in_browser(view: View) -> dict[str, Any]:
+    return asdict(view) | {"x": _packed(view.x), "y": _packed(view.y)}
 
 
 def lens(

@@ -36,6 +36,7 @@ export class Plot {
     this.x = floats(view.x);
     this.y = floats(view.y).map(scale);
     this.from = places ? this.lens.ids.map((id) => places.get(id)) : null;
+    this.fromZoom = this.zoom;
     this.cuts = [view.x_cut, view.y_cut === null ? null : scale(view.y_cut)];
     const full = [...span(this.x), ...span(this.y)];
     const zoomed = keepZoom && this.full && this.zoom.some((v, i) => v !== this.full[i]) && view.title === this.shown;
@@ -45,7 +46,9 @@ export class Plot {
   }
 
   at(i) {
-    return placeOf(this.zoom, this, between(this.from?.[i], [this.x[i], this.y[i]], this.lens.progress));
+    // On the page, not in values: the window they lie in may be another one now.
+    const from = this.from?.[i];
+    return between(from && placeOf(this.fromZoom, this, from), placeOf(this.zoom, this, [this.x[i], this.y[i]]), this.lens.progress);
   }
   onPage(i) {
     const frame = this.top.getBoundingClientRect(), [x, y] = this.at(i);

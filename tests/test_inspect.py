@@ -495,7 +495,7 @@ def test_a_layout_that_forms_is_shown_with_its_share_and_pca_stays_where_it_does
     name = kept(snapshot_bytes(tmp_path))
     here = sight.sight_of_file(name)
     test = page(snapshot=name)
-    assert "The right picture is PCA until UMAP is ready" in text(test)
+    assert "Right: PCA until UMAP is ready" in text(test)
     ids = layout.ids(here.context)
     formed = np.stack([np.arange(len(ids), dtype=float), -np.arange(len(ids), dtype=float)], 1)
     monkeypatch.setattr(projector, "forming", lambda runs, wish: (0.454, ids[::-1], formed))

@@ -48,7 +48,8 @@ class Check:
         return os.pread(file, NEWEST, max(os.fstat(file).st_size - NEWEST, 0)).decode("utf-8", "replace")
 
     def cancel(self) -> None:
-        self.cancelled = True
+        # What has ended meanwhile has found its verdict.
+        self.cancelled = self.busy
         self.process.terminate()
 
     @property

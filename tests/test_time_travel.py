@@ -474,7 +474,7 @@ def test_verify_on_the_page_works_the_run_out_again_and_says_so(runs, monkeypatc
 
 
 def test_verify_says_how_far_it_is_on_whatever_page_and_can_be_cancelled(runs):
-    run = create(small_config(epochs=800), runs)
+    run = create(small_config(epochs=500), runs)
     execute(run)
     checking._start(run)
     check = checking._checks()[run.id]

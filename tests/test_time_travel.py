@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -474,7 +475,7 @@ def test_verify_on_the_page_works_the_run_out_again_and_says_so(runs, monkeypatc
 
 
 def test_verify_says_how_far_it_is_on_whatever_page_and_can_be_cancelled(runs):
-    run = create(small_config(epochs=500), runs)
+    run = create(small_config(epochs=60), runs)
     execute(run)
     checking._start(run)
     check = checking._checks()[run.id]
@@ -487,14 +488,16 @@ def test_verify_says_how_far_it_is_on_whatever_page_and_can_be_cancelled(runs):
     wait_for(seen, 60)
     assert all(re.fullmatch(r"\d+ %(, task \d, round \d)?(, [\d:]+ left)?", share) for share in shares - {""}), shares
     assert any("left" in share for share in shares) and any("task" in share for share in shares), shares
+    check.process.send_signal(signal.SIGSTOP)  # it would be done before the page is drawn
     # Another tab, or the same one back from another page, sees the same check.
     test = page("run", run=run.id)
     test.segmented_control(key="details").set_value("Settings").run()
     assert "Working the run out again: " in text(test)
     button(test, "Cancel").click().run()
+    check.process.send_signal(signal.SIGCONT)
     wait_for(lambda: not checking.busy(run))
     test.run()
-    assert "nothing of the run was changed" in text(test)
+    assert "Cancelled, nothing of the run was changed." in text(test)
     assert not any(b.label == "Cancel" for b in test.button) and not (run.path / "verified.json").exists()
 
 

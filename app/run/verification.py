@@ -55,7 +55,7 @@ class Check:
     @property
     def last_words(self) -> str:
         if self.cancelled:
-            return "Cancelled: nothing of the run was changed."
+            return "Cancelled, nothing of the run was changed."
         lines = self._newest().strip().splitlines()
         return lines[-1].removeprefix("acl: ") if lines else "The check ended without a word."
 
@@ -83,7 +83,8 @@ def panel(run: Run) -> None:
             st.button("Cancel", icon=":material/close:", key=f"verify-cancel-{run.id}", on_click=check.cancel)
             st.caption(f"Working the run out again: {check.progress or '…'}", width="content")
         elif check is not None and (check.cancelled or check.process.returncode not in (0, 1)):
-            st.caption(f":material/error: {words.plain(check.last_words)}", width="content")
+            icon = "cancel" if check.cancelled else "error"
+            st.caption(f":material/{icon}: {words.plain(check.last_words)}", width="content")
         else:
             st.caption(_verdict(run), width="content")
 

@@ -385,6 +385,7 @@ HTML_OURS = {
     "_sheet",
     "digits_html",
     "memory_html",
+    "pairs_html",
 }
 """Those that put HTML together; tests/test_app.py and tests/test_compare.py look at what they escape."""
 NUMBERS = re.compile(
@@ -405,16 +406,22 @@ ALLOWED = {
         "empty.get(group, 'Nothing here.')", "name", "opened",
         "{'picks': 'picked', 'pool': 'in the pool, not picked'}.get(row['role'], row['role'])",
     },
+    "app/lesson/chapters/choice.py": {
+        "found.labelled", "_two_steps()", "words.strategy(each)", "found.repeats", "words.strategy",
+    },
     "app/lesson/page.py": {"chapter.draw(picture, controls)", "str(each)"},
     "app/new_run/form.py": {"info.title", "name", "title", "t"},
     "app/run/changes.py": {"sentence(change)"},
     "app/run/newest_query.py": {"flat"},
-    "app/run/page.py": {"name"},
+    "app/run/page.py": {"name", "steer.when(later)"},
+    "app/run/steering.py": {"when(waits)"},
     "app/run/transport.py": {"help_", "label"},
     "app/widgets/dialogs.py": {"dialog.title"},
     "app/widgets/scrubber.py": {"said"},
     "app/widgets/shared_select.py": {"help_", "label"},
-    "app/widgets/steering_form.py": {"why.get('lambda', '')", "why.get('n_query', '')"},
+    "app/widgets/steering_form.py": {
+        "info.description", "str(info.title)", "why.get('lambda', '')", "why.get('n_query', '')",
+    },
     "app/widgets/url.py": {"help_", "instead", "label", "said"},
 }  # fmt: skip
 """What else is shown, by file, and is ours: looked at one by one."""

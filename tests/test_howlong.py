@@ -64,7 +64,7 @@ def says(steps: int = 174_000, step_s: float = 1.3, seconds: float = 216_000.0) 
 def form(**values: object) -> AppTest:
     """The form of a new run with these settings."""
     test = AppTest.from_file(str(ROOT / "app" / "contents.py"), default_timeout=30)
-    test.run()
+    test.switch_page(str(ROOT / "pages" / "start.py")).run()
     widgets = {widget.key: widget for kind in ("selectbox", "number_input") for widget in test.get(kind)}
     for name, value in values.items():
         widgets[f"new-digits-demo-{name}"].set_value(value)

@@ -144,9 +144,12 @@ def test_the_watch_sees_what_reaches_for_the_network(tmp_path, server):
         "build('datasets', 'folder', make_config({'data': sys.argv[1]})).load()",
         "from streamlit.testing.v1 import AppTest\n"
         "page = AppTest.from_file('app/contents.py', default_timeout=60).run()\n"
+        "assert page.radio and not page.exception",
+        "from streamlit.testing.v1 import AppTest\n"
+        "page = AppTest.from_file('app/contents.py', default_timeout=60).switch_page('../pages/start.py').run()\n"
         "assert page.selectbox and not page.exception",
     ],
-    ids=["help", "listing", "digits", "folder", "first page"],
+    ids=["help", "listing", "digits", "folder", "first page", "form"],
 )
 def test_it_is_imported_only_where_parquet_files_are_read(code, tmp_path):
     write_folder(tmp_path / "pets", {"dog": 3, "cat": 3})

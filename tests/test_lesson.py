@@ -115,7 +115,7 @@ def test_forgetting_is_said_once_the_second_task_is_learned():
     said = forgetting.takeaway(history(([1.0], [1.0]), ([0.0, 1.0], [0.76, 1.0])))
     assert "after task 2 it is 0 %" in said and "still gets 76 %" in said and "mostly still there" in said
     later = forgetting.takeaway(history(([1.0], [1.0]), ([0.0, 1.0], [0.76, 1.0]), ([0.1, 0.0, 1.0], [0.6, 0.5, 1.0])))
-    assert later.endswith("After task 3: 10 % and 60 %: what it knew fades, but later.")
+    assert later.endswith("After task 3: 10 % and 60 %: what it knew fades later, and 50 is what guessing gets.")
 
 
 def test_what_contradicts_the_story_is_said_too():

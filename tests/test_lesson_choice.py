@@ -179,7 +179,7 @@ def test_why_says_what_is_unusual_and_calls_the_rest_noise():
 def test_one_task_later_says_who_is_beyond_noise():
     text = said.later(planted())
     assert "what Entropy (95.0 %) chose is known **longer**" in text
-    assert "what AccuACL (-5.0 %) chose is known **less long**" in text and "Uniform (45.0 %): within noise" in text
+    assert "what AccuACL (−5.0 %) chose is known **less long**" in text and "Uniform (45.0 %): within noise" in text
 
 
 def test_the_two_steps_follow_the_runs_whichever_way_they_come_out():

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pandas as pd
 
-from app.charts.written import number, signed
+from app.charts.written import number, percent, signed
 from app.lesson.measured import Difference, difference, worded
 
 BOUGHT = "bought"
@@ -165,7 +165,7 @@ def half(by_half: pd.Series, by_all: pd.Series, labels: int) -> str:
 
 def _mean(by_seed: pd.Series) -> str:
     values = by_seed.to_numpy(float)
-    return f"{values.mean():.1f} ± {values.std(ddof=1) / len(values) ** 0.5:.1f} %"
+    return f"{number(values.mean())} ± {percent(values.std(ddof=1) / len(values) ** 0.5)}"
 
 
 # -- small words ---------------------------------------------------------------------------------------

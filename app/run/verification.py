@@ -81,7 +81,7 @@ def panel(run: Run) -> None:
         )  # fmt: skip
         if check is not None and check.busy:
             st.button("Cancel", icon=":material/close:", key=f"verify-cancel-{run.id}", on_click=check.cancel)
-            st.caption(f"Working the run out again: {check.progress or '…'}", width="content")
+            st.caption(f"Working the run out again: {words.plain(check.progress or '…')}", width="content")
         elif check is not None and (check.cancelled or check.process.returncode not in (0, 1)):
             icon = "cancel" if check.cancelled else "error"
             st.caption(f":material/{icon}: {words.plain(check.last_words)}", width="content")

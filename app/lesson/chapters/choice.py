@@ -40,7 +40,7 @@ def draw(picture: DeltaGenerator, controls: DeltaGenerator) -> str:
             format_func=VIEWS.__getitem__, label_visibility="collapsed",
         )  # fmt: skip
         if passed:
-            st.caption(f":material/info: {passed}")
+            st.caption(f":material/info: {words.plain(passed)}")
     views = {"why": _why, "later": _later}
     return views.get(view or "buy", _buy)(found, ids, picture, controls)
 

@@ -14,6 +14,7 @@ from acl.runs.folder import Run
 from acl.stream.types import TaskStream
 from app import words
 from app.charts import run as charts
+from app.charts.written import whole_percent
 from app.lesson import playing
 from app.lesson.digits import Digit, digits_html
 from app.lesson.measured import accuracy
@@ -24,9 +25,11 @@ QUESTION = "A network forgets, or does it?"
 RECORDING = "recorded-finetune-uniform-digits-s0"
 EACH = 2
 """Test digits of each class that are watched."""
-ASKED = {"any": "Which of all digits is it?", "own": "Is it 0 or 1? 2 or 3? …"}
+ASKED = {"any": "Which of all digits is it?", "own": "Is it 0 or 1? 2 or 3? … (guessing: 50 %)"}
 HEIGHT = 250
 MOSTLY = 50.0
+COIN = 50.0
+"""Percent that who knows nothing gets right of two classes."""
 
 
 def draw(picture: DeltaGenerator, controls: DeltaGenerator) -> str:
@@ -98,15 +101,15 @@ def takeaway(history: History) -> str:
     learned, after, now = finals[0], finals[1], finals[-1]
     any_, own = 100 * after.accuracy[0], 100 * after.accuracy_aware[0]
     text = (
-        f"Right after its own task the network called {100 * learned.accuracy[0]:.0f} % of the zeros and ones by their "
-        f"name; after task 2 it is {any_:.0f} %. Asked only “0 or 1?”, it still gets {own:.0f} % right"
+        f"Right after its own task the network called {whole_percent(100 * learned.accuracy[0])} of the zeros and ones "
+        f"by their name; after task 2 it is {whole_percent(any_)}. Asked only “0 or 1?”, it still gets "
+        f"{whole_percent(own)} right"
     )
     if own - any_ >= MOSTLY:
         text += ": it stopped *saying* the old names; what it knew is mostly still there"
     text += f" (in {_before(2)})"
     if len(finals) > 2:
-        text += (
-            f". After task {now.task}: {100 * now.accuracy[0]:.0f} % and {100 * now.accuracy_aware[0]:.0f} %"
-            + (": what it knew fades, but later" if 100 * now.accuracy_aware[0] < own - 1 else "")
-        )  # fmt: skip
+        any_now, own_now = 100 * now.accuracy[0], 100 * now.accuracy_aware[0]
+        text += f". After task {now.task}: {whole_percent(any_now)} and {whole_percent(own_now)}"
+        text += f": what it knew fades later, and {COIN:.0f} is what guessing gets" if own_now < own - 1 else ""
     return f"{text}."

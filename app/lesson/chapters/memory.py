@@ -16,6 +16,7 @@ from acl.runs.folder import Run
 from app import words
 from app.charts import lesson as charts
 from app.charts.palette import OTHER, task_colours
+from app.charts.written import whole_percent
 from app.lesson import measured, playing
 from app.lesson.digits import Remembrance, memory_html
 from app.lesson.picture import figure
@@ -37,17 +38,17 @@ def draw(picture: DeltaGenerator, controls: DeltaGenerator) -> str:
         )  # fmt: skip
     size = TEN if size is None else size
     found = playing.shown(__name__, RECORDINGS.get(size, RECORDINGS[TEN]))
+    # Fine-tuning remembers nothing, whatever its setting says.
+    held = size if found.live or size in RECORDINGS else TEN
     groups = {each: measured.runs(memory=each) for each in SIZES}
     with picture:
         _memory(found.run, found.history)
-        _kept(found.history, found.run.config.memory, groups)
+        _kept(found.history, held, groups)
     with controls:
-        if found.run.config.memory != size:
-            st.caption(
-                f"The recording has {found.run.config.memory} remembered digits; yours will have what is chosen."
-            )
+        if held != size:
+            st.caption(f"The recording has {TEN} remembered digits; yours will have what is chosen.")
         playing.controls(__name__, found, preset_config("digits-demo", memory=size))
-    return takeaway(found.history, found.run.config.memory, groups)
+    return takeaway(found.history, held, groups)
 
 
 def _memory(run: Run, history: History) -> None:
@@ -102,8 +103,8 @@ def takeaway(history: History, size: int, groups: Mapping[int, Mapping[int, Matr
         steps.append(f"from {fewer} to {more}: {measured.worded(found)}")
     n = min(map(len, kept.values()))
     return (
-        f"With {size or 'no'} remembered digits this run keeps {mine:.0f} %. Over {n} seeds, {'; '.join(steps)}. "
-        f"{_trend(kept)}"
+        f"With {size or 'no'} remembered digits this run keeps {whole_percent(mine)}. Over {n} seeds, "
+        f"{'; '.join(steps)}. {_trend(kept)}"
     )
 
 

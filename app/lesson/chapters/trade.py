@@ -15,7 +15,7 @@ from app.charts import trade as charts
 from app.charts.palette import strategy_colour
 from app.charts.run import Spec, plane_chart
 from app.charts.score_plane import HERO, PLANE, Cuts, view
-from app.charts.written import signed
+from app.charts.written import percent, signed
 from app.lesson import trade_words as said
 from app.lesson.digits import smooth_url
 from app.lesson.measured import Difference, difference, figures
@@ -203,7 +203,10 @@ def _lambda(picture: DeltaGenerator, controls: DeltaGenerator) -> str:
             for weight, by_name in found.items() for name, each in by_name.items()
         ]  # fmt: skip
         figure(charts.lambda_chart(pd.DataFrame(rows)), "trade-lambda", HEIGHT, "AccuACL minus Uniform over λ")
-        st.caption("Dots: means over the seeds; upright bars: ± one standard error. At 0 the two are equal.")
+        st.caption(
+            "Dots: means over the seeds; upright bars: ± one standard error. Above the line at 0 points AccuACL has more "
+            "than Uniform."
+        )
     with controls:
         st.markdown("How much should a query care about the past?")
     return said.over_lambda({weight: table["A"] for weight, table in groups.items()},
@@ -218,8 +221,8 @@ def _end(picture: DeltaGenerator, controls: DeltaGenerator) -> str:
     with picture:
         st.markdown(f"### {said.challenge(difference(half, full))}")
         left, right = st.columns(2)
-        left.metric(f"{HALF} random labels a task keep", f"{half.mean():.1f} %", help=words.HELP["A"], border=True)
-        right.metric("40 labels by AccuACL keep", f"{full.mean():.1f} %", help=words.HELP["A"], border=True)
+        left.metric(f"{HALF} random labels a task keep", percent(half.mean()), help=words.HELP["A"], border=True)
+        right.metric("40 labels by AccuACL keep", percent(full.mean()), help=words.HELP["A"], border=True)
     with controls:
         if st.button("New run", icon=":material/add_circle:", width="stretch", key="trade-new"):
             new_run()

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 from app.charts.palette import FORGOTTEN, LEARNED
+from app.charts.written import signed
 from app.lesson.choosing.shipped import Shipped
 from app.lesson.digits import smooth_url
 from app.store import runs as data
@@ -37,7 +38,7 @@ def _pair(mine: str, old: str, label: int, loss: float, distance: float, product
     against = product < 0
     colour, arrow, said = (FORGOTTEN, "↓", "against") if against else (LEARNED, "↑", "with")
     wide = max(2.0, 100 * abs(product) / most)
-    hint = escape(f"a {label}: loss {loss:.3f}, distance to memory {distance:.2f}, product {product:+.4f}")
+    hint = escape(f"a {label}: loss {loss:.3f}, distance to memory {distance:.2f}, product {signed(product, 4)}")
     return (
         f'<div title="{hint}"><div style="display:flex;gap:4px;align-items:center">'
         f'<img alt="a {label}" src="{mine}" style="{PICTURE}"><span style="opacity:.6">≈</span>'

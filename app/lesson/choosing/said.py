@@ -9,6 +9,7 @@ import pandas as pd
 
 from acl.metrics import Matrix, average_accuracy, forgetting, learning_accuracy
 from app import words
+from app.charts.written import percent
 from app.lesson.choosing.shipped import TRAITS, Shipped
 from app.lesson.measured import Difference, difference, worded
 
@@ -53,8 +54,8 @@ def effect(found: Shipped, mine: tuple[float, float]) -> str:
     )
     new, past = mine
     return (
-        f"{own}: the network is now {new:.1f} % sure of a new digit's true name, and {past:.1f} % of an old one's. "
-        f"Of the strategies, {others}."
+        f"{own}: the network is now {percent(new)} sure of a new digit's true name, and {percent(past)} of an old "
+        f"one's. Of the strategies, {others}."
     )
 
 
@@ -141,11 +142,11 @@ def later(found: Shipped) -> str:
     said = []
     for than, names in groups.items():
         if names:
-            values = _joined([f"{words.strategy(name)} ({known[name]:.1f} %)" for name in names])
+            values = _joined([f"{words.strategy(name)} ({percent(known[name])})" for name in names])
             more = f"what {values} chose is known **{than}** than what blind choices did"
             said.append(more if than else f"{values}: within noise")
     return (
-        f"After the next task blind choices leave {blind.mean():.1f} % ± {blind.std():.1f} of these digits known: "
+        f"After the next task blind choices leave {percent(blind.mean())} ± {blind.std():.1f} of these digits known: "
         f"{'; '.join(said)}."
     )
 

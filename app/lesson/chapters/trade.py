@@ -204,8 +204,8 @@ def _lambda(picture: DeltaGenerator, controls: DeltaGenerator) -> str:
         ]  # fmt: skip
         figure(charts.lambda_chart(pd.DataFrame(rows)), "trade-lambda", HEIGHT, "AccuACL minus Uniform over λ")
         st.caption(
-            "Dots: means over the seeds; upright bars: ± one standard error. Above the line at 0 points AccuACL has more "
-            "than Uniform."
+            "Dots: means over the seeds; upright bars: ± one standard error. Above the line at 0 points AccuACL has "
+            "more than Uniform."
         )
     with controls:
         st.markdown("How much should a query care about the past?")

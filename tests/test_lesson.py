@@ -86,6 +86,7 @@ def test_a_run_of_ones_own_has_another_seed_each_time_and_its_tag(runs):
         test.run()
         assert any(f"live, seed {seed}" in said.value for said in test.markdown)
         assert len(test.success) == 1
+        test.button(key="lesson-reset").click().run()
     assert len(list_runs(runs)) == 2
 
 
@@ -116,6 +117,11 @@ def test_forgetting_is_said_once_the_second_task_is_learned():
     assert "after task 2 it is 0 %" in said and "still gets 76 %" in said and "mostly still there" in said
     later = forgetting.takeaway(history(([1.0], [1.0]), ([0.0, 1.0], [0.76, 1.0]), ([0.1, 0.0, 1.0], [0.6, 0.5, 1.0])))
     assert later.endswith("After task 3: 10 % and 60 %: what it knew fades later, and 50 is what guessing gets.")
+
+
+def test_guessing_is_not_called_knowing():
+    said = forgetting.takeaway(history(([1.0], [1.0]), ([0.0, 1.0], [0.5, 1.0])))
+    assert "still gets 50 %" in said and "still there" not in said
 
 
 def test_what_contradicts_the_story_is_said_too():

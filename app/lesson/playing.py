@@ -57,8 +57,8 @@ def _state(chapter: str) -> _State:
 
 
 def forget(chapter: str) -> None:
-    """From the beginning: the recording again. A live run stays in the Library."""
-    st.session_state.pop(f"playing-{chapter}", None)
+    """From the beginning: the recording again. A live run stays in the Library, and the next has another seed."""
+    st.session_state[f"playing-{chapter}"] = _State(seed=_state(chapter).seed)
 
 
 def rhythm(chapter: str) -> float | None:

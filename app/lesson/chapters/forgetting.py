@@ -27,9 +27,8 @@ EACH = 2
 """Test digits of each class that are watched."""
 ASKED = {"any": "Which of all digits is it?", "own": "Is it 0 or 1? 2 or 3? … (guessing: 50 %)"}
 HEIGHT = 250
-MOSTLY = 50.0
-COIN = 50.0
-"""Percent that who knows nothing gets right of two classes."""
+COIN, MOSTLY = 50.0, 75.0
+"""Percent that who knows nothing gets right of two classes, and halfway from there to knowing all."""
 
 
 def draw(picture: DeltaGenerator, controls: DeltaGenerator) -> str:
@@ -105,7 +104,7 @@ def takeaway(history: History) -> str:
         f"by their name; after task 2 it is {whole_percent(any_)}. Asked only “0 or 1?”, it still gets "
         f"{whole_percent(own)} right"
     )
-    if own - any_ >= MOSTLY:
+    if any_ < COIN and own >= MOSTLY:
         text += ": it stopped *saying* the old names; what it knew is mostly still there"
     text += f" (in {_before(2)})"
     if len(finals) > 2:

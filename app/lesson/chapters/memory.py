@@ -39,16 +39,16 @@ def draw(picture: DeltaGenerator, controls: DeltaGenerator) -> str:
     size = TEN if size is None else size
     found = playing.shown(__name__, RECORDINGS.get(size, RECORDINGS[TEN]))
     # Fine-tuning remembers nothing, whatever its setting says.
-    held = size if found.live or size in RECORDINGS else TEN
+    has = size if found.live or size in RECORDINGS else TEN
     groups = {each: measured.runs(memory=each) for each in SIZES}
     with picture:
         _memory(found.run, found.history)
-        _kept(found.history, held, groups)
+        _kept(found.history, has, groups)
     with controls:
-        if held != size:
+        if has != size:
             st.caption(f"The recording has {TEN} remembered digits; yours will have what is chosen.")
         playing.controls(__name__, found, preset_config("digits-demo", memory=size))
-    return takeaway(found.history, held, groups)
+    return takeaway(found.history, has, groups)
 
 
 def _memory(run: Run, history: History) -> None:

@@ -764,10 +764,16 @@ def test_a_layout_places_only_what_is_drawn(tmp_path, runs, monkeypatch):
 
     monkeypatch.setattr(layout, "beside_neighbours", spy)
     known = ids[10:]
-    found = known, np.c_[np.arange(len(known)), np.arange(len(known))].astype(float)
-    xy = maps._placed(here, "features", found, [3, 10, 12])
+    places = maps.Places(here.context, "features", (known, np.c_[np.arange(len(known)), np.arange(len(known))]))
+    monkeypatch.setattr(layout, "MISSING_AT_ONCE", 9)
+    xy = places.of([3, 10, 12])
     assert [m.tolist() for m in placed] == [[3]] and xy[1:].tolist() == [[0, 0], [2, 2]]
-    assert np.isnan(maps._placed(here, "features", (np.array([10**9]), np.zeros((1, 2))), [3])).all()
+    # Few enough now, so all at once, and never again.
+    places.of([4])
+    assert [m.tolist() for m in placed[1:]] == [[0, 1, 2, *range(4, 10)]]
+    assert (places.of(list(range(13)))[[3, 10, 12]] == xy).all() and len(placed) == 2
+    nothing = maps.Places(here.context, "features", (np.array([10**9]), np.zeros((1, 2))))
+    assert np.isnan(nothing.of([3])).all()
 
 
 @pytest.mark.parametrize("name", ["nobody", "../../etc", "a.b", "a" * 5000])

@@ -12,6 +12,7 @@ import streamlit as st
 from acl.analysis import embedding as layout
 from acl.analysis import plane
 from acl.analysis.plane import Space
+from acl.selection.query import QueryContext
 from acl.service import projector
 from acl.service.projector import Wish
 from app import words
@@ -105,13 +106,12 @@ def _formed(sight: Sight, frame: pd.DataFrame, space: Space) -> tuple[float, Vie
     if told is None:
         return None
     share, *found = told
-    return share, _umap(sight, frame, space, (found[0], found[1]), "UMAP that forms")
+    places = Places(sight.context, space, (found[0], found[1]))
+    return share, _umap(sight, frame, space, places, "UMAP that forms")
 
 
-def _umap(
-    sight: Sight, frame: pd.DataFrame, space: Space, found: tuple[np.ndarray, np.ndarray], name: str = "UMAP"
-) -> View:
-    x, y = _placed(sight, space, found, _rows(sight, frame)).T
+def _umap(sight: Sight, frame: pd.DataFrame, space: Space, places: Places, name: str = "UMAP") -> View:
+    x, y = places.of(_rows(sight, frame)).T
     return View(_title(sight, space), x, y, f"{name}, first dimension", f"{name}, second dimension", ticks=False)
 
 
@@ -139,29 +139,41 @@ def _ask(wish: Wish) -> str:
     return ""
 
 
-def _layout(wish: Wish) -> tuple[np.ndarray, np.ndarray] | None:
+def _layout(wish: Wish) -> Places | None:
     path = projector.found(RUNS, wish)
     if path is None:
         return None
-    return _read(str(path), path.stat().st_mtime_ns, str(wish.snapshot), wish.snapshot.stat().st_mtime_ns)
+    mark = (str(wish.snapshot), wish.snapshot.stat().st_mtime_ns)
+    return _read(str(path), path.stat().st_mtime_ns, mark, wish.space)
 
 
-@st.cache_data(max_entries=16, show_spinner=False)
-def _read(path: str, changed_ns: int, snapshot: str, snapshot_ns: int) -> tuple[np.ndarray, np.ndarray] | None:
-    return projector.load(Path(path), Path(snapshot))
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _read(path: str, changed_ns: int, mark: tuple[str, int], space: Space) -> Places | None:
+    found = projector.load(Path(path), Path(mark[0]))
+    return Places(microscope(*mark).context, space, found) if found else None
 
 
-def _placed(sight: Sight, space: Space, found: tuple[np.ndarray, np.ndarray], rows: list[int]) -> np.ndarray:
-    """[rows, 2]: places of these samples of the query; those that the layout leaves out lie among their neighbours."""
-    ids = layout.ids(sight.context)
-    place = {int(i): row for row, i in enumerate(found[0])}
-    known = layout.shared(ids, place)
-    xy = np.full((len(ids), 2), np.nan)
-    xy[known] = found[1][[place[int(i)] for i in ids[known]]]
-    missing = np.setdiff1d(rows, known)
-    if len(missing) and len(known):
-        xy[missing] = layout.beside_neighbours(layout.vectors(sight.context, space), known, xy[known], missing)
-    return xy[rows]
+class Places:
+    """Where a layout, ids and places of some samples, puts those of a query; the ones that it leaves out lie among
+    their neighbours, which is worked out once for each."""
+
+    def __init__(self, context: QueryContext, space: Space, found: tuple[np.ndarray, np.ndarray]) -> None:
+        ids, xy = layout.ids(context), found[1]
+        place = {int(i): row for row, i in enumerate(found[0])}
+        self.context, self.space, self.known = context, space, layout.shared(ids, place)
+        self.xy = np.full((len(ids), 2), np.nan)
+        self.xy[self.known] = xy[[place[int(i)] for i in ids[self.known]]]
+
+    def of(self, rows: list[int]) -> np.ndarray:
+        """[rows, 2], rows as in acl.analysis.embedding.vectors."""
+        left_out = np.flatnonzero(np.isnan(self.xy[:, 0]))
+        missing = np.intersect1d(rows, left_out)
+        if len(missing) and len(self.known):
+            # All while they are few: other picks then find theirs.
+            missing = left_out if len(left_out) <= layout.MISSING_AT_ONCE else missing
+            x = layout.vectors(self.context, self.space)
+            self.xy[missing] = layout.beside_neighbours(x, self.known, self.xy[self.known], missing)
+        return self.xy[rows]
 
 
 @st.cache_data(max_entries=16, show_spinner=False)

@@ -24,7 +24,7 @@ def picked(page: Page) -> list[str]:
 def test_ten_clicked_pictures_are_bought_and_land_as_a_star(tmp_path):
     runs, found = tmp_path / "runs", shipped()
     with running_app(runs, tmp_path) as app, browser_page(width=1024) as page:
-        page.goto(f"{app.url}/?chapter={NUMBER}")
+        page.goto(f"{app.url}/?chapter={NUMBER}&look={choice.BUY}")
         cards = page.locator(".picks button")
         expect(cards).to_have_count(60)
         expect(page.get_by_role("button", name=BUY)).to_be_disabled()

@@ -102,11 +102,9 @@ PICTURE_PX, HALF = 56, 50
 
 
 def profiles_chart(four: Sequence[Profile], target: np.ndarray, names: Sequence[str]) -> Spec:
-    """How the Fisher information of each of four samples is spread over the kept entries, as coloured bars, against
-    the target's q, in grey. names: the class of each entry, all entries of a class one after the other."""
-    most = 100 * max(target.max(), *(profile.spread.max() for profile in four))
+    """How the Fisher information of each of four samples is spread over the classes, as coloured bars, beside the
+    target's q, in grey. names: the class of each kept entry; the shares of a class's entries are summed."""
     where = [(LEFT[place % 2], TOPS[place // 2]) for place in range(len(four))]
-    ticks = {middle: name for middle, name in middles(names)}
     spec: Spec = {"animation": False, "tooltip": {"show": False}}
     spec["grid"] = [
         {"left": f"{x}%", "top": f"{y}%", "width": f"{WIDE}%", "height": f"{TALL}%", **FIXED} for x, y in where
@@ -125,36 +123,35 @@ def profiles_chart(four: Sequence[Profile], target: np.ndarray, names: Sequence[
         for one, (x, y) in zip(four, where, strict=True) if one.picture
     ]  # fmt: skip
     spec["xAxis"] = [
-        {"type": "category", "gridIndex": k, "data": [ticks.get(entry, "") for entry in range(len(names))],
+        {"type": "category", "gridIndex": k, "data": list(dict.fromkeys(names)),
          "axisTick": {"show": False}, "axisLabel": {"interval": 0, "fontSize": 12}}
         for k in range(len(four))
     ]  # fmt: skip
     spec["yAxis"] = [
-        {"type": "value", "gridIndex": k, "min": 0, "max": float(np.ceil(1.2 * most)), "interval": HALF,
+        {"type": "value", "gridIndex": k, "min": 0, "max": 110, "interval": HALF,
          "axisLabel": {"formatter": "{value} %", "fontSize": 12, "showMaxLabel": False}, "splitLine": {"show": False}}
         for k in range(len(four))
     ]  # fmt: skip
     spec["series"] = [
         series for k, one in enumerate(four)
         for series in (
-            _bars(k, "target", target, FAINT, "100%"), _bars(k, one.title, one.spread, strategy_colour(HERO), "50%")
+            _bars(k, one.title, by_class(one.spread, names), strategy_colour(HERO)),
+            _bars(k, "target", by_class(target, names), FAINT),
         )
     ]  # fmt: skip
     return spec
 
 
-def _bars(place: int, name: str, shares: np.ndarray, colour: str, wide: str) -> Spec:
+def _bars(place: int, name: str, shares: np.ndarray, colour: str) -> Spec:
     return {
-        "type": "bar", "name": name, "xAxisIndex": place, "yAxisIndex": place, "silent": True, "barGap": "-100%",
-        "barWidth": wide, "itemStyle": {"color": colour},
-        "data": np.round(100 * shares, 3).tolist(),
+        "type": "bar", "name": name, "xAxisIndex": place, "yAxisIndex": place, "silent": True, "barGap": "0%",
+        "barCategoryGap": "15%", "itemStyle": {"color": colour}, "data": np.round(100 * shares, 3).tolist(),
     }  # fmt: skip
 
 
-def middles(names: Sequence[str]) -> list[tuple[int, str]]:
-    """The entry in the middle of each class, and its name."""
-    starts = [i for i in range(len(names)) if i == 0 or names[i] != names[i - 1]]
-    return [((a + b - 1) // 2, names[a]) for a, b in zip(starts, [*starts[1:], len(names)], strict=True)]
+def by_class(shares: np.ndarray, names: Sequence[str]) -> np.ndarray:
+    """[classes], in the order in which they are named first: the sums of the shares [kept] of each one's entries."""
+    return pd.Series(shares).groupby(list(names), sort=False).sum().to_numpy()
 
 
 # -- over λ --------------------------------------------------------------------------------------------

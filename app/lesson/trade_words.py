@@ -73,8 +73,8 @@ def alone(picks: Mapping[str, Sequence[int]], rank_m: Mapping[int, int], rank_d:
     by_m = _median([rank_d[i] for i in picks["M alone"]])
     shared = {by: len(set(picks["both"]) & set(picks[by])) for by in ("D alone", "M alone")}
     return (
-        f"D alone buys samples whose median rank by magnitude is {by_d:.0f} of {pool}; M alone, samples whose median "
-        f"rank by distribution is {by_m:.0f}. Both together share {shared['D alone']} of {n} picks with D alone and "
+        f"D alone buys digits that are, in the median, at place {by_d:.0f} of {pool} by magnitude; M alone, digits at "
+        f"place {by_m:.0f} by distribution. Both together share {shared['D alone']} of {n} picks with D alone and "
         f"{shared['M alone']} with M alone. One query of one run."
     )
 
@@ -84,27 +84,62 @@ def alone(picks: Mapping[str, Sequence[int]], rank_m: Mapping[int, int], rank_d:
 
 def over_memory(gains: Mapping[int, pd.Series]) -> str:
     """gains: what AccuACL keeps more than Uniform, by seed, for each number of remembered samples."""
-    kept = {size: difference(gains[size], 0 * gains[size]) for size in sorted(gains)}
-    fewest, most = min(kept), max(kept)
-    said = "; ".join(f"with {size} remembered {worded(found)}" for size, found in kept.items())
-    change = difference(gains[most], gains[fewest])
+    kept = _by_memory(gains)
+    noise = [str(size) for size, found in kept.items() if not found.sign]
+    said = [
+        f"with {size} remembered digits AccuACL keeps {worded(found)}" for size, found in kept.items() if found.sign
+    ]
+    if noise:
+        said.insert(0, f"with {_listed(noise)} remembered digits the difference may be chance")
+    text = f"{'; '.join(said)}. {_growth(gains)}"
+    return text[0].upper() + text[1:]
+
+
+def when_it_pays(gains: Mapping[int, pd.Series], at_zero: Difference) -> str:
+    """The whole chapter in a sentence or two. at_zero: what is kept more than by Uniform at λ = 0, with the fewest
+    remembered samples of `gains`."""
+    kept = _by_memory(gains)
+    pays, costs = ([str(size) for size, found in kept.items() if found.sign == sign] for sign in (1, -1))
+    best = max(kept, key=lambda size: kept[size].mean)
+    if pays:
+        said = f"With {_listed(pays)} remembered digits"
+    elif kept[best].mean > 0:
+        said = (
+            f"Beyond noise at none of these memories: at best, with {best} remembered digits, {_but_chance(kept[best])}"
+        )
+    else:
+        said = "At none of these memories"
+    if not pays and at_zero.sign > 0:
+        said += f"; there, without any weight on the past (λ = 0), {worded(at_zero)}, beyond noise"
+    if costs:
+        said += f"; with {_listed(costs)} it costs"
+    advice = {1: " So try it where little can be remembered.", -1: " So try it where much can be remembered.", 0: ""}
+    return f"**When does it pay?** {said}. {_growth(gains)}{advice[_change(gains).sign]}"
+
+
+def _by_memory(gains: Mapping[int, pd.Series]) -> dict[int, Difference]:
+    return {size: difference(gains[size], 0 * gains[size]) for size in sorted(gains)}
+
+
+def _but_chance(found: Difference) -> str:
+    return f"{found.mean:.1f} ± {found.error:.1f} points more, which may be chance"
+
+
+def _change(gains: Mapping[int, pd.Series]) -> Difference:
+    """Of what AccuACL keeps more, from the largest memory to the smallest."""
+    return difference(gains[min(gains)], gains[max(gains)])
+
+
+def _growth(gains: Mapping[int, pd.Series]) -> str:
+    """Whether the size of the memory matters at all."""
+    change, fewest, most = _change(gains), min(gains), max(gains)
+    if not change.sign:
+        return f"From {most} to {fewest} remembered digits its lead changes by no more than noise."
+    scarce = "less" if change.sign > 0 else "more"
     return (
-        f"Kept, AccuACL against Uniform, {_seeds(change)}: {said}. {where({s: each.sign for s, each in kept.items()})} "
-        f"The change from {fewest} to {most}: {worded(change)}."
+        f"The {scarce} is remembered, the better it does against blind choice: between {fewest} and {most} by "
+        f"{abs(change.mean):.1f} ± {change.error:.1f} points, beyond noise."
     )
-
-
-def where(signs: Mapping[int, int]) -> str:
-    """signs: of the difference, by the size of the memory, the smallest first."""
-    costs = [str(size) for size, sign in signs.items() if sign < 0]
-    also = f", and costs with {_listed(costs)}" if costs else ""
-    if all(sign > 0 for sign in signs.values()):
-        return "It pays at each of these sizes."
-    if not any(sign > 0 for sign in signs.values()):
-        return f"Beyond noise it pays at none of these sizes{also}."
-    if [*signs.values()] == sorted(signs.values(), reverse=True):
-        return f"It pays where memory is scarce{also}."
-    return f"Where it pays does not follow the size of the memory{also}."
 
 
 # -- 5: λ ----------------------------------------------------------------------------------------------
@@ -115,26 +150,15 @@ def over_lambda(kept: Mapping[float, pd.Series], auto: pd.Series, uniform: pd.Se
     means = {weight: float(by_seed.mean()) for weight, by_seed in sorted(kept.items())}
     effect, at_zero = difference(auto, uniform), difference(kept[0.0], uniform)
     best = max(means, key=means.__getitem__)
-    path = f"As λ grows, what is kept {_course(list(means.values()))}"
+    said = f"As λ grows, what is kept {_course(list(means.values()))}"
     if best > 0:
-        lead = difference(kept[best], kept[0.0])
-        path += f"; of the {len(means)} tried λ = {best:g} keeps most, compared with λ = 0 {worded(lead)}"
-    if effect.sign <= 0:
-        share = (
-            f"Against Uniform: with the usual λ {worded(effect)}, at λ = 0, where the target has nothing of the past, "
-            f"{worded(at_zero)}."
-        )
-    else:
-        share = (
-            f"Of the {effect.mean:.1f} ± {effect.error:.1f} points the usual λ keeps more than Uniform, "
-            f"{_stand(at_zero)} at λ = 0 already, where the target has nothing of the past."
-        )
-    return f"{path}. {share} {_seeds(effect)[0].upper()}{_seeds(effect)[1:]}."
-
-
-def _stand(at_zero: Difference) -> str:
-    size = f"{number(at_zero.mean)} ± {at_zero.error:.1f}"
-    return f"{size}, no more than noise, stand" if at_zero.within_noise else f"{size} stand"
+        said += f"; most is kept at λ = {best:g}, compared with λ = 0 {worded(difference(kept[best], kept[0.0]))}"
+    said += f". Against Uniform: at λ = 0, where the past has no weight, {worded(at_zero)}; "
+    said += f"with the usual λ {worded(effect)}"
+    if at_zero.sign > 0 and not effect.sign:
+        more = "the mean is no lower, but it" if effect.mean >= at_zero.mean else "it is lower, and"
+        said += f" ({more} differs more from run to run)" if effect.error > at_zero.error else ""
+    return f"{said}."
 
 
 def _course(means: Sequence[float]) -> str:
@@ -176,7 +200,7 @@ def _points(found: Difference) -> str:
 
 
 def _seeds(found: Difference) -> str:
-    return f"over {found.n} paired seeds"
+    return f"over {found.n} pairs of runs"
 
 
 def _listed(names: Sequence[str]) -> str:

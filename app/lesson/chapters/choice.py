@@ -1,4 +1,4 @@
-"""Chapter 4: ten of sixty digits may be bought; what the student's do, beside blind and clever choices."""
+"""Chapter 4: what to label. An idea that works in one task; ten of sixty digits, bought and measured; a task later."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from streamlit.delta_generator import DeltaGenerator
 
 from app import words
 from app.charts import choice as charts
-from app.lesson import measured
+from app.charts.palette import LEARNED
+from app.charts.trade import NAMES
+from app.lesson import differences, measured, steps
 from app.lesson.choosing import live, said
 from app.lesson.choosing.pairs import pairs_html
 from app.lesson.choosing.picks import pictures
@@ -19,8 +21,9 @@ from app.lesson.picture import figure
 from app.store.session import POLL_S
 
 QUESTION = "Which ones would you buy?"
-VIEWS = {"buy": "Buy", "why": "Why", "later": "Later"}
-HEIGHT = 390
+IDEA, BUY, WHY, LATER = VIEWS = ("Idea", "Buy", "Why", "Later")
+LOOK = "look"
+HEIGHT, IDEA_HEIGHT, LATER_HEIGHT = 390, 190, 300
 LET = "choice-let"
 AT_ONCE: dict[str, Any] = {"classes_per_task": 10, "n_start": 50, "n_query": 50, "n_end": 200}
 """One task of all ten digits, with as many labels as the five tasks of the stream have together."""
@@ -35,14 +38,13 @@ def draw(picture: DeltaGenerator, controls: DeltaGenerator) -> str:
     found = shipped()
     ids, passed = live.picks(found)
     with controls:
-        view = st.segmented_control(
-            "Look at", list(VIEWS), default="buy", required=True, key="look", bind="query-params",
-            format_func=VIEWS.__getitem__, label_visibility="collapsed",
-        )  # fmt: skip
+        view = steps.shown(LOOK, VIEWS)
         if passed:
             st.caption(f":material/info: {words.plain(passed)}")
-    views = {"why": _why, "later": _later}
-    return views.get(view or "buy", _buy)(found, ids, picture, controls)
+    takeaway = {IDEA: _idea, BUY: _buy, WHY: _why, LATER: _later}[view](found, ids, picture, controls)
+    with controls:
+        steps.go_on(LOOK, VIEWS, view, view != BUY or bool(live.bought()))
+    return takeaway
 
 
 def rhythm() -> float | None:
@@ -52,6 +54,31 @@ def rhythm() -> float | None:
 
 def reset() -> None:
     live.fill(())
+    steps.go(LOOK, IDEA)
+
+
+# -- an idea -------------------------------------------------------------------------------------------
+
+
+def _idea(found: Shipped, ids: tuple[int, ...], picture: DeltaGenerator, controls: DeltaGenerator) -> str:
+    """Entropy against Uniform where nothing can be forgotten: all ten digits in one task."""
+    entropy, uniform = (measured.figures(strategy=name, **AT_ONCE)["LA"] for name in ("entropy", "uniform"))
+    with controls:
+        st.markdown(
+            "**Label what the network is least sure of**: it has most to learn there. The strategy that does so is "
+            "called Entropy."
+        )
+        st.caption("Uniform buys blindly: every digit has the same chance.")
+    with picture:
+        st.markdown("**All ten digits in one task: what Entropy learns more than Uniform**", help=words.HELP["LA"])
+        row = differences.row(NAMES["LA"], measured.difference(entropy, uniform), entropy - uniform, LEARNED)
+        differences.show([row], "points", "choice-idea", IDEA_HEIGHT, "Entropy minus Uniform")
+        st.markdown("Would you buy so, too, where tasks come one after another and old digits are not seen again?")
+    return said.in_one_task(_runs(**AT_ONCE))
+
+
+def _runs(**settings: Any) -> said.Groups:
+    return {name: measured.runs(strategy=name, **settings) for name in ("entropy", "uniform")}
 
 
 # -- buy -----------------------------------------------------------------------------------------------
@@ -72,7 +99,6 @@ def _buy(found: Shipped, ids: tuple[int, ...], picture: DeltaGenerator, controls
         else:
             st.markdown(f"**Sixty digits without a label: {found.n} of them will be labelled, and learned**")
             pictures(found, ids)
-            st.caption(" ".join(_two_steps()))
     return said.effect(found, mine) if mine else ""
 
 
@@ -81,11 +107,15 @@ def _offer(found: Shipped, ids: tuple[int, ...]) -> None:
         f"The network knows 0 to 5, and keeps {found.memory} pictures of them. Sixes and sevens are new: "
         f"{found.labelled} have a label."
     )
-    st.session_state[LET] = next((name for name in found.names if found.chosen_by(name) == ids), None)
+    chooser = next((name for name in found.names if found.chosen_by(name) == ids), None)
+    st.session_state[LET] = chooser
     st.pills(
-        f"Pick {found.n}, or let one choose", found.names, key=LET, format_func=words.strategy, wrap=True,
-        on_change=_let, args=(found,), help="Each of them was shown these sixty alone.",
+        f"Pick {found.n}, or let a strategy choose", found.names, key=LET, format_func=words.strategy, wrap=True,
+        on_change=_let, args=(found,),
+        help=f"Each of them was shown these sixty alone.\n{words.described('strategies', found.names)}",
     )  # fmt: skip
+    if chooser:
+        st.caption(words.does("strategies", chooser))
     st.button(
         "Buy and train", icon=":material/shopping_cart:", key="choice-buy", type="primary", width="stretch",
         disabled=len(ids) != found.n, on_click=live.buy, args=(found, ids),
@@ -99,21 +129,14 @@ def _let(found: Shipped) -> None:
         live.fill(found.chosen_by(name))
 
 
-def _two_steps() -> tuple[str, str]:
-    """Entropy against Uniform, in one task and in a stream, over the seeds of the lesson's runs."""
-    names = ("entropy", "uniform")
-    alone = {name: measured.runs(strategy=name, **AT_ONCE) for name in names}
-    return said.two_steps(alone, {name: measured.runs(strategy=name) for name in names})
-
-
 def _trouble(found: Shipped, missing: bool) -> None:
     if trouble := live.trouble(found):
         st.warning(NO_MEASURER.format(words.plain(trouble)), icon=":material/warning:")
     elif missing:
         st.caption(":material/hourglass_top: The network is learning your ten…")
     st.caption(
-        f"Grey: {len(found.blind())} blind choices of {found.n}. Joined: means of blind choices of so "
-        f"many. How sure: the mean probability that the network gives to the true name of test digits, over "
+        f"Grey: {len(found.blind())} blind choices of {found.n}, as Uniform's is one. Joined: means of blind choices "
+        f"of so many. How sure: the mean probability that the network gives to the true name of test digits, over "
         f"{found.repeats} orders of learning."
     )
     st.caption(f":material/info: {ONE_QUERY}")
@@ -160,11 +183,11 @@ def _later(found: Shipped, ids: tuple[int, ...], picture: DeltaGenerator, contro
     with controls:
         st.markdown(
             "The same choices, and then the run goes on: the rest of this task's labels and the whole next task are "
-            "bought blindly. Who still knows **this** task?"
+            "bought blindly. Who still knows the sixes and sevens?"
         )
         st.caption(f"Grey: {len(blind)} blind choices. Dashed: their mean. Means over {found.repeats} orders each.")
         st.caption(f":material/info: {ONE_QUERY}")
     with picture:
         st.markdown("**Sixes and sevens that still get their name after the next task**")
-        figure(charts.later(blind, _labelled(found, "next")), "choice-later", 300, "After the next task")
-    return said.later(found)
+        figure(charts.later(blind, _labelled(found, "next")), "choice-later", LATER_HEIGHT, "After the next task")
+    return f"{said.later(found)} {said.in_a_stream(_runs())}"

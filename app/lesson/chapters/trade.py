@@ -15,10 +15,11 @@ from app.charts import trade as charts
 from app.charts.palette import strategy_colour
 from app.charts.run import Spec, plane_chart
 from app.charts.score_plane import HERO, PLANE, Cuts, view
-from app.charts.written import percent, signed
+from app.charts.written import percent
+from app.lesson import differences, steps
 from app.lesson import trade_words as said
 from app.lesson.digits import smooth_url
-from app.lesson.measured import Difference, difference, figures
+from app.lesson.measured import difference, figures
 from app.lesson.picture import figure
 from app.lesson.scored import Query, query
 from app.store import runs as data
@@ -33,26 +34,17 @@ HALF = 20
 BY = {"D alone": "distribution alone", "both": "both", "M alone": "magnitude alone"}
 CORNERS = ("strong but unlike", "strong and alike", "weak and unlike", "weak but alike")
 """Names of acl.analysis.corners.CORNERS."""
-LEGEND = "Faint dots: seeds. Bold: their mean ± standard error. Bar: its 95 % interval."
-
-HEIGHT, PROFILES_HEIGHT, PLANE_HEIGHT, PICK_PX = 345, 370, 265, 34
+KEY = "trade"
+HEIGHT, PROFILES_HEIGHT, PLANE_HEIGHT, PICK_PX = 330, 370, 265, 34
 
 
 def draw(picture: DeltaGenerator, controls: DeltaGenerator) -> str:
-    with controls:
-        step = st.segmented_control(
-            "Step", list(STEPS), default=next(iter(STEPS)), required=True, key="trade", bind="query-params",
-            label_visibility="collapsed", wrap=True,
-        ) or next(iter(STEPS))  # fmt: skip
-    takeaway = STEPS[step](picture, controls)
     names = list(STEPS)
     with controls:
-        after = names.index(step) + 1
-        st.button(
-            "Go on", icon=":material/arrow_downward:", key="trade-on", type="primary", width="stretch",
-            shortcut="Space", on_click=_go, args=(names[min(after, len(names) - 1)],), disabled=after == len(names),
-            help="The next step of this chapter.",
-        )  # fmt: skip
+        step = steps.shown(KEY, names)
+    takeaway = STEPS[step](picture, controls)
+    with controls:
+        steps.go_on(KEY, names, step)
     return takeaway
 
 
@@ -62,11 +54,7 @@ def rhythm() -> float | None:
 
 
 def reset() -> None:
-    _go(next(iter(STEPS)))
-
-
-def _go(step: str) -> None:
-    st.session_state["trade"] = step
+    steps.go(KEY, next(iter(STEPS)))
 
 
 # -- 1: the trade --------------------------------------------------------------------------------------
@@ -76,22 +64,20 @@ def _trade(picture: DeltaGenerator, controls: DeltaGenerator) -> str:
     accuacl, uniform = figures(strategy=HERO), figures()
     found = said.differences(accuacl, uniform)
     with picture:
-        st.markdown("**AccuACL − Uniform, the same seed each**", help=f"{words.HELP['LA']} {words.HELP['forgotten']}")
+        st.markdown("**AccuACL minus Uniform**", help=f"{words.HELP['LA']} {words.HELP['forgotten']}")
         rows = [
-            _row(charts.NAMES[name], each, accuacl[name] - uniform[name], charts.COLOURS[name])
+            differences.row(charts.NAMES[name], each, accuacl[name] - uniform[name], charts.COLOURS[name])
             for name, each in found.items()
         ]
-        figure(charts.differences_chart(rows, "points"), "trade-balance", HEIGHT, "AccuACL minus Uniform")
-        st.caption(LEGEND)
+        differences.show(rows, "points", "trade-balance", HEIGHT, "AccuACL minus Uniform")
     with controls:
+        st.markdown(
+            "**AccuACL** buys what informs the network about the new task *and* the past ones. **Uniform** buys "
+            "blindly."
+        )
         st.markdown(f"#### {said.question(found)}")
-        st.caption("Forty labels a task and ten remembered digits, with ER.")
+        st.caption("Forty labels a task and ten remembered digits, learned with ER.")
     return said.trade(found)
-
-
-def _row(name: str, found: Difference, by_seed: pd.Series, colour: str) -> charts.Row:
-    text = f"{signed(found.mean)} ± {found.error:.1f}"
-    return charts.Row(name, found.mean, found.low, found.high, by_seed.dropna().tolist(), text, colour)
 
 
 # -- 2 and 3: the two scores ---------------------------------------------------------------------------
@@ -109,18 +95,21 @@ def _four(picture: DeltaGenerator, controls: DeltaGenerator) -> str:
     ]  # fmt: skip
     with picture:
         st.markdown(
-            "**Where each digit's information lies (blue), and where it is needed (grey)**",
+            "**What each digit tells about (blue), and what past and new tasks need (grey), by class**",
             help=f"{words.HELP['fisher']} {words.HELP['target']}",
         )
         alt = "; ".join(f"{one.title}: {' '.join(one.lines.split())}" for one in four)
         figure(charts.profiles_chart(four, found.target, found.classes), "trade-four", PROFILES_HEIGHT, alt)
         st.caption(
             f"Of the {len(found.table)} digits in the pool of task {found.task}, query {found.round}, the one farthest "
-            "in each corner. Bars: the Fisher entries AccuACL keeps, by class."
+            "in each corner. Bars: shares of the Fisher information AccuACL looks at, summed over each class."
         )
     with controls:
-        st.markdown("**Magnitude**, strong or weak: how much it would move the network.", help=words.HELP["M"])
-        st.markdown("**Distribution**: how alike that is to what past and new tasks need.", help=words.HELP["D"])
+        st.markdown("**Magnitude M**, strong or weak: how much its label would move the network.", help=words.HELP["M"])
+        st.markdown(
+            "**Distribution D**, alike or unlike: whether it moves what past and new tasks need. Alike: blue stands "
+            "where grey does.", help=words.HELP["D"],
+        )  # fmt: skip
     return said.four({name: found.fate(id_) for name, id_ in zip(CORNERS, found.corners, strict=True)})
 
 
@@ -178,18 +167,25 @@ def plane(found: Query, by: str, dark: bool) -> Spec:
 
 
 def _memory(picture: DeltaGenerator, controls: DeltaGenerator) -> str:
-    gains = {m: figures(strategy=HERO, memory=m)["A"] - figures(memory=m)["A"] for m in MEMORIES}
+    gains = _gains()
     with picture:
-        st.markdown("**Kept, AccuACL − Uniform, by the number of remembered digits**", help=words.HELP["A"])
+        st.markdown("**Kept, AccuACL minus Uniform, by the number of remembered digits**", help=words.HELP["A"])
         rows = [
-            _row(f"{size} digits", difference(gain, 0 * gain), gain, strategy_colour(HERO))
+            differences.row(f"{size} digits", difference(gain, 0 * gain), gain, strategy_colour(HERO))
             for size, gain in gains.items()
         ]
-        figure(charts.differences_chart(rows, "points kept"), "trade-memory", HEIGHT, "AccuACL minus Uniform")
-        st.caption(LEGEND)
+        differences.show(rows, "points kept", "trade-memory", HEIGHT, "AccuACL minus Uniform")
     with controls:
-        st.markdown("The same trade with more room for the past.", help=words.HELP["memory"])
+        st.markdown(
+            "**When does it pay?** The same trade with more room for the past: right of 0 AccuACL keeps more, left of "
+            "it Uniform does.", help=words.HELP["memory"],
+        )  # fmt: skip
     return said.over_memory(gains)
+
+
+def _gains() -> dict[int, pd.Series]:
+    """What AccuACL keeps more than Uniform, by seed, for each size of the memory."""
+    return {m: figures(strategy=HERO, memory=m)["A"] - figures(memory=m)["A"] for m in MEMORIES}
 
 
 def _lambda(picture: DeltaGenerator, controls: DeltaGenerator) -> str:
@@ -197,7 +193,7 @@ def _lambda(picture: DeltaGenerator, controls: DeltaGenerator) -> str:
     uniform = figures()
     found = {weight: said.differences(table, uniform) for weight, table in groups.items()}
     with picture:
-        st.markdown("**AccuACL − Uniform over λ, the same seed each**", help=words.HELP["λ"])
+        st.markdown("**AccuACL minus Uniform over λ**", help=words.HELP["λ"])
         rows = [
             {"λ": weight, "figure": name, "mean": each.mean, "error": each.error}
             for weight, by_name in found.items() for name, each in by_name.items()
@@ -208,7 +204,10 @@ def _lambda(picture: DeltaGenerator, controls: DeltaGenerator) -> str:
             "more than Uniform."
         )
     with controls:
-        st.markdown("How much should a query care about the past?")
+        st.markdown(
+            "**How much should a query care about the past?** λ says it: at 0 the choice looks at the new task alone, "
+            "at 1 at the remembered digits alone."
+        )
     return said.over_lambda({weight: table["A"] for weight, table in groups.items()},
                             figures(strategy=HERO)["A"], uniform["A"])  # fmt: skip
 
@@ -223,6 +222,7 @@ def _end(picture: DeltaGenerator, controls: DeltaGenerator) -> str:
         left, right = st.columns(2)
         left.metric(f"{HALF} random labels a task keep", percent(half.mean()), help=words.HELP["A"], border=True)
         right.metric("40 labels by AccuACL keep", percent(full.mean()), help=words.HELP["A"], border=True)
+        st.caption(said.half(half, full, HALF))
     with controls:
         if st.button("New run", icon=":material/add_circle:", width="stretch", key="trade-new"):
             new_run()
@@ -231,7 +231,8 @@ def _end(picture: DeltaGenerator, controls: DeltaGenerator) -> str:
             found = query()
             where = {"run": found.run, "task": str(found.task), "round": str(found.round)}
             st.switch_page(PAGES / "inspect.py", query_params=where)
-    return said.half(half, full, HALF)
+    at_zero = figures(False, **{"strategy": HERO, "lambda": 0.0})["A"]
+    return said.when_it_pays(_gains(), difference(at_zero, figures()["A"]))
 
 
 STEPS: dict[str, Callable[[DeltaGenerator, DeltaGenerator], str]] = {

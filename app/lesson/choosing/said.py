@@ -47,22 +47,29 @@ def effect(found: Shipped, mine: tuple[float, float]) -> str:
     """What the student's ten did, and beside it the strategies'."""
     blind = found.blind()
     own = f"**{_effect('Your ten', *mine, blind)}**"
-    others = "; ".join(
-        f"{words.strategy(row['name'])}'s {share(percentile(row['new'], blind['new']))} and "
-        f"{share(percentile(row['past'], blind['past']))}"
-        for row in found.strategies().to_dict("records")
-    )
     new, past = mine
     return (
         f"{own}: the network is now {percent(new)} sure of a new digit's true name, and {percent(past)} of an old "
-        f"one's. Of the strategies, {others}."
+        f"one's. {_best(found.strategies(), blind)}"
+    )
+
+
+def _best(strategies: pd.DataFrame, blind: pd.DataFrame) -> str:
+    """Which strategy's ten teach most of the new, and which keep most of the old."""
+    best = {side: strategies.loc[strategies[side].idxmax()] for side in ("new", "past")}
+    more = {side: share(percentile(row[side], blind[side])) for side, row in best.items()}
+    first, second = (words.strategy(str(row["name"])) for row in best.values())
+    also = "and" if first == second else f"{second}'s"
+    return (
+        f"Of the strategies' tens, {first}'s teach most of the new (more than {more['new']}), {also} keep most of the "
+        f"old (more than {more['past']})."
     )
 
 
 def _effect(who: str, new: float, past: float, blind: pd.DataFrame) -> str:
     learned, kept = share(percentile(new, blind["new"])), share(percentile(past, blind["past"]))
     return (
-        f"{who} teach more of the new than {learned} of {len(blind)} blind choices, and keep more of the old than "
+        f"{who} teach more of the new than {learned} of {len(blind)} blind choices do, and keep more of the old than "
         f"{kept}"
     )
 
@@ -146,33 +153,38 @@ def later(found: Shipped) -> str:
             more = f"what {values} chose is known **{than}** than what blind choices did"
             said.append(more if than else f"{values}: within noise")
     return (
-        f"After the next task blind choices leave {percent(blind.mean())} ± {blind.std():.1f} of these digits known: "
-        f"{'; '.join(said)}."
+        f"Of sixes and sevens alone, blind choices leave {percent(blind.mean())} ± {blind.std():.1f} known after the "
+        f"next task: {'; '.join(said)}."
     )
 
 
-# -- before it -----------------------------------------------------------------------------------------
+# -- over seeds ----------------------------------------------------------------------------------------
 
-Runs = Mapping[int, Matrix]
+Groups = Mapping[str, Mapping[int, Matrix]]
+"""Of "entropy" and "uniform" the accuracy matrices R by seed."""
 
 
-def two_steps(alone: Mapping[str, Runs], stream: Mapping[str, Runs]) -> tuple[str, str]:
-    """Entropy against Uniform (the keys entropy and uniform; R by seed): all classes in one task, then in a stream."""
-    learned = _apart(alone, lambda r: learning_accuracy(r, len(r)))
-    kept = _apart(stream, lambda r: average_accuracy(r, len(r)))
-    forgot = _apart(stream, lambda r: forgetting(r, len(r)))
-    return (
-        f"All ten digits in one task ({learned.n} seeds): Entropy learns {worded(learned)} than Uniform."
-        if learned.sign
-        else f"All ten digits in one task: what Entropy learns more than Uniform is {worded(learned)}.",
-        f"In a stream of tasks: {_verb('keeps', kept)}, {_verb('forgets', forgot)}.",
-    )
+def in_one_task(runs: Groups) -> str:
+    """runs: of all classes in one task."""
+    learned = _apart(runs, lambda r: learning_accuracy(r, len(r)))
+    if not learned.sign:
+        return f"All ten digits in one task: what Entropy learns more than Uniform is {worded(learned)}."
+    return f"All ten digits in one task: Entropy learns {worded(learned)} than Uniform (means of {learned.n} runs)."
+
+
+def in_a_stream(runs: Groups) -> str:
+    """runs: of the tasks one after another."""
+    kept = _apart(runs, lambda r: average_accuracy(r, len(r)))
+    forgot = _apart(runs, lambda r: forgetting(r, len(r)))
+    return f"**Old digits and new, in {kept.n} whole runs: {_verb('keeps', kept)}; {_verb('forgets', forgot)}.**"
 
 
 def _verb(verb: str, found: Difference) -> str:
-    return f"it {verb} {worded(found)}" if found.sign else f"what it {verb} differs {worded(found)}"
+    if found.sign:
+        return f"Entropy {verb} {worded(found)} than Uniform"
+    return f"what Entropy {verb} more than Uniform is {worded(found)}"
 
 
-def _apart(groups: Mapping[str, Runs], figure: Callable[[Matrix], float]) -> Difference:
+def _apart(groups: Groups, figure: Callable[[Matrix], float]) -> Difference:
     of = {name: {seed: 100 * figure(r) for seed, r in runs.items()} for name, runs in groups.items()}
     return difference(of["entropy"], of["uniform"])

@@ -227,11 +227,21 @@ def test_what_memory_changes():
 @pytest.mark.parametrize(
     ("few", "many", "begins", "ends"),
     [
-        (2, -3, "With 10 remembered digits; with 50 it costs.", "where little can be remembered."),
-        (2, 5, "With 10 and 50 remembered digits. The more", "where much can be remembered."),
-        (CHANCE, -3, "Beyond noise at none of these memories: at best, with 10 remembered digits, ", "remembered."),
-        (-2, -5, "At none of these memories; with 10 and 50 it costs.", "where little can be remembered."),
-        (CHANCE, CHANCE, "Beyond noise at none of these memories: at best, with 10", "by no more than noise."),
+        (2, -3, "The less", "It pays with 10 remembered digits. With 50 remembered digits blind choice keeps more."),
+        (2, 5, "The more", "beyond noise. It pays with 10 and 50 remembered digits."),
+        (
+            CHANCE,
+            -3,
+            "The less",
+            "0.3 ± 1.0 points more may be chance. With 50 remembered digits blind choice keeps more.",
+        ),
+        (-2, -5, "The less", "beyond noise. With 10 and 50 remembered digits blind choice keeps more."),
+        (
+            CHANCE,
+            CHANCE,
+            "From 50 to 10",
+            "But even at its best, with 10 remembered digits, 0.3 ± 1.0 points more may be chance.",
+        ),
     ],
 )
 def test_when_it_pays_is_what_came_out(few, many, begins, ends):
@@ -241,9 +251,8 @@ def test_when_it_pays_is_what_came_out(few, many, begins, ends):
 
 def test_what_pays_without_the_past_is_said_where_the_rest_may_be_chance():
     at_zero = difference(by_seed(2), 0 * by_seed(0))
-    assert "(λ = 0), 1.9 ± 0.2 points more, beyond noise; with 50 it costs." in said.when_it_pays(
-        gains(CHANCE, -3), at_zero
-    )
+    told = said.when_it_pays(gains(CHANCE, -3), at_zero)
+    assert "(λ = 0) it keeps 1.9 ± 0.2 points more there, which is beyond noise. With 50" in told
     assert "λ" not in said.when_it_pays(gains(2, -3), at_zero)
 
 

@@ -101,28 +101,21 @@ def when_it_pays(gains: Mapping[int, pd.Series], at_zero: Difference) -> str:
     kept = _by_memory(gains)
     pays, costs = ([str(size) for size, found in kept.items() if found.sign == sign] for sign in (1, -1))
     best = max(kept, key=lambda size: kept[size].mean)
+    said = [f"**When does it pay?** {_growth(gains)}"]
     if pays:
-        said = f"With {_listed(pays)} remembered digits"
+        said.append(f"It pays with {_listed(pays)} remembered digits.")
     elif kept[best].mean > 0:
-        said = (
-            f"Beyond noise at none of these memories: at best, with {best} remembered digits, {_but_chance(kept[best])}"
-        )
-    else:
-        said = "At none of these memories"
+        most = f"{kept[best].mean:.1f} ± {kept[best].error:.1f} points more"
+        said.append(f"But even at its best, with {best} remembered digits, {most} may be chance.")
     if not pays and at_zero.sign > 0:
-        said += f"; there, without any weight on the past (λ = 0), {worded(at_zero)}, beyond noise"
+        said.append(f"Without any weight on the past (λ = 0) it keeps {worded(at_zero)} there, which is beyond noise.")
     if costs:
-        said += f"; with {_listed(costs)} it costs"
-    advice = {1: " So try it where little can be remembered.", -1: " So try it where much can be remembered.", 0: ""}
-    return f"**When does it pay?** {said}. {_growth(gains)}{advice[_change(gains).sign]}"
+        said.append(f"With {_listed(costs)} remembered digits blind choice keeps more.")
+    return " ".join(said)
 
 
 def _by_memory(gains: Mapping[int, pd.Series]) -> dict[int, Difference]:
     return {size: difference(gains[size], 0 * gains[size]) for size in sorted(gains)}
-
-
-def _but_chance(found: Difference) -> str:
-    return f"{found.mean:.1f} ± {found.error:.1f} points more, which may be chance"
 
 
 def _change(gains: Mapping[int, pd.Series]) -> Difference:

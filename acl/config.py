@@ -453,6 +453,22 @@ def field_names() -> dict[str, str]:
     return {info.alias or name: name for name, info in RunConfig.model_fields.items()}
 
 
+def listed() -> list[dict[str, str]]:
+    """Every setting that is a choice, by group: name, title, group, default and meaning, as texts."""
+    rows = []
+    for name, attribute in field_names().items():
+        info = RunConfig.model_fields[attribute]
+        extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
+        value = info.get_default(call_default_factory=True, validated_data={})
+        usual = "auto" if value is None else ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+        rows.append({
+            "name": name, "title": str(info.title), "group": str(extra.get("group")), "default": usual,
+            "meaning": str(info.description),
+        })  # fmt: skip
+    order = list(dict.fromkeys(row["group"] for row in rows))
+    return sorted((row for row in rows if row["group"] != "hidden"), key=lambda row: order.index(row["group"]))
+
+
 def make_config(values: Mapping[str, Any]) -> RunConfig:
     """RunConfig from plain values; every mistake becomes one sentence (UserError)."""
     known = field_names()

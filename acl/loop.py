@@ -12,7 +12,7 @@ it. The state is plain: where it stands, the model, the memory, the labels of th
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, assert_never
@@ -52,14 +52,16 @@ from acl.network.predictions import Predictions
 from acl.plugins.asking import ask
 from acl.plugins.contradictions import refuse_contradictions
 from acl.plugins.learning import Learner
-from acl.plugins.registry import build, plugin
+from acl.plugins.registry import build, plugin, prepare
 from acl.seeds import key, shuffled, uniforms
 from acl.selection.query import QueryContext, Samples, Selection
 from acl.steering import Choice, steered
 from acl.steps import Steps
 from acl.stream.types import Task, TaskStream
 from acl.system.cost import measured
+from acl.system.device import no_gpu
 from acl.system.machine import described
+from acl.system.numerics import settle
 from acl.training import Training
 
 Stage = Literal["start", "task", "cut", "score", "buy", "train", "remember", "evaluate", "finish", "done"]
@@ -79,11 +81,19 @@ class Loop:
     """One run. `stage` is the next kind of work, `task` and `round` where; `query` is the newest query, `predictions`
     those of the newest evaluation.
 
-    `config` is what holds now: a run that is steered changes it.
+    `config` is what holds now: a run that is steered changes it. Iterated, it runs to its end and yields its events:
+    `for event in Loop(config): ...`.
     """
 
-    def __init__(self, config: RunConfig, stream: TaskStream) -> None:
+    def __init__(self, config: RunConfig, stream: TaskStream | None = None) -> None:
+        """stream: the tasks; where none is given those of `config`, and torch is settled for it as by a worker, so that
+        it is the same run. UserError for settings that cannot be run."""
         check_method(config)
+        if config.device == "auto":
+            config = config.changed(device="cpu" if no_gpu() else "cuda")
+        if stream is None:
+            settle(config)
+            stream = prepare(config)
         if config.device == "cuda" and not torch.cuda.is_available():
             raise UserError("device is cuda, but this torch cannot use a GPU: install one that can, or set device=cpu.")
         self.config, self.stream = config, stream
@@ -257,6 +267,11 @@ class Loop:
         other._repeat = repeat
         other._advance(bought)
         return other
+
+    def __iter__(self) -> Iterator[Event]:
+        while not self.done:
+            if (event := self.step()) is not None:
+                yield event
 
     def step(self) -> Event | None:
         """The next piece of work: a minibatch, a chunk of a forward pass, or a whole short stage."""

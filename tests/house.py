@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ENGINE = (
     "names", "seeds", "config", "presets", "events", "metrics", "steering", "memory", "system",
     "stream", "datasets", "network", "selection", "strategies", "learners", "plugins", "plan", "batches", "steps",
-    "training", "loop", "snapshots", "runs", "analysis", "results", "service", "cli",
+    "training", "loop", "testing", "snapshots", "runs", "analysis", "results", "service", "cli",
 )  # fmt: skip
 """Rooms of acl/, files and folders: each knows itself and those before it."""
 SCREEN = (

@@ -13,14 +13,16 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import asdict
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from acl.cli import typed
-from acl.config import RunConfig, UserError, near
+from acl.cli import app, typed
+from acl.config import RunConfig, UserError, listed, near
 from acl.names import printable
 from acl.plugins.blame import is_out_of_memory, with_line
 from acl.results import sinks
+from acl.system import version
 from acl.system.files import REASONS
 from acl.system.processes import NO_THREADS, OUT_OF_MEMORY, check_threads, out_of_memory
 
@@ -97,6 +99,7 @@ def _check_room(arguments: argparse.Namespace) -> None:
 
 def _parser() -> Parser:
     parser = Parser(prog="acl", description="Active continual learning, without the browser.")
+    parser.add_argument("--version", action="version", version=f"acl {version.here()}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def add(name: str, command: Command, help_: str, interrupted: str = ANEW) -> Parser:
@@ -263,6 +266,15 @@ def _parser() -> Parser:
         "--port", type=typed.whole(1, 65535), default=8501, help="of the app, if it is not running yet (default: 8501)"
     )
     runs_option(sub)
+
+    sub = add(
+        "app", _app, "open the app in the browser: the address is said, Ctrl-C ends it", "the runs of {runs} are kept"
+    )
+    sub.add_argument("--port", type=typed.whole(1, 65535), default=8501, help="default: 8501")
+    runs_option(sub)
+
+    sub = add("settings", _settings, "list every setting of a run: name, default, what it means, by group")
+    sub.add_argument("--json", action="store_true", help="for machines")
 
     for kind in ("strategies", "learners", "datasets", "presets"):
         sub = add(kind, _catalogue, f"list the {kind}")
@@ -792,12 +804,11 @@ def _inspect(arguments: argparse.Namespace) -> None:
     runs = arguments.runs.resolve()
     name = snapshot_shelf.link(runs, arguments.file)
     print(f"acl: {arguments.file} stays where it is; {snapshot_shelf.folder(runs)} has a link to it.", file=sys.stderr)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os.chdir(Path(__file__).resolve().parents[2])
-    # In the place of this process, so that Ctrl-C ends the app as it does after make app.
-    command = [sys.executable, "-m", "app.launch", "--port", str(arguments.port), "--page", f"inspect?snapshot={name}"]
-    os.execve(sys.executable, command, {**os.environ, "ACL_RUNS": str(runs)})
+    app.serve(arguments.port, runs, f"inspect?snapshot={name}")
+
+
+def _app(arguments: argparse.Namespace) -> None:
+    app.serve(arguments.port, arguments.runs)
 
 
 def _inspect_all(arguments: argparse.Namespace) -> None:
@@ -869,6 +880,19 @@ def _catalogue(arguments: argparse.Namespace) -> None:
     width = max(len(str(row["name"])) for row in rows)
     for row in rows:
         print(f"{row['name']:<{width}}  {row['label']}: {row['summary']}")
+
+
+def _settings(arguments: argparse.Namespace) -> None:
+    """Names as --set takes them."""
+    rows = listed()
+    if arguments.json:
+        print(json.dumps(rows, indent=1, ensure_ascii=False))
+        return
+    width = max(len(f"{row['name']}={row['default']}") for row in rows)
+    for group, members in groupby(rows, key=lambda row: row["group"]):
+        print(f"{group}:")
+        for row in members:
+            print(f"  {row['name'] + '=' + row['default']:<{width}}  {row['title']}: {row['meaning']}")
 
 
 def _data(arguments: argparse.Namespace) -> None:

@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,7 @@ class Frames:
     queries: strategy, n, pool, lambda, seconds, peak_bytes.
     labels: how many labels of each class each task bought.
     outcomes: what was measured of queries (acl.outcomes), a row for each set and repeat; empty if nothing was.
+    picks: every sample that was bought (acl.results.picks), read when it is asked for.
     """
 
     runs: pd.DataFrame
@@ -68,6 +70,13 @@ class Frames:
     queries: pd.DataFrame
     labels: pd.DataFrame
     outcomes: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=COLUMNS))
+    sources: tuple[Run, ...] = ()
+
+    @cached_property
+    def picks(self) -> pd.DataFrame:
+        from acl.results.picks import picks  # true labels need a data set, and with it torch
+
+        return picks(self.sources)
 
 
 def load_runs(*names: str | Path, folder: str | Path = "runs", unfinished: bool = False) -> Frames:
@@ -76,7 +85,7 @@ def load_runs(*names: str | Path, folder: str | Path = "runs", unfinished: bool 
     runs = named_runs([str(name) for name in names], Path(folder))
     kept = [(run, found) for run in runs if (found := readable(run)) and (unfinished or finished(found))]
     measured = outcomes_of([run for run, _ in kept], Path(folder))
-    return replace(frames([found for _, found in kept]), outcomes=measured)
+    return replace(frames([found for _, found in kept]), outcomes=measured, sources=tuple(run for run, _ in kept))
 
 
 def outcomes_of(runs: Sequence[Run], folder: Path | None = None) -> pd.DataFrame:
@@ -118,7 +127,8 @@ def finished(found: Digest) -> bool:
 def frames(digests: Sequence[Digest]) -> Frames:
     """Their rows, one table a kind."""
     tables = {f.name: pd.DataFrame([row for one in digests for row in getattr(one, f.name)]) for f in fields(Digest)}
-    return Frames(**{name: table if len(table) else _empty(name) for name, table in tables.items()})
+    filled: dict[str, Any] = {name: table if len(table) else _empty(name) for name, table in tables.items()}
+    return Frames(**filled)
 
 
 FORMULA = re.compile(r"(?![+-]?\d+(\.\d+)?$)[=+\-@]")

@@ -6,11 +6,12 @@ import os
 import platform
 import re
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
 import torch
+
+from acl.system import version
 
 NAMES = {"acl": "ACL Explorer", "torch": "torch", "numpy": "numpy", "processor": "the processor", "blas": "BLAS",
          "gpu": "the GPU", "cuda": "CUDA"}  # fmt: skip
@@ -20,7 +21,7 @@ UNTOLD = "not recorded"
 def described(device: str) -> dict[str, str]:
     """Our version, torch's and numpy's, the processor's instruction set and maker, and BLAS; on a GPU its name too."""
     told = {
-        "acl": _version(),
+        "acl": version.here(),
         "torch": str(torch.__version__),
         "numpy": np.__version__,
         "processor": " ".join(filter(None, (torch.backends.cpu.get_cpu_capability(), platform.machine(), _maker()))),
@@ -38,13 +39,6 @@ def differences(recorded: Mapping[str, str], here: Mapping[str, str]) -> list[st
         for name in sorted((recorded.keys() | here.keys()) - {"acl"})
         if recorded.get(name) != here.get(name)
     ]
-
-
-def _version() -> str:
-    try:
-        return version("acl-explorer")
-    except PackageNotFoundError:
-        return "not installed"
 
 
 def _maker() -> str:

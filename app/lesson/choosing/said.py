@@ -56,7 +56,7 @@ def effect(found: Shipped, mine: tuple[float, float]) -> str:
 
 def _best(strategies: pd.DataFrame, blind: pd.DataFrame) -> str:
     """Which strategy's ten teach most of the new, and which keep most of the old."""
-    best = {side: strategies.loc[strategies[side].idxmax()] for side in ("new", "past")}
+    best = {side: strategies.iloc[int(strategies[side].argmax())] for side in ("new", "past")}
     more = {side: share(percentile(row[side], blind[side])) for side, row in best.items()}
     first, second = (words.strategy(str(row["name"])) for row in best.values())
     also = "and" if first == second else f"{second}'s"

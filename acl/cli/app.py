@@ -1,0 +1,28 @@
+"""acl app: the app, wherever it was installed."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from acl.config import UserError
+
+HERE = Path(__file__).resolve().parents[2]
+PLACES = (HERE, HERE / "acl_explorer")
+"""The folder that holds app/, pages/ and assets/: beside acl/ in a checkout, in one of their own in a wheel."""
+
+
+def serve(port: int, runs: Path, page: str = "") -> NoReturn:
+    """In the place of this process, so that Ctrl-C ends the app as it does after make app. UserError where only the
+    engine is installed."""
+    root = next((place for place in PLACES if (place / "app" / "main.py").is_file()), None)
+    if root is None:
+        raise UserError("The app is not installed here, only the engine: pip install acl-explorer brings both.")
+    command = [sys.executable, "-m", "app.launch", "--port", str(port), *(["--page", page] if page else [])]
+    runs = runs.resolve()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.chdir(root)
+    os.execve(sys.executable, command, {**os.environ, "ACL_RUNS": str(runs)})

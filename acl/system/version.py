@@ -1,0 +1,12 @@
+"""Which version of ACL Explorer this is."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+
+
+def here() -> str:
+    try:
+        return version("acl-explorer")
+    except PackageNotFoundError:
+        return "not installed"

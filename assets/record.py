@@ -30,7 +30,7 @@ MEMORIES = (20, 50)
 
 def record_memory(memory: int) -> Path:
     """What the lesson draws of a run and no more: settings, events and pictures."""
-    config = preset_config("digits-demo", memory=memory, snapshots="off")
+    config = preset_config("digits-demo", learner="er", strategy="uniform", memory=memory, snapshots="off")
     stream = prepare(config)
     run = create(resolved(config, stream), LESSON)
     execute(run)

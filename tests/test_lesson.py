@@ -19,12 +19,13 @@ from acl.runs.folder import list_runs
 from acl.runs.tags import tags_of
 from acl.service.worker import execute
 from acl.system.files import write_json
+from app.lesson import measured, playing
 from app.lesson import page as lesson
-from app.lesson import playing
 from app.lesson.changes import changes
 from app.lesson.chapters import forgetting, memory
 from app.lesson.digits import Digit, Remembrance, digits_html, memory_html
 from app.store import runs as data
+from assets.measure import BASE
 from tests.tools import every_page_looks_into
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -95,6 +96,10 @@ def test_every_recording_that_a_chapter_plays_is_there_with_what_it_draws():
         most = max((len(event.ids) for event in history.of(Remembered)), default=0)
         assert most == size and history.finished and run.config.seed == 0
         assert data.pictures(run, sorted(held)) is not None
+        # The recording is the run of this seed among those whose means stand beside it.
+        finals = [event.accuracy for event in history.finals()]
+        measured_ = measured.runs(memory=size)[0]
+        assert all(a == pytest.approx(b, abs=1e-6) for a, b in zip(finals, measured_, strict=True))
 
 
 def test_a_run_of_ones_own_has_another_seed_each_time_and_its_tag(runs):
@@ -210,6 +215,16 @@ def test_the_recording_shows_both_and_the_chapter_says_them():
     asked.session_state[f"playing-{forgetting.__name__}"].stop = 99
     asked.radio(key="asked").set_value("own").run()
     assert any("**Task 2 rises**" in said.value for said in asked.caption)
+
+
+@pytest.mark.parametrize("size", memory.SIZES)
+def test_a_live_run_of_chapter_2_is_one_of_those_whose_means_stand_beside_it(runs, size):
+    test = page(chapter="2", remembered=str(size))
+    test.button(key=f"live-{memory.__name__}").click().run()
+    (run,) = list_runs(runs)
+    settings = run.config.model_dump(by_alias=True)
+    usual = preset_config("digits-demo", **BASE, memory=size, seed=1).model_dump(by_alias=True)
+    assert settings == usual
 
 
 @pytest.mark.parametrize("kept", [0, 3, 50])

@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from acl.config import RunConfig
 from acl.events import Bought, History, Remembered
 from acl.metrics import Matrix, average_accuracy
 from acl.presets import preset_config
@@ -48,11 +49,16 @@ def draw(picture: DeltaGenerator, controls: DeltaGenerator) -> str:
     found = playing.shown(__name__, RECORDINGS[size])
     groups = {each: measured.runs(memory=each) for each in SIZES}
     with controls:
-        playing.controls(__name__, found, preset_config("digits-demo", memory=size))
+        playing.controls(__name__, found, config_of(size))
     with picture:
         _memory(found.run, found.history, size)
         _kept(found.history, size, groups)
     return takeaway(found.history, size, groups)
+
+
+def config_of(size: int) -> RunConfig:
+    """Of a live run: as the measured ones that it is drawn beside."""
+    return preset_config("digits-demo", learner="er", strategy="uniform", memory=size)
 
 
 def rhythm() -> float | None:

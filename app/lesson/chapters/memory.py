@@ -47,9 +47,9 @@ def draw(picture: DeltaGenerator, controls: DeltaGenerator) -> str:
         )  # fmt: skip
     size = TEN if size is None else size
     found = playing.shown(__name__, RECORDINGS[size])
-    groups = {each: measured.runs(memory=each) for each in SIZES}
     with controls:
         playing.controls(__name__, found, config_of(size))
+    groups = {each: measured.runs(memory=each) for each in SIZES}
     with picture:
         _memory(found.run, found.history, size)
         _kept(found.history, size, groups)

@@ -8,10 +8,12 @@ from app.store.session import PAGES, ROOT
 from app.widgets import dialogs, glossary, projector
 from app.widgets.browser import ended
 
-ALIGNED = """<style>
+STYLE = """<style>
+/* Segmented controls are as high as the buttons and menus that they stand beside. */
 [data-testid="stButtonGroup"] button[data-variant="segmented_control"] { min-height: 2.375rem; }
+/* A help that is shown lies over its neighbours: what is pressed are these. */
+[data-testid="stTooltipContent"], [data-testid="stTooltipContent"] * { pointer-events: none !important; }
 </style>"""
-"""Segmented controls are as high as the buttons and menus that they stand beside."""
 st.set_page_config("ACL Explorer", ROOT / "assets" / "icon.svg", layout="wide")
 st.logo(str(ROOT / "assets" / "logo.svg"), size="large")
 page = st.navigation(
@@ -26,7 +28,7 @@ page = st.navigation(
     ],
     position="top",
 )
-st.html(ALIGNED)
+st.html(STYLE)
 ended.watch()
 projector.switch()
 glossary.popover()

@@ -96,22 +96,58 @@ class Written:
     papers: tuple[Paper, ...] = ()
 
 
+SETTING = {
+    "task": Term(
+        "Task",
+        "New classes that come together, such as the digits 2 and 3, and are learned before the next ones come. "
+        "Tasks follow each other, and the data of earlier ones is gone.",
+    ),
+    "label": Term(
+        "Label", "The name of a sample's class. It is unknown until somebody buys it, which is what costs money."
+    ),
+    "round": Term(
+        "Round",
+        "Labels of a task are bought in rounds. After each the network is trained on all that the task has by then, "
+        "and tested on every task so far.",
+    ),
+    "step": Term(
+        "Step and epoch",
+        "A step is one correction of the network after a few labelled samples; an epoch is as many steps as it takes "
+        "to see each of them once.",
+    ),
+    "finetune": Term(
+        "Fine-tuning",
+        "The network is simply trained on with the newest task's samples, and remembers none: what other CL methods "
+        "are compared with.",
+    ),
+    "seed": Term(
+        "Seed",
+        "The number from which all chance in a run comes: how the network begins, which samples are labelled first, in "
+        "which order they are learned. The same seed gives the same run; several seeds tell luck from effect.",
+    ),
+}  # fmt: skip
+"""What a run is made of."""
+
 MEASURED = {
+    "accuracy": Term(
+        "Accuracy", "The share of test samples, never seen in training, that the network calls by their right name."
+    ),
     "R": Term(
         "Accuracy matrix, R",
-        "R[i, j]: accuracy on task j after task i was learned.",
+        "How many of a task's test samples get their right name, after each task that was learned: on task j after "
+        "task i, R[i, j].",
         r"R_{i,j} = \text{accuracy on the test samples of task } j \text{ after task } i,\quad j \le i",
         (TRANSFER,),
     ),
     "A": Term(
         "Accuracy kept, A",
-        "A_t, accuracy kept: mean accuracy on all tasks seen so far, after the newest one. ↑ better",
+        "Accuracy kept: mean accuracy on all tasks seen so far, after the newest one; A_t after task t. ↑ better",
         r"A_t = \frac{1}{t} \sum_{j=1}^{t} R_{t,j}",
         (FORGETTING,),
     ),
     "LA": Term(
         "Accuracy learned, LA",
-        "LA, accuracy learned: mean accuracy on each task right after it was learned. ↑ better",
+        "Accuracy learned: mean accuracy on each task right after it was learned, written LA. ↑ better",
         r"\mathrm{LA}_t = \frac{1}{t} \sum_{j=1}^{t} R_{j,j}",
         (LEARNING_ACCURACY,),
     ),
@@ -125,21 +161,22 @@ MEASURED = {
     ),
     "F": Term(
         "Forgetting, F",
-        "F_t, forgetting: how far each old task fell below its best accuracy, on average. ↓ better",
+        "Forgetting: how far each old task fell below its best accuracy, on average; F_t after task t. ↓ better",
         r"F_t = \frac{1}{t-1} \sum_{j<t} \left( \max_{i<t} R_{i,j} - R_{t,j} \right)",
         (FORGETTING,),
     ),
     "F_diag": Term(
         "Forgetting of the authors, −BWT",
-        "F as the authors compute it (−BWT): how far each old task fell below its accuracy right after it was "
-        "learned, on average. ↓ better",
+        "Forgetting as the authors compute it: how far each old task fell below its accuracy right after it was "
+        "learned, on average; −BWT. ↓ better",
         r"-\mathrm{BWT}_t = \frac{1}{t-1} \sum_{j<t} \left( R_{j,j} - R_{t,j} \right)",
         (TRANSFER,),
     ),
     "own": Term(
         "Own classes only",
-        "Off: the network must find the class among all it has seen. On: it is told the task, and chooses among the "
-        "task's own classes. What comes back then was not lost: its classes were called by new names.",
+        "Asked as usual, the network must find the class among all it has seen. Asked for own classes only, it is told "
+        "the task, and chooses among the task's own. What comes back then was not lost: its classes were called by "
+        "new names.",
         r"\hat{y}(x) = \arg\max_{k \in \mathcal{C}} p_k(x), \quad"
         r" \mathcal{C} = \text{all classes seen, or those of the task}",
         (SCENARIOS,),
@@ -149,6 +186,20 @@ MEASURED = {
         "Each point is a strategy. A dotted line joins equal A: what is kept is what was learned minus what was "
         "forgotten; up and to the left is better.",
         r"A_t = \mathrm{LA}_t - \left( \mathrm{LA}_t - A_t \right)",
+    ),
+    "±": Term(
+        "Standard error, ±",
+        "How far a mean over some seeds would move with other seeds: the farther, the more they differ among each "
+        "other and the fewer they are.",
+        r"\pm \, s / \sqrt{n}, \quad s = \text{standard deviation over } n \text{ seeds}",
+    ),
+    "noise": Term(
+        "Within noise",
+        "A difference that seeds alone may bring about: a test that pairs the runs of equal seeds does not exclude "
+        "that there is none.",
+    ),
+    "points": Term(
+        "Points", "Percentage points: from 70 % to 75 % are 5 points. Differences of accuracies are written so."
     ),
 }  # fmt: skip
 """What is measured of a run."""
@@ -163,14 +214,14 @@ CHOSEN = {
     ),
     "target": Term(
         "Target, F*",
-        "Target F*: λ times the Fisher information of the memory plus 1 − λ times that of the pool; what the "
+        "The target, F*: λ times the Fisher information of the memory plus 1 − λ times that of the pool; what the "
         "picks should cover.",
         r"F^* = \lambda \, F(M_t) + (1 - \lambda) \, F(U_t)",
         (ACCUACL,),
     ),
     "λ": Term(
         "Weight of the past, λ",
-        "λ: weight of the past in the target, 0 = only the new task, 1 = only the memory.",
+        "Weight of the past in the target, λ: 0 = only the new task, 1 = only the memory.",
         r"\lambda = \frac{|U_{1:t-1}|}{|U_{1:t}|} \ \text{where none is chosen}",
         (ACCUACL,),
     ),
@@ -264,7 +315,12 @@ SHOWN = {
 }  # fmt: skip
 """What else the pages show."""
 
-GROUPS = {"What is measured": MEASURED, "How samples are chosen": CHOSEN, "What else is shown": SHOWN}
+GROUPS = {
+    "What a run is made of": SETTING,
+    "What is measured": MEASURED,
+    "How samples are chosen": CHOSEN,
+    "What else is shown": SHOWN,
+}
 TERMS = {key: term for group in GROUPS.values() for key, term in group.items()}
 """By the key that pages ask for."""
 

@@ -1,4 +1,4 @@
-"""Make the recorded runs in assets/runs/ anew, by the real engine: make recordings."""
+"""Make the recorded runs in assets/runs/ and assets/lesson/runs/ anew, by the real engine: make recordings."""
 
 from __future__ import annotations
 
@@ -23,6 +23,24 @@ RECORDINGS = (
     ("er", "entropy", "last_round"),
     ("er", "accuacl", "all"),
 )
+LESSON = Path(__file__).resolve().parent / "lesson" / "runs"
+MEMORIES = (20, 50)
+"""Remembered digits that only the lesson plays (chapter 2), beside those of the first two recordings."""
+
+
+def record_memory(memory: int) -> Path:
+    """What the lesson draws of a run and no more: settings, events and pictures."""
+    config = preset_config("digits-demo", learner="er", strategy="uniform", memory=memory, snapshots="off")
+    stream = prepare(config)
+    run = create(resolved(config, stream), LESSON)
+    execute(run)
+    save_thumbs(run, stream)
+    for name in ("tasks", "queries", "predictions"):
+        shutil.rmtree(run.path / name, ignore_errors=True)
+    for name in ("worker.lock", "status.json"):
+        (run.path / name).unlink()
+    (run.path / "recorded").touch()
+    return run.path.rename(LESSON / f"recorded-memory-{memory}-digits-s0")
 
 
 def record(learner: str, strategy: str, snapshots: str) -> Path:
@@ -55,6 +73,9 @@ def main() -> None:
     shutil.rmtree(HOME, ignore_errors=True)
     for learner, strategy, snapshots in RECORDINGS:
         print(record(learner, strategy, snapshots), file=sys.stderr)
+    shutil.rmtree(LESSON, ignore_errors=True)
+    for memory in MEMORIES:
+        print(record_memory(memory), file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from app.widgets.glossary import entries
 from tests.browser import at_rest, browser_page, running_app
 from tests.house import ROOT, modules
 
-LETTERS = ("R", "A", "LA", "LA − A", "F", "−BWT", "λ", "M", "D", "J", "F*", "f", "K", "n")
+LETTERS = ("R", "A", "LA", "LA − A", "F", "−BWT", "λ", "M", "D", "J", "F*", "f", "K", "n", "±")
 FORMULAS = {term.name: term.formula for term in TERMS.values() if term.formula} | {
     "/".join(key): written.formula for key, written in PLUGINS.items()
 }
@@ -37,6 +37,32 @@ def test_whatever_a_page_explains_is_a_term():
     assert len(asked_for()) > 15
     assert asked_for() | set(METRICS) <= TERMS.keys()
     assert {key: term.says for key, term in TERMS.items()} == words.HELP
+
+
+SAID_IN_THE_LESSON = {
+    "task": "Task", "label": "Label", "round": "Round", "epoch": "Step and epoch", "step": "Step and epoch",
+    "seed": "Seed", "accuracy": "Accuracy", "standard error": "Standard error, ±", "within noise": "Within noise",
+    "points": "Points", "memory": "Memory", "kept": "Accuracy kept, A", "learned": "Accuracy learned, LA",
+    "forgotten": "Forgotten, LA − A",
+}  # fmt: skip
+
+
+def test_whatever_word_of_the_field_the_first_chapters_use_is_a_term():
+    home = ROOT / "app" / "lesson"
+    files = [home / "chapters" / f"{name}.py" for name in ("forgetting", "memory", "labels")]
+    files += [home / f"{name}.py" for name in ("playing", "changes", "measured")]
+    said = "\n".join(path.read_text("utf-8") for path in files)
+    names = [term.name for term in TERMS.values()]
+    for word, name in SAID_IN_THE_LESSON.items():
+        assert word in said and name in names, word
+        assert f"**{name}**" in "\n".join(entries(word, full=False))
+
+
+def test_plain_words_come_before_symbols():
+    """No sentence begins with a letter of a formula."""
+    for term in TERMS.values():
+        first = term.says.split()[0].strip(":,")
+        assert not re.fullmatch(r"[A-Zλ](_\w+|\*|\[.*)?|LA|−?BWT", first) or first == "A", term.says
 
 
 def test_a_term_has_one_name_and_one_sentence():

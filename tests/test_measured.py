@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ from scipy import stats
 from app.charts.balance_bars import balance_bars
 from app.charts.ends import told
 from app.lesson import measured
-from app.lesson.chapters import labels
+from app.lesson.chapters import labels, memory
 from app.lesson.measured import Difference, difference, worded
 
 R = [[1.0], [0.75, 0.9], [0.25, 0.95, 0.8]]
@@ -91,6 +92,45 @@ def test_what_an_exact_test_leaves_to_chance_is_noise():
 )
 def test_every_outcome_has_its_words(found, said):
     assert worded(found) == said
+
+
+def test_a_difference_agrees_with_the_numbers_beside_it():
+    one, other = pd.Series([99.64] * 6), pd.Series([95.46] * 6)
+    assert difference(one, other).mean == pytest.approx(4.18)
+    # As they are written: 99.6 − 95.5 = 4.1.
+    assert measured.written(one, other) == 4.1
+    assert worded(difference(one, other), measured.written(one, other)) == "4.1 ± 0.0 points more"
+
+
+def shown(bars: dict, name: str) -> list[float]:
+    """The numbers that stand in these bars, group by group."""
+    return [float(bar["label"]["formatter"]) for s in bars["series"] if s["name"] == name for bar in s["data"]]
+
+
+@pytest.mark.parametrize("equal_steps", [False, True])
+@pytest.mark.parametrize("learner", labels.LEARNERS)
+def test_the_sentence_of_chapter_3_subtracts_the_numbers_of_its_bars(learner, equal_steps):
+    groups = labels.tables(learner, equal_steps)
+    bars, place = balance_bars(groups), list(groups)
+    sentence = labels.takeaway(learner, groups, equal_steps)
+    said = re.findall(
+        r"(?:learned is|forgotten|kept) (?:within noise \()?(−?[\d.]+) ± [\d.]+ points(?: (less))?", sentence
+    )
+    assert len(said) == 3
+    for name, (number, less) in zip(("learned ↑", "below", "= kept ↑"), said, strict=True):
+        numbers = shown(bars, name)
+        expected = numbers[place.index(labels.MOST)] - numbers[place.index(labels.BASE)]
+        assert float(number.replace("−", "-")) * (-1 if less else 1) == pytest.approx(expected), (name, sentence)
+
+
+def test_the_sentence_of_chapter_2_subtracts_the_numbers_of_its_lines():
+    groups = {size: measured.runs(memory=size) for size in memory.SIZES}
+    sentence = memory.takeaway(memory.RECORDINGS[10].history(), 10, groups)
+    ends = {size: round(memory.kept_of(runs)["kept"].iloc[-1], 1) for size, runs in groups.items()}
+    said = re.findall(r"from (\d+) to (\d+): ([\d.]+) ± [\d.]+ points more", sentence)
+    assert len(said) == len(groups) - 1
+    for fewer, more, number in said:
+        assert float(number) == pytest.approx(ends[int(more)] - ends[int(fewer)]), sentence
 
 
 # -- chapter 3 -----------------------------------------------------------------------------------------

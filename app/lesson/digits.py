@@ -13,6 +13,8 @@ from app.widgets.gallery import data_url
 
 RIGHT, WRONG = "#2E9E6B", "#D5572B"
 PIXELS = 64
+KEPT_REM = 1.45
+"""Of a remembered picture, whose frame is 2 px and whose distance to the next one 7 px."""
 
 
 def smooth_url(image: np.ndarray) -> str:
@@ -78,12 +80,16 @@ class Remembrance:
     hint: str
 
 
-def memory_html(kept: list[Remembrance], rows: int) -> str:
-    """`rows` rows keep their place, however few are kept."""
+def memory_html(kept: list[Remembrance], places: int) -> str:
+    """What is kept, and the places that are still free: so many rows as a full memory has, however wide the page is."""
     tiles = "".join(
-        f'<div title="{escape(one.hint)}">{_picture(one.image, one.hint, 1.45, one.colour)}</div>' for one in kept
+        f'<div title="{escape(one.hint)}">{_picture(one.image, one.hint, KEPT_REM, one.colour)}</div>' for one in kept
+    )
+    free = (
+        f'<div title="free" style="width:{KEPT_REM}rem;height:{KEPT_REM}rem;margin:3px auto;border-radius:6px;'
+        'box-shadow:inset 0 0 0 1px;opacity:.2"></div>'
     )
     return (
         '<div style="display:flex;flex-wrap:wrap;align-content:flex-start;gap:0 7px;padding:2px;'
-        f'min-height:{rows * 1.95}rem">{tiles}</div>'
+        f'min-height:{KEPT_REM + 0.5}rem">{tiles}{free * (places - len(kept))}</div>'
     )

@@ -108,11 +108,20 @@ def difference(one: BY_SEED | pd.Series, other: BY_SEED | pd.Series) -> Differen
     return Difference(found.mean, error, found.mean - half, found.mean + half, found.n, found.p)
 
 
-def worded(found: Difference, more: str = "more", less: str = "less") -> str:
-    """E.g. "2.6 ± 0.6 points more", or "within noise (−0.5 ± 1.2 points, 10 seeds)"; ± is the standard error."""
+def written(one: BY_SEED | pd.Series, other: BY_SEED | pd.Series) -> float:
+    """The difference of two groups' means as these are written beside it, with one decimal: with it, too, one minus
+    other is what is written for their difference."""
+    a, b = (round(float(np.mean(list(dict(each).values()))), 1) for each in (one, other))
+    return round(a - b, 1)
+
+
+def worded(found: Difference, mean: float | None = None) -> str:
+    """E.g. "2.6 ± 0.6 points more", or "within noise (−0.5 ± 1.2 points, 10 seeds)"; ± is the standard error. mean: as
+    it is to be written beside numbers with which it must agree (`written`)."""
+    said = found.mean if mean is None else mean
     if found.within_noise:
-        return f"within noise ({_number(found.mean)} ± {_number(found.error)} points, {found.n} seeds)"
-    return f"{_number(abs(found.mean))} ± {_number(found.error)} points {more if found.mean > 0 else less}"
+        return f"within noise ({_number(said)} ± {_number(found.error)} points, {found.n} seeds)"
+    return f"{_number(abs(said))} ± {_number(found.error)} points {'more' if found.mean > 0 else 'less'}"
 
 
 def _number(value: float) -> str:

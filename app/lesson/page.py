@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
-from types import ModuleType
+from typing import Protocol
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from app.lesson import playing
 from app.lesson.chapters import choice, forgetting, labels, memory, trade
+from app.store.session import new_run
 from app.widgets import projector
 
-CHAPTERS: tuple[ModuleType, ...] = (forgetting, memory, labels, choice, trade)
+
+class Chapter(Protocol):
+    """What each module of app.lesson.chapters has."""
+
+    QUESTION: str
+
+    def draw(self, picture: DeltaGenerator, controls: DeltaGenerator) -> str:
+        """Draw both columns; what the chapter shows to take away, "" as long as it shows nothing yet."""
+
+    def rhythm(self) -> float | None:
+        """Seconds after which it must be drawn again; None while it stands still."""
+
+    def reset(self) -> None:
+        """From its beginning."""
+
+
+CHAPTERS: tuple[Chapter, ...] = (forgetting, memory, labels, choice, trade)
 FIRST = "1"
 STYLE = """<style>
 .stMainBlockContainer { padding-top: 3.6rem; }
@@ -27,6 +45,15 @@ ALONE = """<style>
 [data-testid="stHeader"] { display: none; }
 .stMainBlockContainer { padding: 2rem 2rem .5rem !important; }
 .st-key-takeaway p { font-size: .9rem; }
+/* On a low screen all of it still is one. */
+@media (max-height: 850px) {
+    .stMainBlockContainer { padding-top: 1.4rem !important; }
+    .stMainBlockContainer .stColumn:last-child .stMarkdown p { font-size: .85rem; line-height: 1.4; }
+    .stMainBlockContainer .stColumn:last-child [data-testid="stCaptionContainer"] p { font-size: .72rem; }
+    .stMainBlockContainer .stColumn .stVerticalBlock { gap: .6rem; }
+    .st-key-takeaway [data-testid="stAlertContainer"] { padding: .5rem .8rem; }
+    .st-key-takeaway p { line-height: 1.4; }
+}
 </style>"""
 
 
@@ -37,11 +64,11 @@ def page() -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="question"):
         st.markdown(f"### {chapter.QUESTION}", width="stretch")
         _dots(number)
-    rhythm = _rhythm(chapter)
+    rhythm = chapter.rhythm()
     st.fragment(_draw, run_every=rhythm)(chapter, rhythm)
 
 
-def _draw(chapter: ModuleType, rhythm: float | None) -> None:
+def _draw(chapter: Chapter, rhythm: float | None) -> None:
     """All that moves: one fragment, drawn again as often as the chapter plays."""
     picture, controls = st.columns([5, 2], gap="medium")
     takeaway = st.container(key="takeaway")
@@ -50,14 +77,9 @@ def _draw(chapter: ModuleType, rhythm: float | None) -> None:
         takeaway.success(said, icon=":material/lightbulb:")
     else:
         takeaway.html("<div></div>")  # an empty container has no place
-    if _rhythm(chapter) != rhythm:
+    playing.begin()
+    if chapter.rhythm() != rhythm:
         st.rerun()
-
-
-def _rhythm(chapter: ModuleType) -> float | None:
-    """Seconds between two drawings: as its run plays, or as a chapter without one says itself."""
-    own: float | None = chapter.rhythm() if hasattr(chapter, "rhythm") else playing.rhythm(chapter.__name__)
-    return own
 
 
 def _chapter() -> int:
@@ -72,12 +94,6 @@ def _go(number: int) -> None:
     st.session_state["chapter"] = st.query_params["chapter"] = str(number)
 
 
-def _reset(chapter: ModuleType) -> None:
-    if hasattr(chapter, "reset"):
-        chapter.reset()
-    playing.forget(chapter.__name__)
-
-
 def _dots(number: int) -> None:
     """Where one is, and the way on: buttons and keys."""
     last = len(CHAPTERS)
@@ -90,11 +106,17 @@ def _dots(number: int) -> None:
             str(each), key=f"lesson-{each}", on_click=_go, args=(each,), help=chapter.QUESTION, shortcut=str(each),
             type="primary" if each == number else "secondary",
         )  # fmt: skip
+    if number < last:
+        st.button(
+            "", icon=":material/arrow_forward:", key="lesson-next", shortcut="Right", type="tertiary", on_click=_go,
+            args=(number + 1,), help="The next chapter.",
+        )  # fmt: skip
+    elif st.button(
+        "Start a run", icon=":material/arrow_forward:", icon_position="right", key="lesson-end", shortcut="Right",
+        type="tertiary", help="The lesson ends here: go on with a run of your own, on the page New run.",
+    ):  # fmt: skip
+        new_run()
     st.button(
-        "", icon=":material/arrow_forward:", key="lesson-next", shortcut="Right",
-        type="tertiary", on_click=_go, args=(min(number + 1, last),), disabled=number == last, help="The next chapter.",
-    )  # fmt: skip
-    st.button(
-        "", icon=":material/restart_alt:", key="lesson-reset", type="tertiary", on_click=_reset,
-        args=(CHAPTERS[number - 1],), help="This chapter from its beginning.",
+        "", icon=":material/restart_alt:", key="lesson-reset", type="tertiary", on_click=CHAPTERS[number - 1].reset,
+        help="This chapter from its beginning.",
     )  # fmt: skip

@@ -7,19 +7,17 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from functools import partial
 
 import streamlit as st
 
 from acl.config import RunConfig, UserError
 from acl.events import Evaluated, History
-from acl.runs.control import ACTIVE, request
+from acl.runs.control import ACTIVE, Status, request
 from acl.runs.folder import Run, create
 from acl.runs.tags import keep_tags
 from app import words
 from app.store import runs as data
-from app.store.session import POLL_S, RECORDED, RUNS, ensure_backend, open_run
-from app.widgets.one_press import once
+from app.store.session import POLL_S, RUNS, ensure_backend, open_run
 from app.widgets.wishes import wish
 
 RECORDING_S = 0.5
@@ -27,23 +25,36 @@ RECORDING_S = 0.5
 LIVE_S = 0.2
 """The least time of a phase of a live run: a whole one takes about 20 s."""
 TAG = "lesson"
+WANTED = "lesson-wanted"
+"""In the session: chapter and settings of a run that was asked for and is not made yet."""
+WAITS_FOR = {
+    "": "a process is made for it",
+    "queued": "it waits for a free slot, because other runs are playing (the Library has them)",
+    "starting": "its process loads PyTorch and the data",
+    "playing": "it learns its first labels",
+}
+"""By the state of a run that has not been tested yet; "" before it has any."""
 
 
 @dataclass
 class _State:
-    """run: the live one's folder name, "" while the recording is shown; stop: the evaluations of the recording seen so
-    far, or the pictures of a chapter without one; seed: of the newest live run (the recordings have 0)."""
+    """run: the newest live one's folder name, "" while there is none; before: of the one before it; stop: the
+    evaluations of the recording seen so far, or the pictures of a chapter without one; seed: of the newest live run
+    (the recordings have 0); trouble: why the last press did nothing."""
 
     run: str = ""
+    before: str = ""
     stop: int = 0
     playing: bool = True
     due: float = field(default_factory=time.monotonic)
     seed: int = 0
+    trouble: str = ""
 
 
 @dataclass(frozen=True)
 class Shown:
-    """A run and what of it has happened so far. live: it is the student's own; moving: more is to come."""
+    """The run whose picture is drawn, and what of it has happened so far. live: it is the student's own; moving: more
+    is to come."""
 
     run: Run
     history: History
@@ -59,6 +70,7 @@ def _state(chapter: str) -> _State:
 def forget(chapter: str) -> None:
     """From the beginning: the recording again. A live run stays in the Library, and the next has another seed."""
     st.session_state[f"playing-{chapter}"] = _State(seed=_state(chapter).seed)
+    st.session_state.pop(WANTED, None)
 
 
 def rhythm(chapter: str) -> float | None:
@@ -85,18 +97,19 @@ def _held(run: Run) -> bool:
     return control.mode == "pause" or (status is not None and status.state == "paused" and control.until is not None)
 
 
-def shown(chapter: str, recording: str) -> Shown:
-    """The chapter's live run as it is now, or its recording, one evaluation further where the time has come."""
+def shown(chapter: str, recording: Run) -> Shown:
+    """The chapter's newest live run that has a picture, as it is now; else its recording, one evaluation further where
+    the time has come. A run that is starting leaves the picture as it was."""
     state = _state(chapter)
-    live = Run(RUNS / state.run)
-    if state.run and live.path.is_dir():
-        return Shown(live, data.live_run(live.path).history(), True, _moves(live))
-    run = Run(RECORDED / recording)
-    rows = data.live_run(run.path).history().rows
+    for live in (Run(RUNS / name) for name in (state.run, state.before) if name):
+        history = data.live_run(live.path).history() if live.path.is_dir() else History()
+        if history.of(Evaluated):
+            return Shown(live, history, True, _moves(live))
+    rows = data.live_run(recording.path).history().rows
     facts = [row for row in rows if isinstance(row.event, Evaluated)]
     stop = step(chapter, len(facts), RECORDING_S)
     seen = History(row for row in rows if row.seq <= facts[stop - 1].seq)
-    return Shown(run, seen, False, state.playing)
+    return Shown(recording, seen, False, state.playing)
 
 
 def step(chapter: str, n: int, period_s: float) -> int:
@@ -109,39 +122,53 @@ def step(chapter: str, n: int, period_s: float) -> int:
 
 
 def controls(chapter: str, found: Shown, config: RunConfig) -> None:
-    """Run it live, pause it, go on; `config`: of the run that the button starts, with a seed of its own."""
+    """Run it live, pause it, go on; `config`: of the run that the button starts, with a seed of its own. Drawn before
+    the picture, so that a press is answered at once."""
     state = _state(chapter)
-    status = data.status_of(found.run) if found.live else None
-    if found.moving and found.live:
+    mine = Run(RUNS / state.run) if state.run and (RUNS / state.run).is_dir() else None
+    status = data.status_of(mine) if mine else None
+    if WANTED in st.session_state or (mine and _moves(mine) and mine.id != found.run.id):
+        _starting(chapter, status)
+    elif mine and _moves(mine):
         st.button(
             "Pause", icon=":material/pause:", key=f"pause-{chapter}", type="primary", width="stretch",
-            on_click=_ask, args=(found.run, False), shortcut="Space",
+            on_click=_ask, args=(mine, False), shortcut="Space",
         )  # fmt: skip
-    elif found.live and _goes_on(found.run):
+    elif mine and _goes_on(mine):
         st.button(
             "Play on", icon=":material/play_arrow:", key=f"on-{chapter}", type="primary", width="stretch",
-            on_click=_ask, args=(found.run, True), shortcut="Space",
+            on_click=_ask, args=(mine, True), shortcut="Space",
         )  # fmt: skip
     else:
-        pressed = st.button(
-            "Run it live" if not found.live else "Run it once more", icon=":material/play_arrow:",
-            key=f"live-{chapter}", type="primary", width="stretch", shortcut="Space",
+        st.button(
+            "Run it live" if not mine else "Run it once more", icon=":material/play_arrow:",
+            key=f"live-{chapter}", type="primary", width="stretch", shortcut="Space", on_click=_press,
+            args=(chapter, config),
             help="A run of your own on this machine, with another seed each time: other first labels, another network.",
         )  # fmt: skip
-        try:
-            made = once(f"lesson-{chapter}", pressed, partial(_made, config.changed(seed=state.seed + 1)))
-        except UserError as error:
-            st.caption(f":material/warning: {words.plain(str(error))} The recording stands in.")
-            return
-        if made is not None and state.run != made.id:
-            state.run, state.seed = made.id, state.seed + 1
-            st.rerun()
-    if trouble := st.session_state.pop("trouble", "") or (status.error if status else ""):
+    # It is said until the next press, however often the chapter is drawn meanwhile.
+    state.trouble = st.session_state.pop("trouble", "") or state.trouble
+    if trouble := state.trouble or (status.error if status else ""):
         st.caption(f":material/warning: {words.plain(trouble)}")
+    _about(chapter, found, waits=bool(mine and _goes_on(mine)) or WANTED in st.session_state)
+
+
+def _starting(chapter: str, status: Status | None) -> None:
+    """In the place of the button, until the run has a picture of its own."""
+    st.button(
+        "Starting …", icon=":material/hourglass_top:", key=f"starting-{chapter}", type="primary", width="stretch",
+        disabled=True,
+    )  # fmt: skip
+    waits_for = WAITS_FOR.get(status.state if status else "", WAITS_FOR[""])
+    st.caption(f"Your run is starting: {waits_for}. Until its first test the picture stays as it is.")
+
+
+def _about(chapter: str, found: Shown, waits: bool) -> None:
+    """What the picture is of. waits: for a run that will take its place."""
     with st.container(horizontal=True, vertical_alignment="center"):
         if not found.live:
             st.badge("recorded", icon=":material/movie:", color="violet")
-            if not found.moving:
+            if not found.moving and not waits:
                 st.button("Again", icon=":material/replay:", key=f"again-{chapter}", type="tertiary",
                           on_click=forget, args=(chapter,), help="Play the recording again.")  # fmt: skip
         else:
@@ -156,6 +183,30 @@ def _ask(run: Run, play: bool) -> None:
         wish(run, mode="play", until=None)
     else:
         wish(run, mode="pause")
+
+
+def _press(chapter: str, config: RunConfig) -> None:
+    """In the button's callback: the run is asked for, and made once this is said (`begin`). Of presses that were on
+    their way when the first one had made its run, none makes another: it goes on."""
+    state = _state(chapter)
+    if state.run and _goes_on(Run(RUNS / state.run)):
+        return
+    state.trouble, state.playing = "", False
+    st.session_state[WANTED] = (chapter, config.changed(seed=state.seed + 1))
+
+
+def begin() -> None:
+    """Make the run that was asked for. When all is drawn: it may take seconds, and draws nothing, so that no later
+    press can break it off half-way."""
+    if WANTED not in st.session_state:
+        return
+    chapter, config = st.session_state.pop(WANTED)
+    state = _state(chapter)
+    try:
+        state.before, state.run, state.seed = state.run, _made(config).id, config.seed
+    except UserError as error:
+        state.trouble = f"{error} The recording stands in."
+    st.rerun()
 
 
 def _made(config: RunConfig) -> Run:

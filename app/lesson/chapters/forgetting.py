@@ -16,13 +16,16 @@ from app import words
 from app.charts import run as charts
 from app.charts.written import whole_percent
 from app.lesson import playing
+from app.lesson.changes import changes
 from app.lesson.digits import Digit, digits_html
 from app.lesson.measured import accuracy
 from app.lesson.picture import figure
 from app.store import runs as data
+from app.store.session import RECORDED
+from app.widgets import projector
 
 QUESTION = "A network forgets, or does it?"
-RECORDING = "recorded-finetune-uniform-digits-s0"
+RECORDING = Run(RECORDED / "recorded-finetune-uniform-digits-s0")
 EACH = 2
 """Test digits of each class that are watched."""
 ASKED = {"any": "Which of all digits is it?", "own": "Is it 0 or 1? 2 or 3? … (guessing: 50 %)"}
@@ -43,12 +46,25 @@ def draw(picture: DeltaGenerator, controls: DeltaGenerator) -> str:
         )  # fmt: skip
     own = asked == "own"
     found = playing.shown(__name__, RECORDING)
+    with controls:
+        playing.controls(__name__, found, preset_config("digits-demo", learner="finetune", strategy="uniform"))
+        said = changes(found.history, own)
+        # Before a room there is place for one: the rise, if there is any, is what one wonders about.
+        st.caption("\n\n".join(said[-1:] if projector.on() else said))
     with picture:
         _accuracies(found.history, own)
         _digits(found.run, found.history, own)
-    with controls:
-        playing.controls(__name__, found, preset_config("digits-demo", learner="finetune", strategy="uniform"))
     return takeaway(found.history)
+
+
+def rhythm() -> float | None:
+    """As what it plays."""
+    return playing.rhythm(__name__)
+
+
+def reset() -> None:
+    """The recording again."""
+    playing.forget(__name__)
 
 
 def _accuracies(history: History, own: bool) -> None:

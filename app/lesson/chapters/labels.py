@@ -12,7 +12,7 @@ from acl.config import FULL
 from app import words
 from app.charts.balance_bars import balance_bars
 from app.lesson import playing
-from app.lesson.measured import Difference, difference, figures, worded
+from app.lesson.measured import Difference, difference, figures, worded, written
 from app.lesson.picture import figure
 
 QUESTION = "Labels cost money: are more always better?"
@@ -25,7 +25,7 @@ GROUPS: dict[str, tuple[dict[str, Any], int]] = {
 }
 """Settings of each group, and the epochs in which a task's last training has as many steps as 40 labels in 50."""
 BASE, MOST = "20", "all ≈ 250"
-HEIGHT = 390
+HEIGHT = 360
 STEP_S = 1.0
 """Between two groups as they are played."""
 EQUAL_STEPS = (
@@ -40,14 +40,28 @@ def draw(picture: DeltaGenerator, controls: DeltaGenerator) -> str:
     groups = tables(learner, equal_steps)
     n = playing.step(__name__, len(groups), STEP_S)
     with picture:
+        st.markdown("**Digits: what is learned, forgotten and kept after five tasks**", help=words.HELP["forgotten"])
         seen = {name: table if place < n else None for place, (name, table) in enumerate(groups.items())}
         alt = f"{LEARNERS[learner]} with {', '.join(list(groups)[:n])} a task"
         figure(balance_bars(seen), "labels-bars", HEIGHT, alt)
     return takeaway(LEARNERS[learner], groups, equal_steps) if n == len(groups) else ""
 
 
+def rhythm() -> float | None:
+    """As what it plays."""
+    return playing.rhythm(__name__)
+
+
+def reset() -> None:
+    """The groups again, from the first."""
+    playing.forget(__name__)
+
+
 def _choices() -> tuple[str, bool]:
-    st.markdown("New patterns of fraud keep coming, and every label takes an expert's time.")
+    st.markdown(
+        "A bank meets ever new kinds of fraud, and each label costs it an expert's time. Are more labels worth it? "
+        "Tried on **handwritten digits**, two new ones a task."
+    )
     learner = st.segmented_control(
         "CL method", list(LEARNERS), default="er", required=True, key="learner", bind="query-params",
         format_func=LEARNERS.__getitem__, help=words.of_menu("learner", LEARNERS), width="stretch",
@@ -72,11 +86,15 @@ def tables(learner: str, equal_steps: bool) -> dict[str, pd.DataFrame]:
 
 def takeaway(label: str, groups: dict[str, pd.DataFrame], equal_steps: bool) -> str:
     """What all labels instead of BASE do to what is learned, forgotten and kept with this CL method."""
-    learned, forgotten, kept = (difference(groups[MOST][c], groups[BASE][c]) for c in ("LA", "forgotten", "A"))
+    most, base = groups[MOST], groups[BASE]
+    found = [difference(most[column], base[column]) for column in ("LA", "forgotten", "A")]
+    # As on the bars: what is written for forgotten is the rest of what is written for the other two.
+    learned, kept = (written(most[column], base[column]) for column in ("LA", "A"))
+    by = [worded(each, mean) for each, mean in zip(found, (learned, learned - kept, kept), strict=True)]
     given = ", ten remembered digits and equally many steps" if equal_steps else " and ten remembered digits"
     return (
-        f"With {label}{given}, labels beyond {BASE} a task {_verdict(learned, forgotten, kept)}: "
-        f"with all of them, learned is {worded(learned)}, forgotten {worded(forgotten)}, kept {worded(kept)}."
+        f"With {label}{given}, labels beyond {BASE} a task {_verdict(*found)}: "
+        f"with all of them, learned is {by[0]}, forgotten {by[1]}, kept {by[2]}."
     )
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from acl.config import RunConfig
 from acl.events import Bought, History, Remembered
 from acl.metrics import Matrix, average_accuracy
 from acl.presets import preset_config
@@ -21,11 +22,19 @@ from app.lesson import measured, playing
 from app.lesson.digits import Remembrance, memory_html
 from app.lesson.picture import figure
 from app.store import runs as data
+from app.store.session import RECORDED, ROOT
 
+ONLY_HERE = ROOT / "assets" / "lesson" / "runs"
+"""Recordings that no other page lists."""
 QUESTION = "A small memory helps. How small?"
 SIZES = (0, 10, 20, 50)
 TEN = 10
-RECORDINGS = {0: "recorded-finetune-uniform-digits-s0", TEN: "recorded-er-uniform-digits-s0"}
+RECORDINGS = {
+    0: Run(RECORDED / "recorded-finetune-uniform-digits-s0"),
+    TEN: Run(RECORDED / "recorded-er-uniform-digits-s0"),
+    20: Run(ONLY_HERE / "recorded-memory-20-digits-s0"),
+    50: Run(ONLY_HERE / "recorded-memory-50-digits-s0"),
+}
 HEIGHT = 260
 
 
@@ -37,22 +46,33 @@ def draw(picture: DeltaGenerator, controls: DeltaGenerator) -> str:
             help=words.HELP["memory"], on_change=playing.forget, args=(__name__,),
         )  # fmt: skip
     size = TEN if size is None else size
-    found = playing.shown(__name__, RECORDINGS.get(size, RECORDINGS[TEN]))
-    # Fine-tuning remembers nothing, whatever its setting says.
-    has = size if found.live or size in RECORDINGS else TEN
+    found = playing.shown(__name__, RECORDINGS[size])
+    with controls:
+        playing.controls(__name__, found, config_of(size))
     groups = {each: measured.runs(memory=each) for each in SIZES}
     with picture:
-        _memory(found.run, found.history)
-        _kept(found.history, has, groups)
-    with controls:
-        if has != size:
-            st.caption(f"The recording has {TEN} remembered digits; yours will have what is chosen.")
-        playing.controls(__name__, found, preset_config("digits-demo", memory=size))
-    return takeaway(found.history, has, groups)
+        _memory(found.run, found.history, size)
+        _kept(found.history, size, groups)
+    return takeaway(found.history, size, groups)
 
 
-def _memory(run: Run, history: History) -> None:
-    """What is remembered now, in the order of its tasks."""
+def config_of(size: int) -> RunConfig:
+    """Of a live run: as the measured ones that it is drawn beside."""
+    return preset_config("digits-demo", learner="er", strategy="uniform", memory=size)
+
+
+def rhythm() -> float | None:
+    """As what it plays."""
+    return playing.rhythm(__name__)
+
+
+def reset() -> None:
+    """The recording again."""
+    playing.forget(__name__)
+
+
+def _memory(run: Run, history: History, size: int) -> None:
+    """What is remembered now, in the order of its tasks; `size`: what can be."""
     held = next((event.ids for event in reversed(history.of(Remembered))), [])
     task_of = {i: event.task for event in history.of(Bought) for i in event.ids}
     ids = sorted(held, key=lambda i: (task_of.get(i, 0), i))
@@ -66,7 +86,7 @@ def _memory(run: Run, history: History) -> None:
         Remembrance(image, colours[task_of[i] - 1] if i in task_of else OTHER, f"from task {task_of.get(i, '?')}")
         for i, image in zip(ids, images if images is not None else (), strict=False)
     ]
-    st.html(memory_html(tiles, rows=-(-max(run.config.memory, 1) // 25)))
+    st.html(memory_html(tiles, places=size))
 
 
 def _kept(history: History, size: int, groups: Mapping[int, Mapping[int, Matrix]]) -> None:
@@ -100,7 +120,8 @@ def takeaway(history: History, size: int, groups: Mapping[int, Mapping[int, Matr
     steps = []
     for fewer, more in pairwise(sorted(kept)):
         found = measured.difference(kept[more], kept[fewer])
-        steps.append(f"from {fewer} to {more}: {measured.worded(found)}")
+        mean = measured.written(kept[more], kept[fewer])
+        steps.append(f"from {fewer} to {more}: {measured.worded(found, mean)}")
     n = min(map(len, kept.values()))
     return (
         f"With {size or 'no'} remembered digits this run keeps {whole_percent(mine)}. Over {n} seeds, "

@@ -192,6 +192,14 @@ CHOSEN = {
         r" + q_j \ln \tfrac{2 q_j}{p_j + q_j} \right)}",
         (ACCUACL,),
     ),
+    "entries": Term(
+        "Deciding entries",
+        "An entry is one class and one feature of the Fisher information: how much the label would tell the weight "
+        "between the two. Here is what each adds to M, and its part of 1 − D, what parts the sample from the target.",
+        r"M = \sum_j \frac{f_j^2}{M}, \quad 1 - D = \sum_j (1 - D) \, \frac{t_j}{\sum_i t_i}, \quad"
+        r" t_j = p_j \ln \tfrac{2 p_j}{p_j + q_j} + q_j \ln \tfrac{2 q_j}{p_j + q_j}",
+        (ACCUACL,),
+    ),
     "n": Term("Picks, n", "Samples to pick in this query.", r"n = |S|"),
     "dims": Term(
         "Kept entries, K",

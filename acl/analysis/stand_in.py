@@ -77,7 +77,6 @@ def stand_in(query: Query) -> StandIn:
         raise UserError("There is no past in the first task: the memory stands in for nothing.")
     if not len(mine.loop.memory):
         raise UserError("The memory of this query is empty: nothing stands in for the past.")
-    mine.loop.config = query.loop.config
     asked = mine.asked_again()
     settings = replace(Settings.recorded(asked, mine.loop.config), n=query.n)
     memory, past = contexts(mine, asked)

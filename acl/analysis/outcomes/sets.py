@@ -99,11 +99,12 @@ def _path(query: Query, setting: Setting, values: Sequence[float], say: Say) -> 
     if why := unused(config).get({"n": "n_query"}.get(setting, setting)):
         say(f"{why}.")
         return
-    for value in values:
-        found = sensitivity.asked(config, context, setting, value, query.room)
-        if found is not None:
-            name, chosen = found
-            yield Subset(setting, name, chosen)
+    tried = (sensitivity.asked(config, context, setting, value, query.room) for value in values)
+    found = [each for each in tried if each is not None]
+    if len(found) > 1 and sensitivity.all_equal([chosen for _, chosen in found]):
+        say(f"{config.strategy} picks the same samples with every {setting} of {', '.join(name for name, _ in found)}.")
+        return
+    yield from (Subset(setting, name, chosen) for name, chosen in found)
 
 
 def _ranking(query: Query, lambda_: float | None = None) -> Ranking:

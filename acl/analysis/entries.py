@@ -1,8 +1,8 @@
 """Which entries decided: AccuACL's two scores of one sample, taken apart into what each kept Fisher entry adds.
 
-    M(x) = ‖f(x)‖₂, so that f_j² / M(x) of every entry j sum to M(x)
-    JS(p_x, q)² is half the sum of one term for each entry (acl.selection.fisher.js_terms), none below zero: each
-    entry's share of that sum is its share of what parts x from the target, 1 − D(x)
+M(x) = ‖f(x)‖₂, so that f_j² / M(x) of every entry j sum to M(x)
+JS(p_x, q)² is half the sum of one term for each entry (acl.selection.fisher.js_terms), none below zero: each
+entry's share of that sum is its share of what parts x from the target, 1 − D(x)
 """
 
 from __future__ import annotations

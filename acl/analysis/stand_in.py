@@ -26,7 +26,7 @@ from acl.network.inference import probabilities
 from acl.runs.folder import Run
 from acl.runs.fork import Place
 from acl.seeds import key, uniforms
-from acl.selection.fisher import Kept, factors, js_distance, keep_largest
+from acl.selection.fisher import Kept, factors, js_distance
 from acl.selection.query import QueryContext, Samples
 from acl.system.files import read_json, write_json
 
@@ -52,7 +52,8 @@ class StandIn:
     """distance, cosine: of F(M) and F(U_1..t−1) over the kept entries, the distance as D has it (Jensen–Shannon, of
     their softmax over the mean kept F*); size: ‖F(M)‖ / ‖F(U_1..t−1)‖ there; blind: the distances of blind memories of
     the same size, their 5 %, 50 % and 95 % points; nearer: the share of these that are nearer than the memory, ties
-    half; entries: the share of the kept entries that AccuACL would keep with the true past too; memory_picks, picks:
+    half; weight, true_weight: the past's share of F* over its kept entries, with the memory and with the true past;
+    entries: the share of the kept entries that AccuACL would keep with the true past too; memory_picks, picks:
     what AccuACL picks with the memory, and with the true past in its place, best first."""
 
     distance: float
@@ -60,6 +61,8 @@ class StandIn:
     size: float
     blind: tuple[float, float, float]
     nearer: float
+    weight: float
+    true_weight: float
     entries: float
     classes: tuple[ClassShare, ...]
     memory_picks: tuple[int, ...]
@@ -119,7 +122,8 @@ def compared(memory: QueryContext, past: QueryContext, settings: Settings, label
     ids = past.pool.ids
     return StandIn(
         float(away), cosine(f_memory, f_past), _ratio(float(f_memory.norm()), float(f_past.norm())),
-        (float(low), float(middle), float(high)), nearer, _in_common(kept, true, settings),
+        (float(low), float(middle), float(high)), nearer, _weight(mine, kept, settings),
+        _weight(true, ranking.kept, settings), _in_common(kept, ranking.kept),
         _classes(memory.classes, f_memory, f_past, kept, labels), _ids(ids, mine.rank(settings).picked),
         _ids(ids, ranking.picked),
     )  # fmt: skip
@@ -160,11 +164,14 @@ def _blind(past: QueryContext, size: int, f_past: Float64[Tensor, " kept"], kept
     return distances(torch.stack(profiles), f_past, kept)
 
 
-def _in_common(kept: Kept, true: Microscope, settings: Settings) -> float:
-    """The share of the kept entries that the target with the true past keeps too."""
-    context = true.context
-    total = true.information.target(settings.lambda_).total
-    other = keep_largest(total, settings.dims_per_class * context.n_classes)
+def _weight(scope: Microscope, kept: Kept, settings: Settings) -> float:
+    """The past's share of F* over the kept entries."""
+    past = _at(scope.information.target(settings.lambda_).past, kept)
+    return _ratio(float(past.sum()), float(kept.values.sum()))
+
+
+def _in_common(kept: Kept, other: Kept) -> float:
+    """The share of the kept entries that are among those of another target."""
     mine, theirs = (set(zip(k.rows.tolist(), k.dims.tolist(), strict=True)) for k in (kept, other))
     return len(mine & theirs) / len(mine)
 

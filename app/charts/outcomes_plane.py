@@ -29,8 +29,8 @@ STAR = "path://M0 -10 L2.9 -3.6 L9.5 -3.1 L4.5 1.4 L6 8.1 L0 4.6 L-6 8.1 L-4.5 1
 MARKS: dict[str, tuple[str, float]] = {
     "strategy": ("circle", 12), "lambda": ("diamond", 9), "distribution": ("rect", 11), "magnitude": ("triangle", 12),
     "true_past": ("pin", 19), "dims_per_class": ("roundRect", 8), "oversample": ("arrow", 9), "n": ("triangle", 8),
-    "seed": ("circle", 6), "own": (STAR, 20), "recorded": ("emptyCircle", 21), "random": ("circle", 5), "classes": ("triangle", 6),
-    "losses": ("rect", 5),
+    "seed": ("circle", 6), "own": (STAR, 20), "recorded": ("emptyCircle", 21), "random": ("circle", 5),
+    "classes": ("triangle", 6), "losses": ("rect", 5),
 }  # fmt: skip
 """Symbol and width in pixels of each kind of set."""
 PATHS = {

@@ -15,7 +15,7 @@ import streamlit as st
 from acl.analysis import comparison
 from acl.analysis.outcomes.asked import Plan, Setting
 from acl.analysis.outcomes.summary import summary
-from acl.analysis.sensitivity import all_equal, asked, by_chance, overlap, picked_at, sisters
+from acl.analysis.sensitivity import Overlap, all_equal, asked, by_chance, overlap, picked_at, sisters
 from acl.config import FULL, RunConfig, UserError
 from acl.plugins.registry import choices
 from acl.plugins.unused import unused
@@ -26,10 +26,10 @@ from app.inspection.source import Sight, microscope
 from app.store.session import RECORDED, RUNS
 
 SETTINGS: dict[Setting, tuple[str, tuple[float, ...]]] = {
-    "dims_per_class": ("Fisher entries", (1, 2, 5, 10, 20)),
-    "oversample": ("Oversample", (1, 1.5, 2, 3, 5)),
-    "n": ("Picks n", (0.25, 0.5, 1, 1.5, 2)),
-    "seed": ("Seed", (0, 1, 2, 3, 4)),
+    "dims_per_class": ("Fisher entries", (1.0, 2.0, 5.0, 10.0, 20.0)),
+    "oversample": ("Oversample", (1.0, 1.5, 2.0, 3.0, 5.0)),
+    "n": ("Picks n", (0.25, 0.5, 1.0, 1.5, 2.0)),
+    "seed": ("Seed", (0.0, 1.0, 2.0, 3.0, 4.0)),
 }
 """What each is called, and the values that are tried: of n shares of the query's."""
 MEANS: dict[Setting, str] = {
@@ -125,21 +125,21 @@ def chance(sight: Sight) -> str:
     others = of_sisters(sight)
     if others and (found := overlap([sight.picks, *others])):
         return (
-            f"{found.sets} runs that differ in their seed alone overlap in this query by {_spread(found.mean, found.spread)}"
-            f"; two blind draws by {whole_percent(100 * by_chance(n, pool))}."
+            f"{found.sets} runs that differ in their seed alone overlap in this query by {_written(found)}; two blind "
+            f"draws by {whole_percent(100 * by_chance(n, pool))}."
         )
     streams = own_streams(sight)
     if not streams or all_equal(streams) or (found := overlap(streams)) is None:
         return ""
     return (
         f"With {found.sets} seeds of its own draws {words.strategy(sight.config.strategy)} overlaps with itself by "
-        f"{_spread(found.mean, found.spread)}; two blind draws by {whole_percent(100 * by_chance(n, pool))}."
+        f"{_written(found)}; two blind draws by {whole_percent(100 * by_chance(n, pool))}."
     )
 
 
-def _spread(mean: float, spread: float) -> str:
-    about = "" if math.isnan(spread) else f" ± {number(100 * spread, 0)}"
-    return f"{number(100 * mean, 0)}{about} %"
+def _written(found: Overlap) -> str:
+    about = "" if math.isnan(found.spread) else f" ± {number(100 * found.spread, 0)}"
+    return f"{number(100 * found.mean, 0)}{about} %"
 
 
 def of_sisters(sight: Sight) -> list[tuple[int, ...]]:

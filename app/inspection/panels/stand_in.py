@@ -138,10 +138,12 @@ def sentences(sight: Sight, about: About, found: StandIn) -> list[str]:
     low, middle, high = found.blind
     size, n = len(sight.context.memory), len(found.picks)
     said = [
-        f"The memory of {size} lies {number(found.distance, 3)} from the true past (0 is the same); blind memories of "
-        f"{size} lie at {number(low, 3)} to {number(high, 3)}, half of them below {number(middle, 3)}: "
-        f"{whole_percent(100 * found.nearer)} of them are nearer. Its Fisher information is "
-        f"{_times(found.size)} that of the past."
+        f"The memory of {size} lies {number(found.distance, 2)} from the true past (0: the same, 0.83: nothing in "
+        f"common). Of blind memories of {size}, which lie at {number(low, 2)} to {number(high, 2)}, half of them below "
+        f"{number(middle, 2)}, {whole_percent(100 * found.nearer)} are nearer.",
+        f"Its Fisher information is {_times(found.size)} that of the past: at λ = {sight.context.lambda_:.2f} the past "
+        f"makes up {whole_percent(100 * found.weight)} of the target, with the true past it would be "
+        f"{whole_percent(100 * found.true_weight)}.",
     ]
     with_memory = len(set(found.picks) & set(found.memory_picks))
     bought = "" if sight.strategy == HERO else _bought(sight, about, found)

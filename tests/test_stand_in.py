@@ -103,12 +103,21 @@ def by_hand(run: Run, at: tuple[int, int]) -> QueryContext:
     while loop.query is None or loop.query.context is None or (loop.task, loop.query.context.round) != at:
         loop.step()
     asked = loop.query.context
-    ids = torch.from_numpy(np.concatenate([task.train_ids for task in loop.stream.tasks[: at[0] - 1]]))
-    loop.model.eval()
-    with torch.no_grad():
-        h, logits = loop.model(loop.images.batch(ids))
-    p = torch.softmax(logits[:, list(asked.classes)].double(), 1).float()
-    return replace(asked, memory=Samples(ids, h.float(), p))
+    tasks = loop.stream.tasks[: at[0]]
+    # The memory may have lost classes: the past has them all.
+    classes = tuple(c for task in tasks for c in task.classes)
+    past = torch.from_numpy(np.concatenate([task.train_ids for task in tasks[:-1]]))
+
+    def looked_at(ids: torch.Tensor) -> Samples:
+        loop.model.eval()
+        with torch.no_grad():
+            h, logits = loop.model(loop.images.batch(ids))
+        return Samples(ids, h.float(), torch.softmax(logits[:, list(classes)].double(), 1).float())
+
+    return replace(
+        asked, pool=looked_at(asked.pool.ids), labelled=looked_at(asked.labelled.ids), memory=looked_at(past),
+        classes=classes,
+    )  # fmt: skip
 
 
 def test_the_true_past_is_seen_by_the_network_that_was_asked(run):

@@ -4,7 +4,7 @@ hang on chance."""
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
@@ -60,8 +60,9 @@ def row(sight: Sight, rows: pd.DataFrame, busy: Callable[[str], bool], ask: Call
                 label, key=f"outcome-{name}", on_click=ask, args=(name,), disabled=name in why or busy(name),
                 help=why.get(name, MEANS[name]), icon=":material/check:" if there else ":material/add:",
             )  # fmt: skip
-    for said in [*dict.fromkeys(why.values()), *moved(rows, sight)]:
-        st.caption(words.plain(said))
+    for said in (idle(why), moved(rows)):
+        if said:
+            st.caption(words.plain(" ".join(said)))
     if said := chance(sight):
         st.caption(words.plain(said), help=words.HELP["seeds"])
 
@@ -76,6 +77,14 @@ def changes_nothing(sight: Sight) -> dict[Setting, str]:
         label = words.strategy(sight.config.strategy)
         why["seed"] = f"{label} draws nothing at random: with every seed it picks the same samples of this pool."
     return why
+
+
+def idle(why: Mapping[Setting, str]) -> list[str]:
+    """Each reason once, behind the settings it is about."""
+    by_reason: dict[str, list[str]] = {}
+    for name, reason in why.items():
+        by_reason.setdefault(reason, []).append(SETTINGS[name][0])
+    return [f"{', '.join(labels)}: {reason}" for reason, labels in by_reason.items()]
 
 
 def own_streams(sight: Sight) -> list[tuple[int, ...]]:
@@ -96,7 +105,7 @@ def _own_streams(path: str, changed_ns: int, config_json: str) -> list[tuple[int
     return [found[1] for found in tried if found is not None]
 
 
-def moved(rows: pd.DataFrame, sight: Sight) -> list[str]:
+def moved(rows: pd.DataFrame) -> list[str]:
     """A sentence for each path that was measured: between what its outcomes move, and how much of that is noise."""
     known = [name for name in SETTINGS if bool((rows["kind"] == name).any())]
     if not known:

@@ -36,6 +36,8 @@ NO_RUN = (
 )
 NO_PAST = "There is no past in the first task: the memory stands in for nothing. See a later task."
 NO_MEMORY = "The memory of this query is empty: nothing stands in for the past."
+HELP = {"The": words.HELP["stand_in"], "With": words.HELP["true_past"]}
+"""By the word that a sentence begins with."""
 PLAN = outcomes.PLANS["true_past"]
 TROUBLE = "stand-in-trouble"
 
@@ -64,7 +66,7 @@ def _live(sight: Sight, about: About, wish: Wish, polls: bool) -> None:
         st.markdown(words.HELP["stand_in"])
     if found is not None:
         for said in sentences(sight, about, found):
-            st.markdown(words.plain(said))
+            st.markdown(words.plain(said), help=HELP.get(said.split(" ", 1)[0]))
     with st.container(horizontal=True, vertical_alignment="center", key="stand-in-controls"):
         done = found is not None and not landed(sight, about).empty
         st.button(
@@ -149,7 +151,7 @@ def sentences(sight: Sight, about: About, found: StandIn) -> list[str]:
     bought = "" if sight.strategy == HERO else _bought(sight, about, found)
     said.append(
         f"With the true past AccuACL would keep {whole_percent(100 * found.entries)} of the same Fisher entries and "
-        f"pick {with_memory} of the same {n} samples as with the memory{bought}."
+        f"pick {with_memory or 'none'} of the same {n} samples as with the memory{bought}."
     )
     mine, rows = landed(sight, about), rows_of(sight, about)
     if len(mine) and set(mine["ids"].iloc[-1]) == set(found.picks):
@@ -163,7 +165,11 @@ def sentences(sight: Sight, about: About, found: StandIn) -> list[str]:
 
 def _bought(sight: Sight, about: About, found: StandIn) -> str:
     shared = len(set(found.picks) & set(about.picks or ()))
-    return f"; {shared} of them are among what {words.strategy(sight.strategy)} picked" if about.picks else ""
+    return (
+        f"; {shared or 'none'} of its {len(found.picks)} are among what {words.strategy(sight.strategy)} picked"
+        if about.picks
+        else ""
+    )
 
 
 def _times(ratio: float) -> str:
@@ -203,7 +209,7 @@ def table(sight: Sight, found: StandIn) -> pd.DataFrame:
 COLUMNS = {
     "class": st.column_config.TextColumn("Class", help="An output of the network."),
     "kept": st.column_config.NumberColumn("kept", help="Samples of the class in the memory."),
-    "memory": st.column_config.NumberColumn("of the memory's", help="Share of the memory's Fisher information."),
-    "past": st.column_config.NumberColumn("of the past's", help="Share of the Fisher information of the true past."),
+    "memory": st.column_config.NumberColumn("memory", help="Share of the memory's Fisher information."),
+    "past": st.column_config.NumberColumn("past", help="Share of the Fisher information of the true past."),
     "cosine": st.column_config.NumberColumn("cosine", help=words.HELP["cosine"]),
 }

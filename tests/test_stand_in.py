@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from acl.analysis import stand_in as analysis
-from acl.analysis.outcomes import record
+from acl.analysis.outcomes import record, true_past
 from acl.analysis.outcomes.asked import Plan
 from acl.analysis.outcomes.query import Query
 from acl.analysis.outcomes.work import Work
@@ -138,15 +138,15 @@ def test_it_is_measured_as_a_set_and_kept(run):
     query = Query.of(run, AT)
     plan = Plan(subsets=0, sizes=(), strategies=(), recorded=False, true_past=True, repeats=1)
     work = Work(query, plan, runs)
-    kept = analysis.load(run, AT, runs)
+    kept = true_past.load(run, AT, runs)
     assert kept == analysis.stand_in(query) and work.trials[0].subset.ids == kept.picks
     for piece in work.missing():
         work.step(piece)
     assert [(o.kind, o.ids) for o in record.load(run, AT, runs) if o.kind == "true_past"] == [("true_past", kept.picks)]
     # Measuring has trained the query's network on: what the past says does not hang on it.
     assert analysis.stand_in(query) == kept
-    analysis.place(run, AT, runs).write_text('{"distance": 1}')
-    assert analysis.load(run, AT, runs) is None and analysis.load(run, (2, 3), runs) is None
+    true_past.place(run, AT, runs).write_text('{"distance": 1}')
+    assert true_past.load(run, AT, runs) is None and true_past.load(run, (2, 3), runs) is None
 
 
 def test_without_a_past_or_a_memory_it_says_why(run, runs):

@@ -31,6 +31,13 @@ largest D, the largest M alone; classes, losses: random sets with as many sample
 pool by the loss of the true label, as the recorded picks."""
 Setting = Literal["dims_per_class", "oversample", "n", "seed"]
 """What the picks of a run's own strategy can be followed along."""
+PATHS: dict[Setting, tuple[float, ...]] = {
+    "dims_per_class": (1.0, 2.0, 5.0, 10.0, 20.0),
+    "oversample": (1.0, 1.5, 2.0, 3.0, 5.0),
+    "n": (0.25, 0.5, 1.0, 1.5, 2.0),
+    "seed": (0.0, 1.0, 2.0, 3.0, 4.0),
+}
+"""The values that are tried where nobody names others; of n they are shares of the query's."""
 MOST_SAMPLES, MOST_SETS, MOST_REPEATS = 100_000, 10_000, 100
 LEAST: dict[Setting, float] = {"dims_per_class": 1, "oversample": 1, "n": 0, "seed": 0}
 CONTROLS: tuple[Kind, ...] = ("classes", "losses", "distribution", "magnitude")

@@ -18,7 +18,8 @@ from torch import Tensor
 from acl.analysis import sensitivity
 from acl.analysis.outcomes.asked import Kind, Plan, Setting, Subset, Trial
 from acl.analysis.outcomes.query import Query
-from acl.analysis.stand_in import StandIn, stand_in
+from acl.analysis.outcomes.true_past import StandIn
+from acl.analysis.stand_in import stand_in
 from acl.analysis.what_if import Microscope, Ranking, Settings
 from acl.config import FULL, UserError
 from acl.plugins.asking import ask

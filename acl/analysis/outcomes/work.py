@@ -9,8 +9,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from acl.analysis import stand_in
-from acl.analysis.outcomes import record, stacked
+from acl.analysis.outcomes import record, stacked, true_past
 from acl.analysis.outcomes.asked import Horizon, Outcome, Plan, Progress, Trial
 from acl.analysis.outcomes.measure import check_horizon, measure
 from acl.analysis.outcomes.query import Query
@@ -62,7 +61,7 @@ class Work:
         check_horizon(query, plan.horizon)
         self.trials = trials(query, plan, hear)
         if plan.true_past:
-            stand_in.keep(stood_in(query), query.run, query.place, runs)
+            true_past.keep(stood_in(query), query.run, query.place, runs)
         self.pieces = pieces(query, self.trials, plan.horizon)
         self._cost = {trial: query.loop.labelled_so_far + len(trial.subset.ids) for trial in self.trials}
         self._began: tuple[float, int] | None = None

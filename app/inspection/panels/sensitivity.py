@@ -7,13 +7,12 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
 
 import pandas as pd
 import streamlit as st
 
 from acl.analysis import comparison
-from acl.analysis.outcomes.asked import Plan, Setting
+from acl.analysis.outcomes.asked import PATHS, Plan, Setting
 from acl.analysis.outcomes.summary import summary
 from acl.analysis.sensitivity import Overlap, all_equal, asked, by_chance, overlap, picked_at, sisters
 from acl.config import FULL, RunConfig, UserError
@@ -25,13 +24,9 @@ from app.charts.written import number, signed, whole_percent
 from app.inspection.source import Sight, microscope
 from app.store.session import RECORDED, RUNS
 
-SETTINGS: dict[Setting, tuple[str, tuple[float, ...]]] = {
-    "dims_per_class": ("Fisher entries", (1.0, 2.0, 5.0, 10.0, 20.0)),
-    "oversample": ("Oversample", (1.0, 1.5, 2.0, 3.0, 5.0)),
-    "n": ("Picks n", (0.25, 0.5, 1.0, 1.5, 2.0)),
-    "seed": ("Seed", (0.0, 1.0, 2.0, 3.0, 4.0)),
-}
-"""What each is called, and the values that are tried: of n shares of the query's."""
+SETTINGS: dict[Setting, str] = {
+    "dims_per_class": "Fisher entries", "oversample": "Oversample", "n": "Picks n", "seed": "Seed"
+}  # fmt: skip
 MEANS: dict[Setting, str] = {
     "dims_per_class": "Picks with 1, 2, 5, 10 and 20 Fisher entries per class.",
     "oversample": "Picks with an oversample of 1, 1.5, 2, 3 and 5.",
@@ -43,7 +38,7 @@ MEANS: dict[Setting, str] = {
 def plans(reference: Plan) -> dict[str, Plan]:
     """By the name of the setting: its path, beside what everything is held against."""
     found: dict[str, Plan] = {}
-    for name, (_, values) in SETTINGS.items():
+    for name, values in PATHS.items():
         sizes = tuple(value for value in values if value <= 1) if name == "n" else reference.sizes
         found[name] = replace(reference, sizes=sizes, paths=((name, values),))
     return found
@@ -54,7 +49,7 @@ def row(sight: Sight, rows: pd.DataFrame, busy: Callable[[str], bool], ask: Call
     why = changes_nothing(sight)
     with st.container(horizontal=True, vertical_alignment="center", key="outcome-settings"):
         st.markdown("Settings", width="content", help=words.HELP["sensitivity"])
-        for name, (label, _) in SETTINGS.items():
+        for name, label in SETTINGS.items():
             there = bool((rows["kind"] == name).any())
             st.button(
                 label, key=f"outcome-{name}", on_click=ask, args=(name,), disabled=name in why or busy(name),
@@ -83,7 +78,7 @@ def idle(why: Mapping[Setting, str]) -> list[str]:
     """Each reason once, behind the settings it is about."""
     by_reason: dict[str, list[str]] = {}
     for name, reason in why.items():
-        by_reason.setdefault(reason, []).append(SETTINGS[name][0])
+        by_reason.setdefault(reason, []).append(SETTINGS[name])
     return [f"{', '.join(labels)}: {reason}" for reason, labels in by_reason.items()]
 
 
@@ -99,7 +94,7 @@ def own_streams(sight: Sight) -> list[tuple[int, ...]]:
 def _own_streams(path: str, changed_ns: int, config_json: str) -> list[tuple[int, ...]]:
     context, config = microscope(path, changed_ns).context, RunConfig.from_json(config_json)
     try:
-        tried = [asked(config, context, "seed", value, context.n) for value in SETTINGS["seed"][1]]
+        tried = [asked(config, context, "seed", value, context.n) for value in PATHS["seed"]]
     except (UserError, MemoryError):
         return []
     return [found[1] for found in tried if found is not None]
@@ -120,7 +115,7 @@ def moved(rows: pd.DataFrame) -> list[str]:
         about = "" if math.isnan(noise) else f", one standard error is {number(noise)}"
         within = high - low < 2 * math.sqrt(2) * noise
         said.append(
-            f"{SETTINGS[cast(Setting, name)][0]} {ends[0]:g} to {ends[-1]:g}: net between {signed(low)} and "
+            f"{SETTINGS[name]} {ends[0]:g} to {ends[-1]:g}: net between {signed(low)} and "
             f"{signed(high)} points of likelihood from random sets of as many{about}"
             + (": no more than noise." if within else ".")
         )

@@ -8,9 +8,9 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from acl.analysis import stand_in
+from acl.analysis.outcomes import true_past
 from acl.analysis.outcomes.asked import About
-from acl.analysis.stand_in import StandIn
+from acl.analysis.outcomes.true_past import StandIn
 from acl.config import UserError
 from acl.events import History
 from acl.runs.folder import Run
@@ -116,12 +116,12 @@ def _progress(wish: Wish) -> None:
 
 
 def known(run: Run, at: Place) -> StandIn | None:
-    return _known(str(run.path), at, str(RUNS), data.mark(stand_in.place(run, at, RUNS)))
+    return _known(str(run.path), at, str(RUNS), data.mark(true_past.place(run, at, RUNS)))
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
 def _known(path: str, at: Place, runs: str, mark: tuple[int, int]) -> StandIn | None:
-    return stand_in.load(Run(Path(path)), at, Path(runs))
+    return true_past.load(Run(Path(path)), at, Path(runs))
 
 
 def rows_of(sight: Sight, about: About) -> pd.DataFrame:

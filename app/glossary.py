@@ -279,8 +279,8 @@ SHOWN = {
     ),
     "seeds": Term(
         "Overlap between seeds",
-        "Jaccard overlap of what two seeds pick in the same place, mean over all pairs ± standard deviation; beside it "
-        "what two blind draws would share.",
+        "The overlap of what two seeds pick in the same place, mean over all pairs ± standard deviation; beside it "
+        "that of two blind draws.",
         r"\frac{1}{\binom{s}{2}} \sum_{a<b} \frac{|S_a \cap S_b|}{|S_a \cup S_b|}",
     ),
     "map": Term(

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
-from math import comb, nan
+from math import exp, lgamma, nan
 
 import numpy as np
 
@@ -70,8 +70,15 @@ def overlap(picks: Sequence[Collection[int]]) -> Overlap | None:
 def by_chance(n: int, pool: int) -> float:
     """Expected Jaccard overlap of two blind draws of `n` out of `pool`: the mean over the hypergeometric law of how
     many they share."""
-    ways = comb(pool, n)
-    return sum(k / (2 * n - k) * (comb(n, k) * comb(pool - n, n - k) / ways) for k in range(n + 1))
+    ways = _log_comb(pool, n)
+    least = max(0, 2 * n - pool)
+    return sum(
+        k / (2 * n - k) * exp(_log_comb(n, k) + _log_comb(pool - n, n - k) - ways) for k in range(least, n + 1)
+    )
+
+
+def _log_comb(n: int, k: int) -> float:
+    return lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1)
 
 
 def sisters(run: Run, others: Iterable[Run]) -> list[Run]:

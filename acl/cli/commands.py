@@ -575,7 +575,7 @@ def _outcomes(arguments: argparse.Namespace) -> None:
 def _paths(names: Sequence[str]) -> list[tuple[str, tuple[float, ...]]]:
     from acl.analysis.outcomes.asked import PATHS
 
-    known: dict[str, tuple[float, ...]] = {**PATHS}
+    known = {str(name): values for name, values in PATHS.items()}
     if unknown := [name for name in names if name not in known]:
         raise UserError(f"The paths are {', '.join(known)}, got '{unknown[0]}'.")
     return [(name, known[name]) for name in names]

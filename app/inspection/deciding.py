@@ -25,7 +25,7 @@ def expander(sight: Sight, ranking: Ranking, opened: int) -> None:
             "Class · feature, and its share of the score. ↑ more there than the target, ↓ less.",
             help=words.HELP["entries"],
         )
-        st.html(html(sight, ranking, opened))
+        st.html(entries_html(sight, ranking, opened))
 
 
 def lines(sight: Sight, ranking: Ranking, opened: int) -> tuple[tuple[str, list[Line]], tuple[str, list[Line]]]:
@@ -59,7 +59,7 @@ def _shares(values: Float64[Tensor, " kept"], names: list[str]) -> list[Line]:
     return found
 
 
-def html(sight: Sight, ranking: Ranking, opened: int) -> str:
+def entries_html(sight: Sight, ranking: Ranking, opened: int) -> str:
     """Two small tables beside each other."""
     return (
         '<div style="display:grid;grid-template-columns:minmax(0,1fr) minmax(0,1fr);gap:1.2rem;font-size:.8rem;'

@@ -53,11 +53,11 @@ def row(sight: Sight, rows: pd.DataFrame, busy: Callable[[str], bool], ask: Call
             there = bool((rows["kind"] == name).any())
             st.button(
                 label, key=f"outcome-{name}", on_click=ask, args=(name,), disabled=name in why or busy(name),
-                help=why.get(name, MEANS[name]), icon=":material/check:" if there else ":material/add:",
+                help=words.plain(why.get(name, MEANS[name])), icon=":material/check:" if there else ":material/add:",
             )  # fmt: skip
-    for said in (idle(why), moved(rows)):
-        if said:
-            st.caption(words.plain(" ".join(said)))
+    for sentences in (idle(why), moved(rows)):
+        if sentences:
+            st.caption(words.plain(" ".join(sentences)))
     if said := chance(sight):
         st.caption(words.plain(said), help=words.HELP["seeds"])
 

@@ -14,9 +14,11 @@ from acl.analysis.outcomes.work import Work
 from acl.runs.folder import Run
 from acl.service import measurer
 from acl.service.measurer import Measurer
+from acl.snapshots import shelf as snapshot_shelf
 from app.inspection.panels import outcomes, sensitivity
 from app.inspection.panels import stand_in as panel
 from app.store.runs import live_run
+from tests.contexts import make_context
 from tests.test_inspect import RECORDED, page
 from tests.test_outcomes import played
 from tests.test_outcomes_page import opened, said, spec
@@ -84,10 +86,16 @@ def test_it_is_asked_for_and_answered_through_the_measurer(run):
     assert "kept no model of the start of task 2" in said(opened(run, (2, 3), panel=panel.TITLE))
 
 
-def test_where_it_is_not_known_one_sentence_says_so(run, monkeypatch):
+def test_where_it_is_not_known_one_sentence_says_so(run, tmp_path):
     assert panel.NO_PAST in said(opened(run, (1, 1), panel=panel.TITLE))
     bare = played(run.path.parent, learner="finetune")
     assert panel.NO_MEMORY in said(opened(bare, AT, panel=panel.TITLE))
+    theirs = tmp_path / "theirs.safetensors"
+    make_context(3, pool=40, n=4).save(theirs)
+    name = snapshot_shelf.keep(run.path.parent, theirs.name, theirs.read_bytes(), None)
+    test = page(snapshot=name)
+    test.segmented_control(key="panel").set_value(panel.TITLE).run()
+    assert panel.NO_RUN in said(test) and not test.exception
 
 
 def test_a_path_is_a_series_in_the_order_of_its_values(run):

@@ -72,9 +72,7 @@ def by_chance(n: int, pool: int) -> float:
     many they share."""
     ways = _log_comb(pool, n)
     least = max(0, 2 * n - pool)
-    return sum(
-        k / (2 * n - k) * exp(_log_comb(n, k) + _log_comb(pool - n, n - k) - ways) for k in range(least, n + 1)
-    )
+    return sum(k / (2 * n - k) * exp(_log_comb(n, k) + _log_comb(pool - n, n - k) - ways) for k in range(least, n + 1))
 
 
 def _log_comb(n: int, k: int) -> float:

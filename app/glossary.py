@@ -243,6 +243,14 @@ CHOSEN = {
         r" + q_j \ln \tfrac{2 q_j}{p_j + q_j} \right)}",
         (ACCUACL,),
     ),
+    "entries": Term(
+        "Deciding entries",
+        "An entry is one class and one feature of the Fisher information: how much the label would tell the weight "
+        "between the two. Here is what each adds to M, and its part of 1 − D, what parts the sample from the target.",
+        r"M = \sum_j \frac{f_j^2}{M}, \quad 1 - D = \sum_j (1 - D) \, \frac{t_j}{\sum_i t_i}, \quad"
+        r" t_j = p_j \ln \tfrac{2 p_j}{p_j + q_j} + q_j \ln \tfrac{2 q_j}{p_j + q_j}",
+        (ACCUACL,),
+    ),
     "n": Term("Picks, n", "Samples to pick in this query.", r"n = |S|"),
     "dims": Term(
         "Kept entries, K",
@@ -264,6 +272,25 @@ CHOSEN = {
         "F* / F(picks) over the kept Fisher entries.",
         r"J(S) = \sum_j \frac{F^*_j}{F(S)_j + \varepsilon}, \quad \varepsilon = 10^{-3} \, \overline{F^*}",
         (ACCUACL, BAIT),
+    ),
+    "stand_in": Term(
+        "Memory as a stand-in",
+        "The target knows the past by the memory alone. Here the few samples of the memory are held against all "
+        "samples of the past tasks, seen by the same network: by the distance that D is made of, 0 is the same.",
+        r"\mathrm{JS}\!\left( \mathrm{softmax}\!\left( \frac{F(M_t)}{\mu} \right),"
+        r" \mathrm{softmax}\!\left( \frac{F(U_{1:t-1})}{\mu} \right) \right)",
+        (ACCUACL,),
+    ),
+    "true_past": Term(
+        "True past",
+        "All samples of the past tasks, in the place of the memory: what AccuACL would pick if it could see them.",
+        r"F^* = \lambda \, F(U_{1:t-1}) + (1 - \lambda) \, F(U_t)",
+    ),
+    "cosine": Term(
+        "Cosine",
+        "How alike two rows of numbers are in direction, whatever their size: 1 is the same direction, 0 nothing in "
+        "common.",
+        r"\frac{\langle a, b \rangle}{\lVert a \rVert \, \lVert b \rVert}",
     ),
     "memory": Term(
         "Memory",
@@ -295,6 +322,17 @@ SHOWN = {
         "Overlap",
         "Jaccard overlap: picks two strategies share, divided by all picks of either.",
         r"\frac{|S_1 \cap S_2|}{|S_1 \cup S_2|}",
+    ),
+    "sensitivity": Term(
+        "Sensitivity",
+        "How far the outcome moves when one setting takes other values and all else stays: a path that stays within "
+        "the noise says that the setting matters little here.",
+    ),
+    "seeds": Term(
+        "Overlap between seeds",
+        "The overlap of what two seeds pick in the same place, mean over all pairs ± standard deviation; beside it "
+        "that of two blind draws.",
+        r"\frac{1}{\binom{s}{2}} \sum_{a<b} \frac{|S_a \cap S_b|}{|S_a \cup S_b|}",
     ),
     "map": Term(
         "Feature map",

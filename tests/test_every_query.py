@@ -11,11 +11,15 @@ import torch
 
 from acl.analysis import comparison
 from acl.analysis import every_query as analysis
+from acl.analysis.outcomes import record
+from acl.analysis.outcomes.query import Query
+from acl.analysis.stand_in import stand_in
 from acl.cli import main
 from acl.results.frames import as_csv
 from acl.runs.folder import Run
 from acl.snapshots.snapshot import load_snapshot
 from app.store.session import RECORDED
+from tests.test_outcomes import played
 
 NAME = "recorded-er-accuacl-digits-s0"
 
@@ -86,3 +90,26 @@ def test_the_command_writes_the_same_table(run, rows, tmp_path, capsys):
 def test_what_makes_no_sense_is_a_sentence(run, capsys, asked, said):
     assert main(["inspect", str(run.path), *asked]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_the_true_past_is_one_more_row_and_says_where_there_is_none(runs, capsys):
+    run = played(runs, strategy="accuacl")
+    main(["inspect", str(run.path), "--all", "--true-past", "--format", "csv", "--quiet"])
+    printed = capsys.readouterr()
+    rows = [row for row in csv.DictReader(io.StringIO(printed.out)) if row["strategy"] == analysis.TRUE_PAST]
+    assert [(row["task"], row["round"]) for row in rows] == [(t, r) for t in "12" for r in "123"]
+    assert all((row["overlap_percent"] == "") == (row["task"] == "1") for row in rows)
+    assert printed.err.count("There is no past in the first task") == 3
+    found = stand_in(Query.of(run, (2, 1)))
+    shared = len(set(found.picks) & set(found.memory_picks))
+    assert float(rows[3]["overlap_percent"]) == pytest.approx(100 * shared / (2 * len(found.picks) - shared))
+
+
+def test_the_true_past_and_paths_can_be_measured_on_the_command_line(runs, capsys):
+    run = played(runs, strategy="accuacl")
+    asked = ["outcomes", str(run.path), "--at", "2.2", "--subsets", "1", "--strategies", "none", "--sizes", "1"]
+    main([*asked, "--repeats", "1", "--true-past", "--paths", "n,oversample", "--runs", str(runs), "--quiet"])
+    kinds = {outcome.kind for outcome in record.load(run, (2, 2), runs)}
+    assert kinds == {"recorded", "random", "true_past", "n", "oversample"}
+    assert main([*asked, "--paths", "nothing", "--runs", str(runs)]) == 2
+    assert "The paths are dims_per_class, oversample, n, seed, got 'nothing'." in capsys.readouterr().err

@@ -269,7 +269,14 @@ def test_every_view_of_a_comparison_is_drawn(here, good, name):
 @pytest.mark.parametrize("name", MANY)
 def test_every_panel_of_a_query_is_drawn(here, good, name):
     run = full_of(LETTERS[name], good, here)
-    for panel in ("Target", "Every strategy on this pool", "λ ribbon", "What did it do?", "Everything bought"):
+    for panel in (
+        "Target",
+        "Every strategy on this pool",
+        "λ ribbon",
+        "Memory for the past",
+        "What did it do?",
+        "Everything bought",
+    ):
         page("inspect", {"panel": panel}, run=run.id, task="1", round="1")
 
 
@@ -384,6 +391,7 @@ HTML_OURS = {
     "_probabilities",
     "_sheet",
     "digits_html",
+    "entries_html",
     "memory_html",
     "pairs_html",
 }
@@ -402,6 +410,7 @@ ALLOWED = {
     "app/inspection/choose_query.py": {"text.split('.')", "wanted[0]", "wanted[1]"},
     "app/inspection/panels/every_strategy.py": {"sentence"},
     "app/inspection/panels/outcomes.py": {"label", "meaning"},
+    "app/inspection/panels/sensitivity.py": {"label"},
     "app/inspection/sample_card.py": {
         "empty.get(group, 'Nothing here.')", "name", "opened",
         "{'picks': 'picked', 'pool': 'in the pool, not picked'}.get(row['role'], row['role'])",

@@ -142,6 +142,7 @@ def test_lambda_changes_the_picks_and_returns_to_the_recorded_ones(app):
         expect(page).to_have_url(re.compile("lambda=0.2"))
         expect(page.locator(".st-key-changes")).to_contain_text("leave")
         wait_for(lambda: gallery_ids(page) != before)
+        at_rest(page)
         page.get_by_role("button", name="Back to recorded").click()
         expect(page.locator(".st-key-changes")).to_contain_text("the recorded picks")
         wait_for(lambda: gallery_ids(page) == before)

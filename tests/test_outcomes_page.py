@@ -28,6 +28,7 @@ from acl.snapshots import shelf as snapshot_shelf
 from app.charts import outcomes_plane as charts
 from app.inspection.panels import outcome_dots as dots
 from app.inspection.panels import outcomes as panel
+from app.inspection.panels import sensitivity
 from app.inspection.panels.outcome_words import Measured, sentence
 from app.store.runs import live_run
 from tests.contexts import make_context
@@ -330,21 +331,23 @@ def test_every_button_asks_for_its_plan_and_the_measurer_fulfils_it(run, runs, m
         monkeypatch.setitem(panel.PLANS, name, replace(plan, **small))
     record.beside(run, AT).unlink()
     test = opened(run)
-    for name in ("go", *panel.CONTROLS):
+    settings = [name for name in sensitivity.SETTINGS if not test.button(key=f"outcome-{name}").disabled]
+    wanted = ["go", *panel.CONTROLS, *settings]
+    for name in wanted:
         test.button(key=f"outcome-{name}").click().run()
         assert not test.exception
-    assert len(measurer.asked(runs)) == len(panel.PLANS)
+    assert len(measurer.asked(runs)) == len(wanted)
     assert test.button(key="outcome-go").disabled and test.button(key="outcome-lambdas").disabled
-    assert len([b for b in test.button if b.label == "Cancel"]) == len(panel.PLANS)
+    assert len([b for b in test.button if b.label == "Cancel"]) == len(wanted)
     next(b for b in test.button if b.label == "Cancel").click().run()
-    assert len(measurer.asked(runs)) == len(panel.PLANS) - 1
+    assert len(measurer.asked(runs)) == len(wanted) - 1
     work = Measurer(runs)
     while work.step():
         pass
     test.run()
     assert not measurer.asked(runs) and not test.exception and not test.warning
     kinds = {outcome.kind for outcome in record.load(run, AT, runs)}
-    assert kinds >= {"random", "equal_steps", "classes", "losses", "distribution", "magnitude", "lambda"}
+    assert kinds >= {"random", "equal_steps", "classes", "losses", "distribution", "magnitude", "lambda", *settings}
 
 
 def test_what_is_lassoed_becomes_a_star(run, runs, monkeypatch):

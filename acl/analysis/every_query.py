@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 import pandas as pd
 import torch
+from jaxtyping import Int64
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
+from torch import Tensor
 
 from acl.analysis.comparison import Judge, Judged, jaccard
 from acl.config import RunConfig, UserError
@@ -26,6 +28,10 @@ from acl.snapshots.snapshot import load_snapshot
 
 Truth = Callable[[Sequence[int]], np.ndarray | None]
 """The true classes of these samples; None where they are not known."""
+Asked = Mapping[str, Callable[[], Int64[Tensor, " n"]]]
+"""By name what gives the ids of picks."""
+NO_MORE: Asked = {}
+TRUE_PAST = "accuacl, true past"
 
 
 @dataclass(frozen=True)
@@ -93,18 +99,26 @@ def truth_of(run: Run, history: History) -> Truth:
     return known
 
 
-def every_query(run: Run, history: History, names: Sequence[str], truth: Truth) -> Iterator[list[Row]]:
-    """The rows of each query in turn: the recorded picks first, then what each of `names` would have picked."""
+def every_query(
+    run: Run,
+    history: History,
+    names: Sequence[str],
+    truth: Truth,
+    more: Callable[[Scored], Asked] = lambda query: NO_MORE,
+) -> Iterator[list[Row]]:
+    """The rows of each query in turn: the recorded picks first, then what each of `names` would have picked, then
+    `more`."""
     for query in queries_of(run, history):
         config = settings_at(run.config, history, query)
         context = load_snapshot(run.snapshot(query.task, query.round)).context
-        yield rows_of(query, context, config, names, truth)
+        yield rows_of(query, context, config, names, truth, more(query))
 
 
 def rows_of(
-    query: Scored, context: QueryContext, config: RunConfig, names: Sequence[str], truth: Truth
+    query: Scored, context: QueryContext, config: RunConfig, names: Sequence[str], truth: Truth, more: Asked = NO_MORE
 ) -> list[Row]:  # fmt: skip
-    """UserError where the pool is too large to be judged, or the recorded picks are not in it."""
+    """more: who else is asked, by the name of the row. UserError where the pool is too large to be judged, or the
+    recorded picks are not in it."""
     judge = Judge(context, config.dims_per_class)
     band = judge.random_band()
     here = Row(query.task, query.round, query.strategy, True, len(query.ids), context.lambda_)
@@ -127,14 +141,19 @@ def rows_of(
         )  # fmt: skip
 
     rows = [filled(here, judge.judge(recorded))]
-    for name in names:
+    asked: Asked = {name: partial(_picks, name, config, context) for name in names} | dict(more)
+    for name, picks_of in asked.items():
         row = replace(here, strategy=name, recorded=False, n=context.n)
         try:
-            picks = torch.searchsorted(ids, ask(name, config, context).ids)
+            picks = torch.searchsorted(ids, picks_of())
             rows.append(filled(row, judge.judge(picks)))
         except (UserError, MemoryError) as error:
             rows.append(replace(row, why=with_line(error)))
     return rows
+
+
+def _picks(name: str, config: RunConfig, context: QueryContext) -> Int64[Tensor, " n"]:
+    return ask(name, config, context).ids
 
 
 def evenness(counts: Sequence[int], classes: int) -> float | None:

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import asdict
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -193,6 +194,13 @@ def _parser() -> Parser:
         "--lambdas", type=typed.numbers, default="", metavar="λ,λ|FROM:TO:STEP", help="AccuACL's picks at these λ"
     )
     sub.add_argument("--controls", default="", metavar="A,B|all", help="classes, losses, distribution, magnitude")
+    sub.add_argument(
+        "--true-past", action="store_true", help="AccuACL's picks with all samples of past tasks in the memory's place"
+    )
+    sub.add_argument(
+        "--paths", default="", metavar="A,B|all",
+        help="the run's strategy with other values of dims_per_class, oversample, n, seed",
+    )  # fmt: skip
     sub.add_argument("--ids", type=typed.ids, metavar="ID,ID", help="these samples too")
     sub.add_argument("--repeats", type=int, default=3, help="orders that named sets are learned in (default: 3)")
     sub.add_argument(
@@ -259,6 +267,10 @@ def _parser() -> Parser:
         "and what each strategy would have picked",
     )  # fmt: skip
     sub.add_argument("--strategies", metavar="A,B|all", help="with --all: beside the recorded picks (default: none)")
+    sub.add_argument(
+        "--true-past", action="store_true", default=None,
+        help="with --all: also what AccuACL would have picked with all samples of past tasks in the memory's place",
+    )  # fmt: skip
     sub.add_argument("--format", choices=("md", "csv"), help="with --all (default: md)")
     sub.add_argument("-o", "--output", type=typed.output(), metavar="FILE", help="with --all: instead of on stdout")
     sub.add_argument("--quiet", action="store_true", help="with --all: no progress bar")
@@ -541,7 +553,7 @@ def _verify(arguments: argparse.Namespace) -> None:
 
 
 def _outcomes(arguments: argparse.Namespace) -> None:
-    from acl.analysis.outcomes.asked import CONTROLS, Plan
+    from acl.analysis.outcomes.asked import CONTROLS, PATHS, Plan
     from acl.runs.folder import find_run
     from acl.runs.fork import parse_place
 
@@ -550,6 +562,8 @@ def _outcomes(arguments: argparse.Namespace) -> None:
             **{name: getattr(arguments, name) for name in ("subsets", "sizes", "equal_steps", "lambdas", "repeats")},
             "strategies": () if arguments.strategies == "none" else tuple(typed.words(arguments.strategies)),
             "controls": CONTROLS if arguments.controls == "all" else tuple(typed.words(arguments.controls)),
+            "true_past": arguments.true_past,
+            "paths": list(PATHS.items()) if arguments.paths == "all" else _paths(typed.words(arguments.paths)),
             "own": () if arguments.ids is None else (("", arguments.ids),),
             "horizon": arguments.horizon,
         }
@@ -568,6 +582,15 @@ def _outcomes(arguments: argparse.Namespace) -> None:
         with disk_trouble("The table", arguments.output):
             replace_file(arguments.output, lambda temporary: rows.to_parquet(temporary, index=False))
     print(json.dumps({"run": run.id, "queries": [f"{task}.{round_}" for task, round_ in places], "rows": len(rows)}))
+
+
+def _paths(names: Sequence[str]) -> list[tuple[str, tuple[float, ...]]]:
+    from acl.analysis.outcomes.asked import PATHS
+
+    known = {str(name): values for name, values in PATHS.items()}
+    if unknown := [name for name in names if name not in known]:
+        raise UserError(f"The paths are {', '.join(known)}, got '{unknown[0]}'.")
+    return [(name, known[name]) for name in names]
 
 
 @contextmanager
@@ -791,9 +814,9 @@ def _inspect(arguments: argparse.Namespace) -> None:
     if arguments.all:
         _inspect_all(arguments)
         return
-    for name in ("strategies", "format", "output"):
+    for name in ("strategies", "true_past", "format", "output"):
         if getattr(arguments, name) is not None:
-            raise UserError(f"--{name} is for every query of a run: give --all too, or leave it out.")
+            raise UserError(f"--{name.replace('_', '-')} is for every query of a run: give --all too, or leave it out.")
     if arguments.what.is_dir():
         raise UserError(f"{arguments.what} is a folder: name a snapshot, or ask for every query of a run with --all.")
     arguments.file = arguments.what
@@ -836,8 +859,15 @@ def _inspect_all(arguments: argparse.Namespace) -> None:
     names = [plugin("strategies", name).name for name in wanted if name not in {FULL, run.config.strategy}]
     _say_slow(names, load_snapshot(run.snapshot(queries[-1].task, queries[-1].round)).context, run.config, len(queries))
     rows: list[analysis.Row] = []
+
+    def more(query: Any) -> analysis.Asked:
+        from acl.analysis.stand_in import true_past_picks
+
+        return {analysis.TRUE_PAST: partial(true_past_picks, run, (query.task, query.round))}
+
     with tqdm(total=len(queries), desc=run.id, unit="query", disable=arguments.quiet) as bar, _prints_aside():
-        for found in analysis.every_query(run, history, names, analysis.truth_of(run, history)):
+        truth = analysis.truth_of(run, history)
+        for found in analysis.every_query(run, history, names, truth, *([more] if arguments.true_past else [])):
             rows += found
             bar.update()
     for row in rows:

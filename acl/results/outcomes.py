@@ -61,9 +61,9 @@ def measure_queries(
 
 def _query(run: Run, at: Place, plan: Plan, runs: Path, show: Show, say: Say) -> pd.DataFrame:
     query = Query.of(run, at)
-    work = Work(query, plan, runs, say)
-    show(at, work.progress())
     with disk_trouble("The record of outcomes", run.path):
+        work = Work(query, plan, runs, say)
+        show(at, work.progress())
         for piece in work.missing():
             work.step(piece)
             show(at, work.progress())

@@ -132,12 +132,16 @@ def keep_largest(total: Float64[Tensor, "classes dim"], n_kept: int) -> Kept:
 
 def js_distance(p: Float[Tensor, "n kept"], q: Float[Tensor, " kept"]) -> Float[Tensor, " n"]:
     """Jensen–Shannon distance (square root of the divergence, natural logarithm) of each row of p to q."""
+    # Equal distributions may sum to -1e-17.
+    return (js_terms(p, q).sum(1) / 2).clamp_min(0).sqrt()
+
+
+def js_terms(p: Float[Tensor, "*n kept"], q: Float[Tensor, " kept"]) -> Float[Tensor, "*n kept"]:
+    """What each entry adds to twice the Jensen–Shannon divergence: p ln(2p / (p+q)) + q ln(2q / (p+q))."""
     mixed = p + q
     terms = torch.xlogy(p, 2 * p / mixed) + torch.xlogy(q, 2 * q / mixed)
     # An entry that is zero on both sides adds nothing; 0/0 above would say NaN.
-    terms = torch.where(mixed > 0, terms, torch.zeros_like(terms))
-    # Equal distributions may sum to -1e-17.
-    return (terms.sum(1) / 2).clamp_min(0).sqrt()
+    return torch.where(mixed > 0, terms, torch.zeros_like(terms))
 
 
 def magnitude_and_distribution(

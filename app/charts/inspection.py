@@ -181,6 +181,21 @@ def sample_against_target(spread: np.ndarray, target: np.ndarray, names: Sequenc
     return figure
 
 
+def shares_of_classes(names: Sequence[str], memory: Sequence[float], past: Sequence[float]) -> go.Figure:
+    """The share (0..1) of each class in the information of the memory and in that of the whole past."""
+    names = [as_text(name) for name in names]
+    figure = _figure(260, bargap=0.25, legend={"orientation": "h", "y": 1.2, "x": 0})
+    for label, share, colour in (("the past", past, FAINT), ("the memory", memory, strategy_colour(HERO))):
+        figure.add_trace(
+            go.Bar(x=list(range(len(names))), y=[100 * value for value in share], name=label, customdata=names,
+                   marker={"color": colour}, hovertemplate=f"%{{customdata}}: %{{y:.1f}} % of {label}<extra></extra>")
+        )  # fmt: skip
+    every = -(-len(names) // MOST_NAMED_CLASSES)
+    figure.update_xaxes(tickvals=list(range(0, len(names), every)), ticktext=names[::every], showgrid=False)
+    figure.update_yaxes(ticksuffix=" %", nticks=5, rangemode="tozero")
+    return figure
+
+
 def objective_bars(rows: pd.DataFrame, band: np.ndarray, greedy: float) -> go.Figure:
     """J of each strategy's picks (columns name, label, past, new), beside random subsets and the greedy one."""
     rows = rows.assign(total=rows["past"] + rows["new"]).sort_values("total", ascending=False)

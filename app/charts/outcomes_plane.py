@@ -28,11 +28,16 @@ CURVE = "#7A869A"
 STAR = "path://M0 -10 L2.9 -3.6 L9.5 -3.1 L4.5 1.4 L6 8.1 L0 4.6 L-6 8.1 L-4.5 1.4 L-9.5 -3.1 L-2.9 -3.6 Z"
 MARKS: dict[str, tuple[str, float]] = {
     "strategy": ("circle", 12), "lambda": ("diamond", 9), "distribution": ("rect", 11), "magnitude": ("triangle", 12),
-    "own": (STAR, 20), "recorded": ("emptyCircle", 21), "random": ("circle", 5), "classes": ("triangle", 6),
-    "losses": ("rect", 5),
+    "true_past": ("pin", 19), "dims_per_class": ("roundRect", 8), "oversample": ("arrow", 9), "n": ("triangle", 8),
+    "seed": ("circle", 6), "own": (STAR, 20), "recorded": ("emptyCircle", 21), "random": ("circle", 5),
+    "classes": ("triangle", 6), "losses": ("rect", 5),
 }  # fmt: skip
 """Symbol and width in pixels of each kind of set."""
-PLACES = {"lambda": "top", "own": "left"}
+PATHS = {
+    "lambda": "solid", "dims_per_class": "dashed", "oversample": "dotted", "n": "solid", "seed": "none",
+}  # fmt: skip
+"""Kinds whose sets are one series, in the order of their values, and how they are joined; seeds have no order."""
+PLACES = {"lambda": "top", "dims_per_class": "top", "oversample": "bottom", "n": "bottom", "own": "left"}
 """Where a name stands that is not to the right of its dot."""
 
 
@@ -187,13 +192,13 @@ def _lines(picture: Picture, x: tuple[float, float], y: tuple[float, float]) -> 
 
 
 def _series_of(picture: Picture) -> Iterable[tuple[str, pd.DataFrame]]:
-    """The rows of each series and its id: in the plane AccuACL's path over λ is one, every other set its own. The ring
+    """The rows of each series and its id: in the plane a path over a setting is one, every other set its own. The ring
     of what was bought lies around its strategy's dot, and one's own sets on top."""
     dots = picture.dots
-    path = dots["kind"].eq("lambda") & (picture.task > 1)
-    if path.any():
-        yield "lambda", dots[path].sort_values("name", key=lambda names: names.astype(float))
-    rest = dots[~path]
+    paths = dots["kind"].isin(PATHS) & (picture.task > 1)
+    for kind, path in dots[paths].groupby("kind", sort=False):
+        yield str(kind), path.sort_values("name", key=lambda names: names.astype(float))
+    rest = dots[~paths]
     order = rest["kind"].map({"recorded": 1, "own": 2}).fillna(0).to_numpy()
     for place in order.argsort(kind="stable"):
         row = rest.iloc[place]
@@ -259,11 +264,12 @@ def _marks(id_: str, rows: Sequence[Mapping[Hashable, Any]]) -> Spec:
     first = rows[0]
     kind, colour = first["kind"], first["colour"]
     symbol, size = MARKS[kind]
-    joined = kind == "lambda" and len(rows) > 1
+    path = kind in PATHS and len(rows) > 1
+    line = path and PATHS[kind] != "none"
     data = []
     for place, row in enumerate(rows):
         value = [round(row["x"], 2), None if math.isnan(row["y"]) else round(row["y"], 2)]
-        named = not joined or place in {0, len(rows) - 1}
+        named = not path or place in {0, len(rows) - 1}
         data.append(
             {"value": value, "name": row["mark"], "label": {"show": bool(row["mark"]) and named},
              "tooltip": {"formatter": f"<b>{plain(row['label'])}</b><br>{plain(row['said'])}"}}
@@ -274,12 +280,12 @@ def _marks(id_: str, rows: Sequence[Mapping[Hashable, Any]]) -> Spec:
     if kind == "own":
         look |= {"borderColor": "#FFFFFF", "borderWidth": 1}
     return {
-        "type": "line" if joined else "scatter", "id": id_, "name": id_, "symbol": symbol, "symbolSize": size,
+        "type": "line" if line else "scatter", "id": id_, "name": id_, "symbol": symbol, "symbolSize": size,
         "data": data, "itemStyle": look, "color": colour, "z": 7 if kind in {"own", "recorded"} else 5,
         "label": {"formatter": "{b}", "position": PLACES.get(kind, "right"), "color": "inherit",
                   "fontSize": 12, "distance": 7},
         "labelLayout": {"moveOverlap": "shiftY"},
-        **({"lineStyle": {"width": 1, "opacity": 0.5}} if joined else {}), **_choosing(),
+        **({"lineStyle": {"width": 1, "opacity": 0.5, "type": PATHS[kind]}} if line else {}), **_choosing(),
     }  # fmt: skip
 
 

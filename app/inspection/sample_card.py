@@ -18,6 +18,7 @@ from app.charts import inspection as figures
 from app.charts import palette
 from app.charts.score_plane import HERO, PLANE
 from app.charts.written import percent
+from app.inspection import deciding
 from app.inspection import samples as pool
 from app.inspection.panels.draw import draw
 from app.inspection.samples import Choice
@@ -125,6 +126,7 @@ def sample_card(sight: Sight, frame: pd.DataFrame, choice: Choice, why: str, ope
     if row["role"] in {"pool", "picks"}:
         st.markdown("**Its Fisher information against the target**", help=words.HELP["D"])
         draw(against_target(sight, choice.ranking, opened), f"sample-{opened}")
+        deciding.expander(sight, choice.ranking, opened)
     _nearest(sight, opened)
 
 

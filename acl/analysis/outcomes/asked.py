@@ -19,14 +19,27 @@ Horizon = Literal["round", "budget", "next"]
 """When it is measured: after this round; after the task's budget is spent; after the next task. What is bought in
 between, Uniform chooses from the run's own streams."""
 Kind = Literal[
-    "recorded", "own", "random", "equal_steps", "strategy", "lambda", "distribution", "magnitude", "classes", "losses"
-]
+    "recorded", "own", "random", "equal_steps", "strategy", "lambda", "true_past", "dims_per_class", "oversample", "n",
+    "seed", "distribution", "magnitude", "classes", "losses",
+]  # fmt: skip
 """recorded: what the run bought, with the labels that it was given; own: samples that somebody named; random: drawn
 blindly, of any size (smaller ones are the curve of fewer labels); equal_steps: the same sets, trained for as many steps
-as a full one; strategy: the picks of the one named; lambda: AccuACL's picks at this λ; distribution, magnitude: the
+as a full one; strategy: the picks of the one named; lambda: AccuACL's picks at this λ; true_past: AccuACL's
+picks with all of the past in the memory's place (acl.analysis.stand_in); dims_per_class, oversample, n, seed: what the
+run's strategy picks with this value of the setting; distribution, magnitude: the
 largest D, the largest M alone; classes, losses: random sets with as many samples of each class, of each tenth of the
 pool by the loss of the true label, as the recorded picks."""
+Setting = Literal["dims_per_class", "oversample", "n", "seed"]
+"""What the picks of a run's own strategy can be followed along."""
+PATHS: dict[Setting, tuple[float, ...]] = {
+    "dims_per_class": (1.0, 2.0, 5.0, 10.0, 20.0),
+    "oversample": (1.0, 1.5, 2.0, 3.0, 5.0),
+    "n": (0.25, 0.5, 1.0, 1.5, 2.0),
+    "seed": (0.0, 1.0, 2.0, 3.0, 4.0),
+}
+"""The values that are tried where nobody names others; of n they are shares of the query's."""
 MOST_SAMPLES, MOST_SETS, MOST_REPEATS = 100_000, 10_000, 100
+LEAST: dict[Setting, float] = {"dims_per_class": 1, "oversample": 1, "n": 0, "seed": 0}
 CONTROLS: tuple[Kind, ...] = ("classes", "losses", "distribution", "magnitude")
 
 
@@ -78,7 +91,9 @@ class Plan:
 
     subsets: how many random sets of the query's own size, and a quarter as many of each smaller one; sizes: shares of
     the query's size, the curve of fewer labels (0 is the empty set); equal_steps: that curve also with as many steps as
-    a full set has; strategies: names of plug-ins, or ("all",); lambdas: AccuACL's path; controls: kinds out of
+    a full set has; strategies: names of plug-ins, or ("all",); lambdas: AccuACL's path; true_past: AccuACL's picks with
+    the true past; paths: settings of the run's own strategy with the values to try, of n as shares of the query's n, of
+    seed as numbers of streams; one that changes nothing there is left out; controls: kinds out of
     CONTROLS, `subsets` // 4 sets each of classes and losses; own: names and ids of somebody's own sets; recorded: the
     run's picks; repeats: orders that every set which is not drawn at random is learned in (random ones in one).
     """
@@ -90,6 +105,8 @@ class Plan:
     equal_steps: bool = False
     strategies: tuple[str, ...] = ("all",)
     lambdas: tuple[float, ...] = ()
+    true_past: bool = False
+    paths: tuple[tuple[Setting, tuple[float, ...]], ...] = ()
     controls: tuple[Kind, ...] = ()
     own: tuple[tuple[str, tuple[int, ...]], ...] = ()
     recorded: bool = True
@@ -105,6 +122,9 @@ class Plan:
         for name, shares in (("sizes", self.sizes), ("lambdas", self.lambdas)):
             if wrong := [share for share in shares if not 0 <= share <= 1]:
                 raise UserError(f"{name} must be between 0 and 1, got {wrong[0]:g}.")
+        for name, values in self.paths:
+            if wrong := [value for value in values if value < LEAST[name]]:
+                raise UserError(f"{name} must be {LEAST[name]} or more, got {wrong[0]:g}.")
         if any(text(name) != name for name, _ in self.own):
             raise UserError("The name of a set must be one line of at most 1,000 characters that can be shown.")
         if unknown := [kind for kind in self.controls if kind not in CONTROLS]:

@@ -14,7 +14,6 @@ from numpy import ndarray
 from acl.analysis.gradients import products
 from acl.analysis.outcomes.asked import Subset
 from acl.analysis.outcomes.query import Query
-from acl.network.inference import Inference, Seen
 from acl.plugins.asking import ask
 from acl.seeds import key, shuffled
 from acl.selection.query import QueryContext
@@ -66,7 +65,7 @@ class Candidates:
         self.query.asked_again()
         loop, memory = self.query.loop, self.query.loop.memory
         labels = torch.from_numpy(loop.stream.labels[self.ids])
-        seen, kept = self._seen(self.ids), self._seen(memory.ids)
+        seen, kept = self.query.seen(self.ids), self.query.seen(memory.ids)
         losses = torch.nn.functional.cross_entropy(seen.logits.double(), labels, reduction="none")
         distances, nearest = torch.cdist(seen.h.double(), kept.h.double()).min(1)
         means = products(seen, labels, kept, torch.from_numpy(memory.labels)).mean(1)
@@ -75,10 +74,3 @@ class Candidates:
                 id_, int(labels[row]), float(losses[row]), int(memory.ids[nearest[row]]), float(distances[row]),
                 float(means[row]),
             )  # fmt: skip
-
-    def _seen(self, ids: Int64[ndarray, " n"]) -> Seen:
-        loop = self.query.loop
-        inference = Inference(loop.model, loop.images, ids, loop.config.eval_batch)
-        while not inference.done:
-            inference.step()
-        return inference.result().cpu()

@@ -16,6 +16,7 @@ from acl.analysis.outcomes.asked import About, Subset, queries
 from acl.config import FULL, UserError, check_method
 from acl.events import Bought, Evaluated, History, Started, Steered
 from acl.loop import Loop
+from acl.network.inference import Inference, Seen
 from acl.plugins.registry import prepare
 from acl.runs.folder import EventReader, Run
 from acl.runs.fork import Place, past_of
@@ -106,6 +107,13 @@ class Query:
         while loop.query is None or loop.query.context is None:
             loop.step()
         return loop.query.context
+
+    def seen(self, ids: Int64[ndarray, " n"]) -> Seen:
+        """Samples through the network as it is now (see `asked_again`), on the CPU."""
+        inference = Inference(self.loop.model, self.loop.images, ids, self.loop.config.eval_batch)
+        while not inference.done:
+            inference.step()
+        return inference.result().cpu()
 
     def check(self, ids: tuple[int, ...]) -> None:
         """UserError where the samples `ids` cannot be bought in this query."""

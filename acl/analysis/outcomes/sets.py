@@ -6,7 +6,7 @@ beginning of the larger one of the same number.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
@@ -15,12 +15,16 @@ from jaxtyping import Int64
 from numpy import ndarray
 from torch import Tensor
 
-from acl.analysis.outcomes.asked import Kind, Plan, Subset, Trial
+from acl.analysis import sensitivity
+from acl.analysis.outcomes.asked import Kind, Plan, Setting, Subset, Trial
 from acl.analysis.outcomes.query import Query
+from acl.analysis.outcomes.true_past import StandIn
+from acl.analysis.stand_in import stand_in
 from acl.analysis.what_if import Microscope, Ranking, Settings
 from acl.config import FULL, UserError
 from acl.plugins.asking import ask
 from acl.plugins.registry import in_order, plugin
+from acl.plugins.unused import unused
 from acl.seeds import key, shuffled
 from acl.selection.query import best
 
@@ -58,6 +62,10 @@ def _named(query: Query, plan: Plan, say: Say) -> Iterator[Subset]:
             say(f"The picks of {name} are left out: {error}")
     for lambda_ in plan.lambdas:
         yield Subset("lambda", f"{lambda_:g}", _ids(query, _ranking(query, lambda_).picked))
+    if plan.true_past:
+        yield Subset("true_past", "", stood_in(query).picks)
+    for setting, values in plan.paths:
+        yield from _path(query, setting, values, say)
     for kind in plan.controls:
         if kind in {"distribution", "magnitude"}:
             scores = getattr(_ranking(query), kind)
@@ -79,6 +87,25 @@ def picks(query: Query, name: str) -> tuple[int, ...]:
     if query.bought and query.bought.by == name:
         return tuple(query.bought.ids)
     return tuple(ask(name, query.loop.config, replace(query.context, n=query.n)).ids.tolist())
+
+
+@lru_cache(maxsize=1)
+def stood_in(query: Query) -> StandIn:
+    return stand_in(query)
+
+
+def _path(query: Query, setting: Setting, values: Sequence[float], say: Say) -> Iterator[Subset]:
+    """What the strategy of the run picks with each value of a setting, in the order of these."""
+    config, context = query.loop.config, replace(query.context, n=query.n)
+    if why := unused(config).get({"n": "n_query"}.get(setting, setting)):
+        say(f"{why}.")
+        return
+    tried = (sensitivity.asked(config, context, setting, value, query.room) for value in values)
+    found = [each for each in tried if each is not None]
+    if len(found) > 1 and sensitivity.all_equal([chosen for _, chosen in found]):
+        say(f"{config.strategy} picks the same samples with every {setting} of {', '.join(name for name, _ in found)}.")
+        return
+    yield from (Subset(setting, name, chosen) for name, chosen in found)
 
 
 def _ranking(query: Query, lambda_: float | None = None) -> Ranking:

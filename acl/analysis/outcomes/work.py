@@ -9,11 +9,11 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from acl.analysis.outcomes import record, stacked
+from acl.analysis.outcomes import record, stacked, true_past
 from acl.analysis.outcomes.asked import Horizon, Outcome, Plan, Progress, Trial
 from acl.analysis.outcomes.measure import check_horizon, measure
 from acl.analysis.outcomes.query import Query
-from acl.analysis.outcomes.sets import Say, trials
+from acl.analysis.outcomes.sets import Say, stood_in, trials
 
 STACK = 32
 """Networks trained at once: more of them no longer fit the processor's cache."""
@@ -60,6 +60,8 @@ class Work:
 
         check_horizon(query, plan.horizon)
         self.trials = trials(query, plan, hear)
+        if plan.true_past:
+            true_past.keep(stood_in(query), query.run, query.place, runs)
         self.pieces = pieces(query, self.trials, plan.horizon)
         self._cost = {trial: query.loop.labelled_so_far + len(trial.subset.ids) for trial in self.trials}
         self._began: tuple[float, int] | None = None

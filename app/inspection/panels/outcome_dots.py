@@ -132,6 +132,11 @@ def label(kind: str, name: str, n: int, own: str) -> str:
         "recorded": lambda: "bought" if own == "human" else f"bought ({words.strategy(own)})",
         "strategy": lambda: words.strategy(name),
         "lambda": lambda: f"λ = {name}",
+        "true_past": lambda: "AccuACL, true past",
+        "dims_per_class": lambda: f"{name} entries a class",
+        "oversample": lambda: f"oversample {name}",
+        "n": lambda: f"n = {name}",
+        "seed": lambda: f"seed {name}",
         "distribution": lambda: "D alone",
         "magnitude": lambda: "M alone",
         "own": lambda: f"{name} ({n})",
@@ -142,7 +147,8 @@ def label(kind: str, name: str, n: int, own: str) -> str:
 def colour(kind: str, name: str, own: str) -> str:
     if kind == "own":
         return "#D5572B"
-    which = {"recorded": own, "strategy": name}.get(kind, HERO)
+    of_run = {"recorded", "dims_per_class", "oversample", "n", "seed"}
+    which = own if kind in of_run else name if kind == "strategy" else HERO
     return FULL_COLOUR if which == "human" else strategy_colour(which) if which else OTHER
 
 

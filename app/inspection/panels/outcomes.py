@@ -27,6 +27,7 @@ from app.charts import outcomes_plane as charts
 from app.charts import palette, written
 from app.charts.written import signed, whole_percent
 from app.inspection.panels import outcome_dots as dots
+from app.inspection.panels import sensitivity
 from app.inspection.panels.outcome_words import measured, sentence
 from app.inspection.source import Sight
 from app.store.session import POLL_S, RUNS, ensure_backend
@@ -52,6 +53,8 @@ REFERENCE = Plan(sizes=(1.0,), strategies=(), recorded=False)
 PLANS = {
     "measure": Plan(),
     "lambdas": replace(REFERENCE, lambdas=LAMBDAS),
+    "true_past": replace(REFERENCE, recorded=True, true_past=True),
+    **sensitivity.plans(REFERENCE),
     "steps": replace(REFERENCE, sizes=Plan().sizes, equal_steps=True),
     "classes": replace(REFERENCE, controls=("classes",)),
     "losses": replace(REFERENCE, controls=("losses",)),
@@ -61,6 +64,7 @@ PLANS = {
 }
 CONTROLS = {
     "lambdas": ("Path over λ", "AccuACL's picks at λ = 0, 0.1, … 1."),
+    "true_past": ("True past", "AccuACL's picks with every sample of the past tasks in the memory's place."),
     "steps": ("Equal gradient steps", "Fewer labels, trained for as many steps as all of them."),
     "classes": ("Same class counts", "Random sets with as many samples of each class as the picks."),
     "losses": ("Same losses", "Random sets with as many samples as the picks of each tenth of the pool by the loss of "
@@ -136,6 +140,9 @@ def _live(sight: Sight, about: About, by: str, polls: bool) -> None:
     _trouble(shown)
     _picture(shown, rows)
     _controls(shown, rows, active)
+    sensitivity.row(
+        sight, rows, lambda name: shown.wish(PLANS[name]) in active, lambda name: _ask(shown, name, PLANS[name])
+    )
     # A small network may be done between the first look and the last.
     now = bool(_active(shown))
     if now != polls or now != bool(active):

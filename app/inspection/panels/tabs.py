@@ -8,14 +8,17 @@ import streamlit as st
 
 from acl.analysis.what_if import Settings
 from acl.events import History
-from app.inspection.panels import bought, every_query, every_strategy, outcomes, ribbon, target
+from app.inspection.panels import bought, every_query, every_strategy, outcomes, ribbon, stand_in, target
 from app.inspection.panels.draw import SAVES
 from app.inspection.samples import Choice
 from app.inspection.source import Sight
 from app.widgets.browser.fading import fading
 from app.widgets.browser.painted import painted, was_painted
 
-TABS = ("Target", "Every strategy on this pool", "Every query", "λ ribbon", outcomes.TITLE, "Everything bought")
+TABS = (
+    "Target", "Every strategy on this pool", "Every query", "λ ribbon", stand_in.TITLE, outcomes.TITLE,
+    "Everything bought",
+)  # fmt: skip
 OF_RUNS = {"Every query", "Everything bought"}
 DRAWN = "panel-drawn"
 HEIGHT = 320
@@ -55,6 +58,8 @@ def _tabs(sight: Sight, choice: Choice, settings: Settings, history: History | N
             ribbon.panel(sight, settings)
         elif tab == outcomes.TITLE:
             outcomes.panel(sight, history)
+        elif tab == stand_in.TITLE:
+            stand_in.panel(sight, history)
         elif history and tab == "Every query":
             every_query.panel(sight, history)
         elif history:

@@ -205,6 +205,15 @@ MEASURED = {
 """What is measured of a run."""
 
 CHOSEN = {
+    "pool": Term("Pool", "The samples of the new task that have no label yet: what a query chooses from."),
+    "query": Term("Query", "One choice of samples out of the pool, which then are labelled and learned."),
+    "loss": Term(
+        "Loss",
+        "How wrong the network is about a sample: 0 where it is sure of the right name, large where it is sure of "
+        "another.",
+        r"-\log p_y",
+    ),
+    "logits": Term("Logits", "The network's outputs before they are turned into probabilities: one number a class."),
     "fisher": Term(
         "Fisher information embedding, f",
         "How much the label of a sample would tell each weight of the last layer: much where the network is unsure of "

@@ -195,7 +195,7 @@ def test_the_idea_and_the_stream_follow_the_runs_whichever_way_they_come_out():
     )
     assert said.in_a_stream(up) == (
         "**Old digits and new, in 10 whole runs: Entropy keeps 5.0 ± 0.0 points less than Uniform; Entropy forgets "
-        "30.0 ± 0.0 points more than Uniform.**"
+        "15.0 ± 0.0 points more than Uniform.**"
     )
     assert "10.0 ± 0.0 points less than Uniform" in said.in_one_task(down)
     assert "keeps 5.0 ± 0.0 points more" in said.in_a_stream(down)

@@ -23,6 +23,7 @@ def row(name: str, found: Difference, by_seed: pd.Series, colour: str) -> Row:
     return Row(name, found.mean, found.low, found.high, by_seed.dropna().tolist(), said, colour)
 
 
-def show(rows: Sequence[Row], axis: str, key: str, height: int, alt: str) -> None:
+def show(rows: Sequence[Row], axis: str, key: str, height: int, alt: str, legend: bool = True) -> None:
     figure(differences_chart(rows, axis), key, height, alt)
-    st.caption(LEGEND)
+    if legend:
+        st.caption(LEGEND)

@@ -24,11 +24,13 @@ def smooth_url(image: np.ndarray) -> str:
 
 @cache
 def _smooth(pixels: bytes, shape: tuple[int, int, int]) -> str:
-    image = np.frombuffer(pixels, np.uint8).reshape(shape)
-    large = Image.fromarray(image[..., 0] if shape[2] == 1 else image).resize(
-        (PIXELS, PIXELS), Image.Resampling.BICUBIC
-    )
-    return data_url(np.asarray(large.convert("RGB")))
+    return data_url(larger(np.frombuffer(pixels, np.uint8).reshape(shape)))
+
+
+def larger(image: np.ndarray) -> np.ndarray:
+    """uint8 [PIXELS, PIXELS, 3] of a small picture [h, w, 1 or 3], smooth."""
+    small = Image.fromarray(image[..., 0] if image.shape[2] == 1 else image)
+    return np.asarray(small.resize((PIXELS, PIXELS), Image.Resampling.BICUBIC).convert("RGB"))
 
 
 @dataclass(frozen=True)

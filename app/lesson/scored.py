@@ -1,6 +1,6 @@
 """One recorded query of AccuACL: the pool's scores, picks by D alone, by M alone, by both, and four of its samples.
 
-Of assets/lesson/scores.json, which assets/scores.py writes: the page needs no torch for it.
+Of assets/lesson/scores.json, which assets/scores.py writes.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
+from acl.runs.folder import Run
 from app.lesson.trade_words import fate
-from app.store.session import ROOT
+from app.store import runs as data
+from app.store.session import RECORDED, ROOT
 
 FILE = ROOT / "assets" / "lesson" / "scores.json"
 
@@ -39,6 +41,12 @@ class Query:
     def ranks(self, column: str) -> dict[int, int]:
         """rank_m or rank_d by id."""
         return dict(zip(self.table.index.tolist(), self.table[column].tolist(), strict=True))
+
+    @property
+    def new(self) -> list[str]:
+        """The classes of the query's task."""
+        stream = data.stream_of(Run(RECORDED / self.run).config.to_json())
+        return [stream.class_names[c] for c in stream.tasks[self.task - 1].classes]
 
     def fate(self, id_: int) -> str:
         return fate(id_ in self.candidates, id_ in self.picks["both"])

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
+import numpy as np
 import pandas as pd
 
-from app.charts.written import number, percent, signed
+from app.charts.written import number, percent, signed, whole_percent
 from app.lesson.measured import Difference, difference, worded
 
 BOUGHT = "bought"
@@ -79,6 +80,15 @@ def alone(picks: Mapping[str, Sequence[int]], rank_m: Mapping[int, int], rank_d:
     )
 
 
+def past_share(target: np.ndarray, classes: Sequence[str], new: Sequence[str]) -> str:
+    """target: what is needed, shares of each kept entry; classes: of each entry; new: those of the query's task."""
+    old = [name not in new for name in classes]
+    return (
+        f"Classes of past tasks have {whole_percent(100 * float(target[old].sum()))} of what is needed: of what the "
+        "network is sure there is little Fisher information."
+    )
+
+
 # -- 4: memory -----------------------------------------------------------------------------------------
 
 
@@ -95,9 +105,9 @@ def over_memory(gains: Mapping[int, pd.Series]) -> str:
     return text[0].upper() + text[1:]
 
 
-def when_it_pays(gains: Mapping[int, pd.Series], at_zero: Difference) -> str:
-    """The whole chapter in a sentence or two. at_zero: what is kept more than by Uniform at λ = 0, with the fewest
-    remembered samples of `gains`."""
+def when_it_pays(gains: Mapping[int, pd.Series], at_zero: pd.Series) -> str:
+    """The whole chapter in a few sentences. at_zero: by seed, what is kept more than by Uniform at λ = 0, with the
+    fewest remembered samples of `gains`, which are of the usual λ."""
     kept = _by_memory(gains)
     pays, costs = ([str(size) for size, found in kept.items() if found.sign == sign] for sign in (1, -1))
     best = max(kept, key=lambda size: kept[size].mean)
@@ -106,12 +116,14 @@ def when_it_pays(gains: Mapping[int, pd.Series], at_zero: Difference) -> str:
         said.append(f"It pays with {_listed(pays)} remembered digits.")
     elif kept[best].mean > 0:
         most = f"{kept[best].mean:.1f} ± {kept[best].error:.1f} points more"
-        said.append(f"But even at its best, with {best} remembered digits, {most} may be chance.")
-    if not pays and at_zero.sign > 0:
-        said.append(f"Without any weight on the past (λ = 0) it keeps {worded(at_zero)} there, which is beyond noise.")
+        said.append(f"But with the usual λ, even with {best} remembered digits {most} may be chance.")
+    alone, past = difference(at_zero, 0 * at_zero), difference(gains[min(gains)], at_zero)
+    if not pays and alone.sign > 0:
+        said.append(f"At λ = 0, where the past has no weight, it keeps {worded(alone)}, which is beyond noise.")
+        said.append("" if past.sign else "So what helps here is not the weight on the past.")
     if costs:
         said.append(f"With {_listed(costs)} remembered digits blind choice keeps more.")
-    return " ".join(said)
+    return " ".join(filter(None, said))
 
 
 def _by_memory(gains: Mapping[int, pd.Series]) -> dict[int, Difference]:
@@ -149,8 +161,8 @@ def over_lambda(kept: Mapping[float, pd.Series], auto: pd.Series, uniform: pd.Se
     said += f". Against Uniform: at λ = 0, where the past has no weight, {worded(at_zero)}; "
     said += f"with the usual λ {worded(effect)}"
     if at_zero.sign > 0 and not effect.sign:
-        more = "the mean is no lower, but it" if effect.mean >= at_zero.mean else "it is lower, and"
-        said += f" ({more} differs more from run to run)" if effect.error > at_zero.error else ""
+        mean = "as high on average, but" if effect.mean >= at_zero.mean else "lower, and"
+        said += f": {mean} less alike from run to run" if effect.error > at_zero.error else ""
     return f"{said}."
 
 

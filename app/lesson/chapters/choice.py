@@ -11,7 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 from app import words
 from app.charts import choice as charts
 from app.charts.palette import LEARNED
-from app.charts.trade import NAMES
+from app.charts.trade import COLOURS, NAMES
 from app.lesson import differences, measured, steps
 from app.lesson.choosing import live, said
 from app.lesson.choosing.pairs import pairs_html
@@ -23,13 +23,13 @@ from app.store.session import POLL_S
 QUESTION = "Which ones would you buy?"
 IDEA, BUY, WHY, LATER = VIEWS = ("Idea", "Buy", "Why", "Later")
 LOOK = "look"
-HEIGHT, IDEA_HEIGHT, LATER_HEIGHT = 390, 190, 300
+HEIGHT, IDEA_HEIGHT, LATER_HEIGHT, STREAM_HEIGHT = 390, 190, 215, 165
 LET = "choice-let"
 AT_ONCE: dict[str, Any] = {"classes_per_task": 10, "n_start": 50, "n_query": 50, "n_end": 200}
 """One task of all ten digits, with as many labels as the five tasks of the stream have together."""
 ONE_QUERY = (
-    "One query of one run, taken out of eight because fewer labels differ in nothing else there. Other queries rank "
-    "these choices otherwise: *What did it do?* on Inspect measures any."
+    "One query of one run, the one of eight in which the number of labels matters most. It shows how choices are "
+    "measured, not who is best: that takes many runs. *What did it do?* on Inspect measures any query."
 )
 NO_MEASURER = "Your ten cannot be measured here: {} The others were measured before, and stand."
 
@@ -190,4 +190,15 @@ def _later(found: Shipped, ids: tuple[int, ...], picture: DeltaGenerator, contro
     with picture:
         st.markdown("**Sixes and sevens that still get their name after the next task**")
         figure(charts.later(blind, _labelled(found, "next")), "choice-later", LATER_HEIGHT, "After the next task")
+        st.markdown(
+            "**All digits, old ones too, after five tasks: Entropy minus Uniform**",
+            help=f"{words.HELP['forgotten']} {words.HELP['A']}",
+        )
+        entropy, uniform = (measured.figures(strategy=name) for name in ("entropy", "uniform"))
+        rows = [
+            differences.row(NAMES[each], measured.difference(entropy[each], uniform[each]),
+                            entropy[each] - uniform[each], COLOURS[each])
+            for each in ("forgotten", "A")
+        ]  # fmt: skip
+        differences.show(rows, "points", "choice-stream", STREAM_HEIGHT, "Entropy minus Uniform", legend=False)
     return f"{said.later(found)} {said.in_a_stream(_runs())}"

@@ -30,8 +30,8 @@ EACH = 2
 """Test digits of each class that are watched."""
 ASKED = {"any": "Which of all digits is it?", "own": "Is it 0 or 1? 2 or 3? … (guessing: 50 %)"}
 HEIGHT = 250
-COIN, MOSTLY = 50.0, 75.0
-"""Percent that who knows nothing gets right of two classes, and halfway from there to knowing all."""
+COIN, MOSTLY, BELOW = 50.0, 75.0, 40.0
+"""Percent that who knows nothing gets right of two classes, halfway from there to knowing all, and clearly less."""
 
 
 def draw(picture: DeltaGenerator, controls: DeltaGenerator) -> str:
@@ -126,5 +126,8 @@ def takeaway(history: History) -> str:
     if len(finals) > 2:
         any_now, own_now = 100 * now.accuracy[0], 100 * now.accuracy_aware[0]
         text += f". After task {now.task}: {whole_percent(any_now)} and {whole_percent(own_now)}"
-        text += f": what it knew fades later, and {COIN:.0f} is what guessing gets" if own_now < own - 1 else ""
+        if own_now < BELOW:
+            text += f": by now it takes the one for the other, {COIN:.0f} is what guessing gets"
+        elif own_now < own - 1:
+            text += f": what it knew fades later, and {COIN:.0f} is what guessing gets"
     return f"{text}."

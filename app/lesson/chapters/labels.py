@@ -100,7 +100,7 @@ def takeaway(label: str, groups: dict[str, pd.DataFrame], equal_steps: bool) -> 
 
 def _verdict(learned: Difference, forgotten: Difference, kept: Difference) -> str:
     if kept.sign > 0:
-        return "pay"
+        return "pay" if learned.sign or forgotten.sign else "pay, though neither of its parts alone is beyond noise"
     if kept.sign < 0:
         return "cost more of the old than they teach of the new" if learned.sign > 0 else "do not pay"
     if learned.sign > 0 and forgotten.sign > 0:

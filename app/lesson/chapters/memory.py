@@ -40,7 +40,10 @@ HEIGHT = 260
 
 def draw(picture: DeltaGenerator, controls: DeltaGenerator) -> str:
     with controls:
-        st.markdown("Earlier data is gone. Only a few of its pictures may be kept, and are learned again with the new.")
+        st.markdown(
+            "Earlier data is gone. Only a few of its pictures may be kept, and are learned again with the new: "
+            "their names stay in use."
+        )
         size = st.segmented_control(
             "Remembered digits", SIZES, default=TEN, required=True, key="remembered", bind="query-params",
             help=words.HELP["memory"], on_change=playing.forget, args=(__name__,),

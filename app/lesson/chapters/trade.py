@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -18,7 +19,7 @@ from app.charts.score_plane import HERO, PLANE, Cuts, view
 from app.charts.written import percent
 from app.lesson import differences, steps
 from app.lesson import trade_words as said
-from app.lesson.digits import smooth_url
+from app.lesson.digits import larger, smooth_url
 from app.lesson.measured import difference, figures
 from app.lesson.picture import figure
 from app.lesson.scored import Query, query
@@ -102,7 +103,8 @@ def _four(picture: DeltaGenerator, controls: DeltaGenerator) -> str:
         figure(charts.profiles_chart(four, found.target, found.classes), "trade-four", PROFILES_HEIGHT, alt)
         st.caption(
             f"Of the {len(found.table)} digits in the pool of task {found.task}, query {found.round}, the one farthest "
-            "in each corner. Bars: shares of the Fisher information AccuACL looks at, summed over each class."
+            "in each corner. Bars: shares of the Fisher information AccuACL looks at, summed over each class. "
+            f"{said.past_share(found.target, found.classes, found.new)}"
         )
     with controls:
         st.markdown("**Magnitude M**, strong or weak: how much its label would move the network.", help=words.HELP["M"])
@@ -138,7 +140,9 @@ def _alone(picture: DeltaGenerator, controls: DeltaGenerator) -> str:
             Card("", (f"M {m}", f"D {d}"), strategy_colour(HERO), f"sample {i}")
             for i, m, d in zip(picks, ranks["rank_m"], ranks["rank_d"], strict=True)
         ]
-        st.html(cards_html(data.pictures(Run(RECORDED / found.run), picks), made, size=PICK_PX))
+        images = data.pictures(Run(RECORDED / found.run), picks)
+        smooth = None if images is None else np.stack([larger(image) for image in images])
+        st.html(cards_html(smooth, made, size=PICK_PX))
     with controls:
         st.caption(
             f"Dashed: the cuts. Both: the {len(found.candidates)} highest by distribution, of these the {len(picks)} "
@@ -206,7 +210,7 @@ def _lambda(picture: DeltaGenerator, controls: DeltaGenerator) -> str:
     with controls:
         st.markdown(
             "**How much should a query care about the past?** λ says it: at 0 the choice looks at the new task alone, "
-            "at 1 at the remembered digits alone."
+            "at 1 at the remembered digits alone. The usual λ is the share of past samples among all so far."
         )
     return said.over_lambda({weight: table["A"] for weight, table in groups.items()},
                             figures(strategy=HERO)["A"], uniform["A"])  # fmt: skip
@@ -232,13 +236,13 @@ def _end(picture: DeltaGenerator, controls: DeltaGenerator) -> str:
             where = {"run": found.run, "task": str(found.task), "round": str(found.round)}
             st.switch_page(PAGES / "inspect.py", query_params=where)
     at_zero = figures(False, **{"strategy": HERO, "lambda": 0.0})["A"]
-    return said.when_it_pays(_gains(), difference(at_zero, figures()["A"]))
+    return said.when_it_pays(_gains(), at_zero - figures()["A"])
 
 
 STEPS: dict[str, Callable[[DeltaGenerator, DeltaGenerator], str]] = {
-    "The trade": _trade,
+    "Trade": _trade,
     "Four digits": _four,
-    "D and M": _alone,
+    "D, M": _alone,
     "Memory": _memory,
     "λ": _lambda,
     "Your turn": _end,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from acl.metrics import Matrix, average_accuracy, forgetting, learning_accuracy
+from acl.metrics import Matrix, average_accuracy, learning_accuracy
 from app import words
 from app.charts.written import percent
 from app.lesson.choosing.shipped import TRAITS, Shipped
@@ -67,11 +67,14 @@ def _best(strategies: pd.DataFrame, blind: pd.DataFrame) -> str:
 
 
 def _effect(who: str, new: float, past: float, blind: pd.DataFrame) -> str:
-    learned, kept = share(percentile(new, blind["new"])), share(percentile(past, blind["past"]))
+    learned, kept = (percentile(value, blind[side]) for side, value in (("new", new), ("past", past)))
     return (
-        f"{who} teach more of the new than {learned} of {len(blind)} blind choices do, and keep more of the old than "
-        f"{kept}"
+        f"{who} teach {_than(learned)} of {len(blind)} blind choices do of the new, and keep {_than(kept)} of the old"
     )
+
+
+def _than(percent: float, what: str) -> str:
+    return f"more of the {what} than {share(percent)}" if percent else f"less of the {what} than all"
 
 
 # -- why -----------------------------------------------------------------------------------------------
@@ -108,6 +111,8 @@ def _counts(found: Shipped, ids: Sequence[int]) -> str:
     labels = found.candidates["label"]
     there, mine = labels.value_counts(), labels.loc[list(ids)].value_counts()
     each = [f"{mine.get(label, 0)} of the {n} pictures of a {label}" for label, n in there.sort_index().items()]
+    if len(mine) == 1:
+        return f"**All of them are a {mine.index[0]}**: {_joined(each)}."
     return f"They are {_joined(each)}."
 
 
@@ -120,7 +125,7 @@ def _signs(found: Shipped) -> str:
     against, n = int((found.candidates["product"] < 0).sum()), len(found.candidates)
     if against == n:
         spread = round(_spread(found))
-        worst = f": the worst {spread} times as hard as the median" if spread > 1 else ""
+        worst = f": the worst {spread} times as strongly as the median" if spread > 1 else ""
         return f"All {n} digits work against the memory{worst}."
     if not against:
         return f"None of the {n} digits works against the memory."
@@ -175,7 +180,7 @@ def in_one_task(runs: Groups) -> str:
 def in_a_stream(runs: Groups) -> str:
     """runs: of the tasks one after another."""
     kept = _apart(runs, lambda r: average_accuracy(r, len(r)))
-    forgot = _apart(runs, lambda r: forgetting(r, len(r)))
+    forgot = _apart(runs, lambda r: learning_accuracy(r, len(r)) - average_accuracy(r, len(r)))
     return f"**Old digits and new, in {kept.n} whole runs: {_verb('keeps', kept)}; {_verb('forgets', forgot)}.**"
 
 

@@ -21,6 +21,8 @@ from acl.runs.folder import create
 from acl.selection.fisher import trace_objective
 from acl.selection.query import QueryContext, Samples
 from acl.service.worker import execute
+from app.charts import predictors as chart
+from app.inspection.panels import predicted
 from tests.conftest import small_config
 
 
@@ -262,3 +264,30 @@ def test_the_command_prints_the_table_above_its_last_line(run, capsys):
     assert json.loads(last)["run"] == run.id
     assert lines[0].startswith("| score | new | past | net | queries | random sets |")
     assert {line.split(" | ")[0].strip("| ") for line in lines} >= {score.label for score in PREDICTORS.values()}
+
+
+# -- the panel -----------------------------------------------------------------------------------------
+
+
+def test_the_panel_draws_every_predictor_and_names_those_that_stand_out():
+    rows = planted(lambda scores, noise: scores["loss"] + 0.3 * noise, runs=1, queries=1)
+    found = predictors(rows)
+    option, height = chart.chart(found)
+    labels = option["yAxis"]["data"]
+    assert set(labels) == {PREDICTORS[name].label for name in found["score"]} and len(labels) == len(set(labels))
+    assert labels[-1] == "loss of the true label" and height > chart.ROW * len(labels)
+    for series in option["series"]:
+        of = found[found["part"] == series["name"]].set_index("score")["rho"]
+        places = {labels[place]: value for value, place in (each["value"] for each in series["data"])}
+        assert places == {PREDICTORS[name].label: pytest.approx(rho, abs=1e-3) for name, rho in of.items()}
+    new, past, net = predicted.sentences(found)
+    assert new.startswith("The new: loss of the true label (+0.9") and "," not in new
+    assert past == "The past: no score stands out of chance." and net == "Net: no score stands out of chance."
+    assert predicted.about(found).startswith("60 random sets")
+
+
+def test_scores_left_out_for_one_reason_share_a_sentence():
+    here = context(0)
+    said = predicted.reasons(Scorer(here, {}, 2).left_out)
+    assert len(said) == 2 and all(line.startswith("Without ") for line in said)
+    assert sum("J, past term" in line for line in said) == 1

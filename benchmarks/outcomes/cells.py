@@ -54,6 +54,11 @@ class Cell:
     def is_photos(self) -> bool:
         return self.preset == "cifar10-quick"
 
+    @property
+    def sets(self) -> int:
+        """Random sets of each query's own size, right after the round."""
+        return PHOTO_SETS if self.is_photos else SLOW_SETS if self.learner in ONE_BY_ONE else SETS
+
     def places(self, step: Step, asked: list[Place]) -> list[Place]:
         """The queries out of those `asked` that are measured."""
         if self.is_photos:
@@ -65,9 +70,9 @@ class Cell:
             yield replace(FAR, horizon="budget")
             yield replace(FAR, horizon="next")
         elif self.is_photos:
-            yield Plan(subsets=PHOTO_SETS, sizes=(0.0, 0.5, 1.0), repeats=1)
+            yield Plan(subsets=self.sets, sizes=(0.0, 0.5, 1.0), repeats=1)
         elif self.learner in ONE_BY_ONE:
-            yield Plan(subsets=SLOW_SETS, repeats=1)
+            yield Plan(subsets=self.sets, repeats=1)
         else:
             # Without a memory there is no past to weigh.
             yield NEAR if query.loop.task > 1 else replace(NEAR, lambdas=())
@@ -98,5 +103,6 @@ def work(photos: bool) -> list[tuple[Cell, Step]]:
         for seed in range(10) for learner, memory in REST if seed < 5 or learner == "er"
     ]  # fmt: skip
     slow = [Cell("digits-demo", learner, 10, seed) for learner in sorted(ONE_BY_ONE) for seed in range(5)]
-    near: list[tuple[Cell, Step]] = [(cell, "near") for cell in [*rest, *slow]]
-    return [*((cell, "near") for cell in er), *((cell, "far") for cell in er), *near]
+    steps: tuple[Step, ...] = ("near", "far")
+    halves = [(cell, step) for half in (er[:5], er[5:]) for step in steps for cell in half]
+    return [*halves, *((cell, "near") for cell in [*rest, *slow])]

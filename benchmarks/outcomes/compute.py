@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
+
 from acl.analysis.outcomes.asked import queries
 from acl.analysis.outcomes.query import Query
 from acl.analysis.outcomes.work import Work
@@ -14,6 +16,7 @@ from acl.runs.folder import Run, create, resolved
 from acl.runs.sameness import key
 from acl.service.worker import execute
 from benchmarks.outcomes.cells import Cell, Step, work
+from benchmarks.outcomes.rows import rows_of
 
 Say = Callable[[str], None]
 
@@ -46,6 +49,19 @@ def kept(cell: Cell, records: Path, data: str) -> Run | None:
     wanted = key(resolved(cell.config(data), prepare(cell.config(data))))
     found = [Run(path.parent) for path in sorted((records / cell.name).glob("*/config.json"))]
     return next((run for run in found if key(run.config) == wanted), None)
+
+
+def complete(cell: Cell, records: Path, data: str) -> pd.DataFrame | None:
+    """The rows of the cell's run, once every query is measured near; None before."""
+    run = kept(cell, records, data)
+    if run is None or not (asked := cell.places("near", queries(run.history()))):
+        return None
+    rows = rows_of(cell, run)
+    if rows.empty:
+        return None
+    random = rows[(rows["kind"] == "random") & (rows["n"] == rows["asked"]) & (rows["horizon"] == "round")]
+    whole = random.groupby(["task", "round"]).size() >= cell.sets
+    return rows if set(asked) <= set(whole[whole].index) else None
 
 
 def finished(cell: Cell, records: Path, data: str) -> Run:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float64
 from numpy import ndarray
-from scipy.stats import rankdata
+from scipy.stats import rankdata, t
 
 from acl.analysis.outcomes.scores import SCORES, Score
 from acl.analysis.outcomes.summary import PARTS, QUERY
@@ -25,6 +25,8 @@ PREDICTORS = {name: score for name, score in SCORES.items() if name != "n"} | {
 }
 BOOTSTRAPS, SHUFFLES, SURE = 10_000, 1_000, 0.95
 COLUMNS = ["score", "part", "rho", "low", "high", "chance", "named", "queries", "runs", "sets"]
+LEAST_FOR_BOOTSTRAP = 10
+"""Runs; of fewer a bootstrap is too narrow."""
 LEAST_SETS = 10
 """Random sets of a query, before their order is looked at."""
 
@@ -56,10 +58,10 @@ def predictors(rows: pd.DataFrame) -> pd.DataFrame:
 
     rows: of `acl.analysis.outcomes.scores.scored`, of one query or of many, of one horizon; only random sets are looked
     at, of the query's own size, for the score n of all sizes. score, part: which with which; rho: Spearman's rank
-    correlation within a query, mean over the queries; low, high: its 95 % interval, percentile bootstrap over runs (NaN
-    below two); chance: when the outcomes of each query are shuffled among its sets, the largest |rho| of all predictors
-    and parts is below this in 95 % of the shuffles; named: |rho| is above it, and the interval, where there is one,
-    leaves out 0. queries, runs, sets: that rho is of.
+    correlation within a query, mean over the queries; low, high: its 95 % interval over runs, percentile bootstrap from
+    10 runs on, Student's t below, NaN for one; chance: when the outcomes of each query are shuffled among its sets, the
+    largest |rho| of all predictors and parts is below this in 95 % of the shuffles; named: |rho| is above it, and the
+    interval, where there is one, leaves out 0. queries, runs, sets: that rho is of.
 
     C. Spearman, The Proof and Measurement of Association, 1904; partial: M. Kendall, 1942; B. Efron, 1979; P. Westfall
     and S. Young, Resampling-Based Multiple Testing, 1993.
@@ -116,11 +118,15 @@ def _partial(
 
 
 def _interval(values: Float64[ndarray, " queries"], runs: ndarray) -> tuple[float, float]:
-    """Of the mean over queries, runs drawn again with all of their queries."""
+    """Of the mean over queries. A run with all of its queries is one draw."""
     names = sorted(set(runs))
     if len(names) < 2:
         return math.nan, math.nan
     sums, counts = (np.array([f(values[runs == name]) for name in names], dtype=np.float64) for f in (np.sum, len))
+    if len(names) < LEAST_FOR_BOOTSTRAP:
+        means = sums / counts
+        half = t.ppf((1 + SURE) / 2, len(names) - 1) * means.std(ddof=1) / math.sqrt(len(names))
+        return float(values.mean() - half), float(values.mean() + half)
     drawn = _random("bootstrap").integers(len(names), size=(BOOTSTRAPS, len(names)))
     means = sums[drawn].sum(1) / counts[drawn].sum(1)
     low, high = np.quantile(means, [(1 - SURE) / 2, (1 + SURE) / 2])

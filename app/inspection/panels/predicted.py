@@ -14,6 +14,8 @@ from app.inspection.source import Sight
 from app.widgets import projector
 
 TITLE = "What predicts it?"
+STRONGEST = 3
+"""Scores that are named of each part; the picture has them all."""
 PART_OF = {"new": "The new", "past": "The past", "net": "Net"}
 
 
@@ -56,8 +58,12 @@ def sentences(found: pd.DataFrame) -> list[str]:
     said = []
     for part in (part for part in PARTS if part in set(found["part"])):
         rows = found[(found["part"] == part) & found["named"]].sort_values("rho", key=abs, ascending=False)
-        names = [f"{PREDICTORS[row.score].label} ({row.rho:+.2f})".replace("(-", "(−") for row in rows.itertuples()]
-        said.append(f"{PART_OF[part]}: {', '.join(names) if names else 'no score stands out of chance'}.")
+        names = [
+            f"{PREDICTORS[row.score].label} ({row.rho:+.2f})".replace("(-", "(−")
+            for row in rows[:STRONGEST].itertuples()
+        ]
+        more = f" and {len(rows) - STRONGEST} more" if len(rows) > STRONGEST else ""
+        said.append(f"{PART_OF[part]}: {', '.join(names) if names else 'no score stands out of chance'}{more}.")
     return said
 
 

@@ -42,10 +42,10 @@ def chart(found: pd.DataFrame) -> tuple[Spec, int]:
 
 def _dots(part: str, rows: pd.DataFrame, order: list[str]) -> Spec:
     colour, symbol = PARTS[part]
-    data = []
+    data, found = [], rows["rho"].to_dict()
     for place, name in enumerate(order):
-        if name in rows.index:
-            rho, score = float(rows.at[name, "rho"]), PREDICTORS[name]
+        if name in found:
+            rho, score = found[name], PREDICTORS[name]
             text = f"<b>{plain(score.label)}</b> with {part}: {rho:+.2f}<br>{plain(score.meaning)}".replace(">-", ">−")
             data.append({"value": [round(rho, 3), place], "tooltip": {"formatter": text}})
     return {

@@ -28,7 +28,7 @@ COLUMNS = ["score", "part", "rho", "low", "high", "chance", "named", "queries", 
 LEAST_FOR_BOOTSTRAP = 10
 """Runs; of fewer a bootstrap is too narrow."""
 LEAST_SETS = 10
-"""Random sets of a query, before their order is looked at."""
+"""Random sets of a query's own size, before their order is looked at."""
 
 
 @dataclass(frozen=True)
@@ -94,9 +94,10 @@ def _queries(rows: pd.DataFrame) -> Iterator[_Query]:
         # A quarter as many is drawn of every other size.
         own = sets[sets["n"] == sets["n"].mode().max()]
         names = [name for name in SCORES if name != "n"]
+        if len(own) < LEAST_SETS:
+            continue
         for each, scores in ((own, names), (sets, ["n"])):
-            if len(each) >= LEAST_SETS:
-                yield _Query(run, scores, _ranks(each[scores]), _ranks(each[list(PARTS)]))
+            yield _Query(str(run), scores, _ranks(each[scores]), _ranks(each[list(PARTS)]))
 
 
 def _ranks(values: pd.DataFrame) -> Float64[ndarray, "sets columns"]:

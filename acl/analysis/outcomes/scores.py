@@ -111,7 +111,7 @@ class Scorer:
             found["nearest_pick"] = float(torch.cdist(h, h).fill_diagonal_(torch.inf).amin(1).mean())
         if self._classes is not None:
             counts = torch.bincount(self._classes[places], minlength=len(self.context.classes)).tolist()
-            even = evenness([count for count in counts if count], len(self._classes.unique()))
+            even = evenness([count for count in counts if count], len(set(self._classes.tolist())))
             found["balance"] = math.nan if even is None else even
         return found | {name: math.nan for name in self.left_out}
 
@@ -208,9 +208,10 @@ def exact_trace(picks: Samples, target: Float64[Tensor, "rows rows"]) -> float:
 
 
 def scored(rows: pd.DataFrame, scorer: Scorer) -> pd.DataFrame:
-    """`rows` of acl.analysis.outcomes.summary.table, of one query, with a column for each of SCORES; NaN for the empty
-    set, but for its n."""
-    kinds = {ids: scorer.scores(ids) for ids in rows["ids"].unique() if ids}
-    empty = {name: math.nan for name in SCORES} | {"n": 0.0}
-    found = pd.DataFrame([kinds.get(ids, empty) for ids in rows["ids"]], index=rows.index, columns=list(SCORES))
-    return pd.concat([rows.drop(columns="n"), found], axis=1)
+    """`rows` of acl.analysis.outcomes.summary.table, of one query, with a column for each of SCORES that is not there;
+    NaN for the empty set."""
+    names = [name for name in SCORES if name not in rows]
+    found = {ids: scorer.scores(ids) for ids in rows["ids"].unique() if ids}
+    empty = dict.fromkeys(names, math.nan)
+    values = pd.DataFrame([found.get(ids, empty) for ids in rows["ids"]], index=rows.index, columns=names)
+    return pd.concat([rows, values], axis=1)

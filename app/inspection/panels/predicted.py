@@ -20,7 +20,7 @@ PART_OF = {"new": "The new", "past": "The past", "net": "Net"}
 
 
 def predicted(sight: Sight, rows: pd.DataFrame, measure: str) -> None:
-    """rows: what was measured of this query at one horizon; nothing is drawn of fewer than LEAST_SETS random sets."""
+    """rows: what was measured of this query at one horizon; nothing is drawn of too few random sets."""
     random = rows[rows["kind"] == "random"]
     if len(random) < LEAST_SETS:
         return

@@ -241,7 +241,9 @@ def test_scores_and_parts_without_a_value_are_not_there():
     rows = planted(lambda _, noise: noise, runs=2).assign(loss=np.nan, J_past=0.0, past=np.nan)
     found = predictors(rows)
     assert not {"loss", "J_past", "n"} & set(found["score"]) and set(found["part"]) == {"new", "net"}
-    assert predictors(rows.iloc[:5]).empty
+    # Smaller sets are no substitute.
+    few = pd.concat([rows.iloc[:6].assign(n=10.0), *(rows.iloc[:4].assign(n=size) for size in (1.0, 2.0, 5.0))])
+    assert predictors(few).empty
 
 
 # -- of a run ------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from acl.analysis.outcomes.predictors import LEAST_SETS, PREDICTORS, predictors
+from acl.analysis.outcomes.predictors import PREDICTORS, predictors
 from acl.analysis.outcomes.scores import SCORES, Scorer, scored
 from app import words
 from app.charts.predictors import PARTS, chart
@@ -22,7 +22,7 @@ PART_OF = {"new": "The new", "past": "The past", "net": "Net"}
 def predicted(sight: Sight, rows: pd.DataFrame, measure: str) -> None:
     """rows: what was measured of this query at one horizon; nothing is drawn of too few random sets."""
     random = rows[rows["kind"] == "random"]
-    if len(random) < LEAST_SETS:
+    if random.empty:
         return
     found, left_out = _found(sight.mark, sight.hidden, measure, _fingerprint(random), random, sight)
     if found.empty:
@@ -58,10 +58,8 @@ def sentences(found: pd.DataFrame) -> list[str]:
     said = []
     for part in (part for part in PARTS if part in set(found["part"])):
         rows = found[(found["part"] == part) & found["named"]].sort_values("rho", key=abs, ascending=False)
-        names = [
-            f"{PREDICTORS[row.score].label} ({row.rho:+.2f})".replace("(-", "(−")
-            for row in rows[:STRONGEST].itertuples()
-        ]
+        strongest = list(zip(rows["score"], rows["rho"], strict=True))[:STRONGEST]
+        names = [f"{PREDICTORS[name].label} ({rho:+.2f})".replace("(-", "(−") for name, rho in strongest]
         more = f" and {len(rows) - STRONGEST} more" if len(rows) > STRONGEST else ""
         said.append(f"{PART_OF[part]}: {', '.join(names) if names else 'no score stands out of chance'}{more}.")
     return said

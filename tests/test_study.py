@@ -88,6 +88,8 @@ def test_a_horizon_ranks_as_the_final_accuracy_does():
     final = pd.DataFrame({"uniform": [0.3] * 4, "entropy": [0.9, 0.8, 0.9, 0.8], "accuacl": [0.31] * 4})
     rho, low, high, runs = tables.ranking(sets, final)
     assert runs == 4 and rho >= 0.5 and -1 <= low <= rho <= high <= 1
+    # Tables of Spearman's coefficient ask for 0.786 of 7 at 5 %: the next that there is after 0.75.
+    assert tables.by_chance(7) == pytest.approx(0.75)
 
 
 def test_the_report_says_what_the_numbers_say_and_every_table_its_n():

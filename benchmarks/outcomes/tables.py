@@ -3,9 +3,11 @@ are means over a run's queries, and intervals those of runs (acl.results.signifi
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -128,6 +130,15 @@ def moved(sets: pd.DataFrame, part: str) -> Mean:
     found = path(sets)
     one, other = (found[name].groupby("seed")[part].mean() for name in ("1", "0"))
     return Mean.of((one - other).to_numpy())
+
+
+@cache
+def by_chance(strategies: int) -> float:
+    """The rank correlation of two orders of so many that one in twenty exceeds, on either side, when they are drawn
+    blindly: of all permutations."""
+    places = np.arange(strategies)
+    every = [np.corrcoef(places, order)[0, 1] for order in itertools.permutations(range(strategies))]
+    return float(np.quantile(np.abs(every), 0.95, method="higher"))
 
 
 def ranking(sets: pd.DataFrame, final: pd.DataFrame) -> tuple[float, float, float, int]:

@@ -105,13 +105,18 @@ def predictors_table(rows: pd.DataFrame) -> str:
     chance = found["chance"].iloc[0]
     about = (
         "Spearman's rank correlation within a query, mean over queries [95 % interval over runs]. When outcomes are "
-        f"shuffled, the largest of all is below {chance:.2f} in 95 % of the shuffles: ** is above it, and its interval "
-        "leaves out 0."
+        f"shuffled, the largest of all is below {chance:.2f} in 95 % of the shuffles: ** is above it, and its "
+        "interval, where there is one, leaves out 0."
     )
     return "\n".join([*lines, "", about])
 
 
 def _written(row: pd.Series) -> str:
-    interval = "" if math.isnan(row["low"]) else f" [{row['low']:+.2f}, {row['high']:+.2f}]"
+    interval = "" if math.isnan(row["low"]) else f" [{_signed(row['low'])}, {_signed(row['high'])}]"
     mark = "**" if row["named"] else ""
-    return f"{mark}{row['rho']:+.2f}{mark}{interval}".replace("-", "−")
+    return f"{mark}{_signed(row['rho'])}{mark}{interval}"
+
+
+def _signed(rho: float) -> str:
+    # What rounds to nothing has no sign.
+    return f"{rho:+.2f}".replace("-", "−") if abs(rho) >= 0.005 else "0.00"

@@ -46,8 +46,9 @@ def _dots(part: str, rows: pd.DataFrame, order: list[str]) -> Spec:
     for place, name in enumerate(order):
         if name in found:
             rho, score = found[name], PREDICTORS[name]
-            text = f"<b>{plain(score.label)}</b> with {part}: {rho:+.2f}<br>{plain(score.meaning)}".replace(">-", ">−")
-            data.append({"value": [round(rho, 3), place], "tooltip": {"formatter": text}})
+            written = f"{rho:+.2f}".replace("-", "−")
+            said = f"<b>{plain(score.label)}</b> with {part}: {written}<br>{plain(score.meaning)}"
+            data.append({"value": [round(rho, 3), place], "tooltip": {"formatter": said}})
     return {
         "type": "scatter", "name": part, "symbol": symbol, "symbolSize": 10, "data": data,
         "itemStyle": {"color": colour, "opacity": 0.9},

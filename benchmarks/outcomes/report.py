@@ -153,6 +153,9 @@ def _said_strategies(group: Group) -> str:
     said = [f"net better than random labels: {', '.join(better) or 'none'}", f"worse: {', '.join(worse) or 'none'}"]
     own = group.sets[(group.sets["kind"] == "strategy") & (group.sets["name"] == "accuacl")]
     said.append(f"the rest within noise. AccuACL's picks: {_both(own)}")
+    blind = group.sets[(group.sets["kind"] == "strategy") & (group.sets["name"] == "uniform")]
+    # One blind draw a query: how far from 0 it lies is how far luck alone goes.
+    said.append(f"Uniform's, a blind draw too: net {_said(tables.over_runs(blind, 'net'))}")
     return f"**{group.title}** ({_runs(group)}), " + "; ".join(said) + "."
 
 

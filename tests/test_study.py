@@ -43,6 +43,11 @@ def rows(runs: int = 4, effect: float = 2.0, seed: int = 0) -> pd.DataFrame:
     return pd.DataFrame(found).reindex(columns=[*found[-1], *(name for name in SCORES if name != "n")])
 
 
+def of_rows(found: pd.DataFrame) -> report.Group:
+    (group,) = report.groups([(replace(CELL, seed=int(str(seed))), each) for seed, each in found.groupby("seed")])
+    return group
+
+
 # -- tables --------------------------------------------------------------------------------------------
 
 
@@ -93,7 +98,7 @@ def test_a_horizon_ranks_as_the_final_accuracy_does():
 
 
 def test_the_report_says_what_the_numbers_say_and_every_table_its_n():
-    (group,) = report.groups([(CELL, rows())])
+    group = of_rows(rows())
     text = report.report([group], 1, 50)
     lines = report.findings([group])
     assert "net better than random labels: Entropy" in lines[0] and "(4 runs)" in lines[0]
@@ -101,7 +106,7 @@ def test_the_report_says_what_the_numbers_say_and_every_table_its_n():
     assert "new goes most with loss of the true label" in text and "J: new" in text and "(noise)" in text
     tables_there = len(re.findall(r"^\| ?---", text, re.M))
     assert tables_there == 5 and text.count("n: 4 runs") == 4
-    (same,) = report.groups([(CELL, rows(effect=0.0))])
+    same = of_rows(rows(effect=0.0))
     assert "net better than random labels: none; worse: none" in report.findings([same])[0]
     for name, picture in pictures.pictures(group).items():
         assert picture.startswith("<svg") and "nan" not in picture, name
@@ -148,8 +153,9 @@ def test_what_was_measured_is_gone_on_with(tmp_path, monkeypatch):
     found = compute.complete(CELL, tmp_path, "")
     assert found is not None and len(found) == left + sum(pieces) and not found["apart"].any()
     assert compute.measured(CELL, "near", tmp_path, "") == 0
-    (group,) = report.groups([(CELL, found)])
-    assert "15 queries, 195 random sets" in group.n
+    assert not report.groups([(CELL, found)])
+    (group,) = report.groups([(CELL, found), (replace(CELL, seed=1), found.assign(seed=1))])
+    assert "2 runs, 30 queries, 390 random sets" in group.n
     assert set(group.sets["n"]) == {5, 10, 15, 20}
 
 

@@ -46,9 +46,8 @@ def write(records: Path, data: str) -> None:
 
     cells = list(dict.fromkeys(cell for cell, _ in work(bool(data))))
     done = [(cell, rows) for cell in cells if (rows := complete(cell, records, data)) is not None]
-    if not done:
-        raise UserError(f"{records} holds no run whose queries are all measured: go on without --tables.")
-    found = groups(done)
+    if not (found := groups(done)):
+        raise UserError(f"{records} holds no two runs whose queries are all measured: go on without --tables.")
     target = RESULTS / ("outcomes-photos.md" if data else "outcomes.md")
     target.write_text(report(found, len(done), len(cells)), "utf-8")
     say(f"{target}: {len(done)} of {len(cells)} runs")

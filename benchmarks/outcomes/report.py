@@ -21,6 +21,8 @@ from benchmarks.outcomes.tables import Mean
 
 FINAL = Path(__file__).parent.parent / "results" / "figures" / "digits.jsonl"
 """Whole runs of every strategy with ER and M = 10, and their A."""
+LEAST_RUNS = 2
+"""Of a CL method and memory; one alone has no interval."""
 KINDS = {
     "distribution": "D alone", "magnitude": "M alone", "classes": "random, same classes",
     "losses": "random, same losses",
@@ -62,11 +64,12 @@ class Group:
 
 
 def groups(rows: Iterable[tuple[Cell, pd.DataFrame]]) -> list[Group]:
-    """In the order of the cells; a run counts once all of its queries are measured."""
+    """In the order of the cells, those of LEAST_RUNS."""
     found: dict[tuple[str, str, int], list[pd.DataFrame]] = {}
     for cell, each in rows:
         found.setdefault((cell.preset, cell.learner, cell.memory), []).append(each)
-    return [Group(*which, pd.concat(each, ignore_index=True)) for which, each in found.items()]
+    there = {which: each for which, each in found.items() if len(each) >= LEAST_RUNS}
+    return [Group(*which, pd.concat(each, ignore_index=True)) for which, each in there.items()]
 
 
 def report(found: Sequence[Group], done: int, of: int) -> str:

@@ -76,7 +76,11 @@ def report(found: Sequence[Group], done: int, of: int) -> str:
     """done, of: runs that are finished, and all of the plan."""
     all_rows = pd.concat([group.rows for group in found])
     apart = int(all_rows.groupby(["preset", "learner", "memory", "run", "task", "round"])["apart"].first().sum())
-    made = f"All {of} runs are measured." if done == of else f"**{done} of {of} runs are measured**: this is of those."
+    made = (
+        f"All {of} runs are measured."
+        if done == of
+        else f"**{done} of {of} runs are measured**: this is of all that have two runs or more."
+    )
     made += (
         f" {len(all_rows):,} trainings. The run's own picks, learned again, came out otherwise than the run recorded "
     )

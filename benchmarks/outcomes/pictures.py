@@ -43,7 +43,7 @@ def pictures(group: Group) -> dict[str, str]:
         scores.append((PREDICTORS[name].label, means))
     return {
         "strategies": dots(f"Where each strategy sits: {group.title}", strategies, points),
-        "labels": dots(f"Fewer and more random labels: {group.title}", sizes, points),
+        "labels": dots(f"Fewer and more random labels: {group.title}", sizes, "points of likelihood from the query's own number"),
         "lambda": dots(f"What λ moves: {group.title}", path, points),
         "scores": dots(
             f"Does a score predict it? {group.title}", scores, "rank correlation within a query",

@@ -29,6 +29,7 @@ def draw(group: Group, folder: Path) -> None:
 
 def pictures(group: Group) -> dict[str, str]:
     points = "points of likelihood from as many random labels"
+    own = "points of likelihood from random sets of the query's own size"
     strategies = [(label(*which), _of(sets)) for which, sets in tables.names(group.sets).items()]
     path = [(f"λ = {name}", _of(sets)) for name, sets in tables.path(group.sets).items()]
     curve = tables.curve(group.sets)
@@ -43,7 +44,7 @@ def pictures(group: Group) -> dict[str, str]:
         scores.append((PREDICTORS[name].label, means))
     return {
         "strategies": dots(f"Where each strategy sits: {group.title}", strategies, points),
-        "labels": dots(f"Fewer and more random labels: {group.title}", sizes, "points of likelihood from the query's own number"),
+        "labels": dots(f"Fewer and more random labels: {group.title}", sizes, own),
         "lambda": dots(f"What λ moves: {group.title}", path, points),
         "scores": dots(
             f"Does a score predict it? {group.title}", scores, "rank correlation within a query",

@@ -90,7 +90,15 @@ def tree() -> str:
         for name in order:
             if (ROOT / top / name).is_dir():
                 lines += _folder(f"{top}/{name}", 1)
-    for folder in ("pages", "tests", "tests/js", "benchmarks", "benchmarks/figures", "benchmarks/gpu"):
+    for folder in (
+        "pages",
+        "tests",
+        "tests/js",
+        "benchmarks",
+        "benchmarks/figures",
+        "benchmarks/gpu",
+        "benchmarks/outcomes",
+    ):
         if (ROOT / folder).is_dir():
             lines += _room(folder, f"{folder}/", 0)
     return "\n".join(lines)

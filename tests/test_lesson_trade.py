@@ -21,7 +21,7 @@ from app.charts import trade as charts
 from app.lesson import measured, scored
 from app.lesson import trade_words as said
 from app.lesson.chapters import trade
-from app.lesson.measured import Difference, difference, figures
+from app.lesson.measured import Difference, figures
 from assets import scores
 from tests.house import ROOT
 

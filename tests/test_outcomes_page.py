@@ -80,8 +80,14 @@ def said(test: AppTest) -> str:
     return "\n".join(each.value.replace("\\", "") for each in texts)
 
 
+def drawn(test: AppTest, alt: str) -> list[dict]:
+    """The charts whose text for those who see none begins like this."""
+    return [json.loads(c.proto.spec) for c in test.get("echarts_chart") if c.proto.alt.startswith(alt)]
+
+
 def spec(test: AppTest) -> dict:
-    return json.loads(test.get("echarts_chart")[-1].proto.spec)
+    (found,) = drawn(test, "What sets of labels did")
+    return found
 
 
 def rows_of(run: Run, at: tuple[int, int] = AT) -> pd.DataFrame:
@@ -291,6 +297,21 @@ def test_what_is_in_the_record_is_shown_at_once(run):
     shown = test.dataframe[0].value
     assert {"λ = 0", "λ = 1", "Entropy", "random, same classes"} <= set(shown["set"])
     assert not test.warning and test.button(key="outcome-own").disabled
+
+
+def test_what_predicts_it_stands_below_and_follows_the_measure(run):
+    test = opened(run)
+    (option,) = drawn(test, "Rank correlation")
+    assert {"J", "loss of the true label", "D at equal M", "n"} <= set(option["yAxis"]["data"])
+    assert [series["name"] for series in option["series"]] == ["new", "past", "net"]
+    assert "24 random sets of this query" in said(test) and "Without" not in said(test)
+    (other,) = drawn(opened(run, **{"outcome-measure": "accuracy"}), "Rank correlation")
+    assert other["series"] != option["series"]
+    # Task 1 has neither a past nor a memory.
+    first = opened(run, (1, 1))
+    (option,) = drawn(first, "Rank correlation")
+    assert [series["name"] for series in option["series"]] == ["new", "net"]
+    assert "the memory of this query is empty" in said(first)
 
 
 def test_nothing_measured_says_what_to_do(run):

@@ -208,6 +208,10 @@ def _parser() -> Parser:
         help="measured after this round, after the task's budget, or after the next task (default: round)",
     )  # fmt: skip
     sub.add_argument(
+        "--predict", action="store_true",
+        help="print which scores of a set predict what it does; their columns are added to the table",
+    )  # fmt: skip
+    sub.add_argument(
         "-o", "--output", type=typed.output(".parquet"), metavar="FILE.parquet", help="the table of these sets"
     )
     sub.add_argument("--quiet", action="store_true", help="no progress bar")
@@ -571,16 +575,18 @@ def _outcomes(arguments: argparse.Namespace) -> None:
     run = find_run(arguments.run, arguments.runs)
     at = None if arguments.all else parse_place(arguments.at)
     # What is cheap to check has been checked: this imports torch.
-    from acl.results.outcomes import asked_queries, measure_queries
+    from acl.results.outcomes import asked_queries, measure_queries, predictors_table
 
     places = asked_queries(run) if at is None else [at]
     with _measuring(run.id, len(places), arguments.quiet) as (show, say), _prints_aside():
-        rows = measure_queries(run, places, plan, arguments.runs, show, say)
+        rows = measure_queries(run, places, plan, arguments.runs, show, say, arguments.predict)
     if arguments.output:
         from acl.system.files import disk_trouble, replace_file
 
         with disk_trouble("The table", arguments.output):
             replace_file(arguments.output, lambda temporary: rows.to_parquet(temporary, index=False))
+    if arguments.predict:
+        print(predictors_table(rows))
     print(json.dumps({"run": run.id, "queries": [f"{task}.{round_}" for task, round_ in places], "rows": len(rows)}))
 
 

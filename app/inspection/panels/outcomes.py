@@ -29,6 +29,7 @@ from app.charts.written import signed, whole_percent
 from app.inspection.panels import outcome_dots as dots
 from app.inspection.panels import sensitivity
 from app.inspection.panels.outcome_words import measured, sentence
+from app.inspection.panels.predicted import predicted
 from app.inspection.source import Sight
 from app.store.session import POLL_S, RUNS, ensure_backend
 from app.widgets import projector
@@ -143,6 +144,8 @@ def _live(sight: Sight, about: About, by: str, polls: bool) -> None:
     sensitivity.row(
         sight, rows, lambda name: shown.wish(PLANS[name]) in active, lambda name: _ask(shown, name, PLANS[name])
     )
+    if not active:
+        predicted(sight, rows, shown.measure)
     # A small network may be done between the first look and the last.
     now = bool(_active(shown))
     if now != polls or now != bool(active):

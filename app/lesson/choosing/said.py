@@ -68,9 +68,7 @@ def _best(strategies: pd.DataFrame, blind: pd.DataFrame) -> str:
 
 def _effect(who: str, new: float, past: float, blind: pd.DataFrame) -> str:
     learned, kept = (percentile(value, blind[side]) for side, value in (("new", new), ("past", past)))
-    return (
-        f"{who} teach {_than(learned)} of {len(blind)} blind choices do of the new, and keep {_than(kept)} of the old"
-    )
+    return f"{who} teach {_than(learned, 'new')} of {len(blind)} blind choices do, and keep {_than(kept, 'old')}"
 
 
 def _than(percent: float, what: str) -> str:
@@ -111,7 +109,7 @@ def _counts(found: Shipped, ids: Sequence[int]) -> str:
     labels = found.candidates["label"]
     there, mine = labels.value_counts(), labels.loc[list(ids)].value_counts()
     each = [f"{mine.get(label, 0)} of the {n} pictures of a {label}" for label, n in there.sort_index().items()]
-    if len(mine) == 1:
+    if len(mine) == 1 < len(ids):
         return f"**All of them are a {mine.index[0]}**: {_joined(each)}."
     return f"They are {_joined(each)}."
 

@@ -1,6 +1,6 @@
 """How fast outcomes are measured: 200 random sets of one query of digits-demo, at once and in turn, and one set.
 
-python -m benchmarks.outcomes  → a table on stdout. Each figure is the least of three, on one thread a process; the
+python -m benchmarks.measuring  → a table on stdout. Each figure is the least of three, on one thread a process; the
 table's are seconds of the processor, so that what else runs does not count.
 """
 

@@ -1,0 +1,1 @@
+"""The study of outcomes: random sets and every strategy's picks of many queries, and what they say together."""

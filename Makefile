@@ -1,4 +1,4 @@
-# make app | test | check | fix | install | stop | recordings | measurements | choice | figures | soak | gpu | gpu-paper | gpu-kit
+# make app | test | test-fast | check | fix | install | stop | recordings | measurements | choice | figures | soak | gpu | gpu-paper | gpu-kit
 PYTHON ?= python3
 PORT ?= 8501
 GRID ?= digits
@@ -7,7 +7,7 @@ BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PYTHONUNBUFFERED = 1
 
-.PHONY: app install test check fix stop recordings measurements choice figures soak browser gpu gpu-paper gpu-kit
+.PHONY: app install test test-fast check fix stop recordings measurements choice figures soak browser gpu gpu-paper gpu-kit
 
 app: install
 	@$(BIN)/python -m app.launch --port $(PORT)
@@ -34,8 +34,13 @@ $(BIN)/uv:
 browser: .venv/installed-dev
 	@tests/install-browser.sh
 
+# A file's tests share what they start, so each file is one worker's.
 test: .venv/installed-dev browser
-	$(BIN)/pytest -m "not soak"
+	$(BIN)/pytest -m "not soak" -n logical --maxprocesses 4 --dist loadfile
+
+# While working: without a browser and without what takes tens of seconds.
+test-fast: .venv/installed-dev
+	$(BIN)/pytest -m "not soak and not e2e and not slow" -n logical --dist loadfile
 
 soak: .venv/installed-dev browser
 	$(BIN)/pytest -m soak

@@ -67,7 +67,7 @@ choice: install
 figures: install
 	$(BIN)/python -m benchmarks.figures $(GRID) --jobs $(JOBS) $(if $(DATA),--data "$(DATA)")
 
-# On a machine with a CUDA GPU: README, "Measuring on a GPU". SET="cuda_graphs=true precision=bfloat16"
+# On a machine with a CUDA GPU: docs/gpu.md. SET="cuda_graphs=true precision=bfloat16"
 gpu: install
 	$(BIN)/python -m benchmarks.gpu checks --minutes $(or $(MINUTES),4) $(if $(DATA),--data "$(DATA)")
 

@@ -1,4 +1,4 @@
-"""The house: its rooms in order, who may know whom, and the tree of README drawn from the folders.
+"""The house: its rooms in order, who may know whom, and the tree of docs/develop.md drawn from the folders.
 
 `python -m tests.house` (part of `make fix`) draws the tree anew.
 """
@@ -140,11 +140,11 @@ def _sentence(path: str) -> str:
 
 
 def drawn(readme: str) -> str:
-    """README with its tree as it is now."""
+    """The page with its tree as it is now."""
     begin = readme.index(BEGIN) + len("```\n")
     return readme[:begin] + tree() + "\n" + readme[readme.index(END, begin) :]
 
 
 if __name__ == "__main__":
-    path = ROOT / "README.md"
+    path = ROOT / "docs" / "develop.md"
     path.write_text(drawn(path.read_text("utf-8")), "utf-8")

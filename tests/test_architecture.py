@@ -1,4 +1,4 @@
-"""The house: imports point one way, folders stay small, README shows them as they are, nothing names this machine."""
+"""The house: imports point one way, folders stay small and are shown as they are, nothing names this machine."""
 
 from __future__ import annotations
 
@@ -113,8 +113,8 @@ def tracked() -> list[Path]:
     return [ROOT / line for line in listed.stdout.splitlines() if (ROOT / line).is_file()]
 
 
-def test_readme_shows_the_folders_as_they_are():
-    readme = (ROOT / "README.md").read_text("utf-8")
+def test_the_page_shows_the_folders_as_they_are():
+    readme = (ROOT / "docs" / "develop.md").read_text("utf-8")
     assert drawn(readme) == readme, "make fix draws it anew"
 
 

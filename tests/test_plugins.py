@@ -28,42 +28,18 @@ from tests.contexts import make_context
 from tests.tools import facts, run_config
 
 ROOT = Path(__file__).resolve().parent.parent
-# The worked example of the README, word for word.
-MARGIN = re.search(r'```python\n("""Margin.*?)```', (ROOT / "README.md").read_text("utf-8"), re.S).group(1)
+# The worked examples of docs/plug-ins.md, word for word.
+PAGE = (ROOT / "docs" / "plug-ins.md").read_text("utf-8")
+MARGIN, HALF, STRIPES = (
+    re.search(rf'```python\n("""{first}.*?)```', PAGE, re.S).group(1) for first in ("Margin", "Half", "Two kinds")
+)
+CONTRACTS = re.search(r"```python\n(from acl\.testing.*?)```", PAGE, re.S).group(1)
 TROUBLE = '''"""Raises."""
 from acl.strategies.base import Base
 
 class Trouble(Base):
     def select(self, context):
         return [1, 2, 3][context.n]
-'''
-HALF = '''"""Half of the loss of fine-tuning."""
-from dataclasses import dataclass
-from torch.nn.functional import cross_entropy
-from acl.learners.base import Base
-LABEL = "Half"
-
-@dataclass(frozen=True)
-class Half(Base):
-    def loss(self, model, current, replayed):
-        return cross_entropy(model(current.x)[1], current.y) / 2
-'''
-STRIPES = '''"""Two kinds of stripes."""
-from dataclasses import dataclass
-import numpy as np
-from acl.datasets.base import Base
-from acl.stream.types import ImageSet
-LABEL = "Stripes"
-
-@dataclass(frozen=True)
-class Stripes(Base):
-    image_size: int
-
-    def load(self):
-        labels = np.arange(80) % 4
-        images = np.zeros((80, self.image_size, self.image_size, 1), np.uint8)
-        images[np.arange(80), labels] = 255
-        return ImageSet("Stripes", images, labels, tuple("abcd"), np.arange(80) < 60)
 '''
 MODULES = {"margin": MARGIN, "trouble": TROUBLE, "half": HALF, "stripes": STRIPES, "unreadable": "def ("}
 ENTRY_POINTS = """[acl.strategies]
@@ -103,6 +79,16 @@ def test_they_are_in_the_menus(foreign, capsys):
     for kind, name in (("strategies", "of_the_readme"), ("learners", "half"), ("datasets", "stripes")):
         assert main([kind, "--json"]) == 0
         assert name in {row["name"] for row in json.loads(capsys.readouterr().out)}
+
+
+def test_those_of_the_page_keep_to_the_contracts(foreign, tmp_path):
+    """As their author runs them, in a folder and a process of their own."""
+    (tmp_path / "test_mine.py").write_text(CONTRACTS.replace('"margin"', '"of_the_readme"'))
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_mine.py"], cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(foreign)}, capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0 and "15 passed" in done.stdout, done.stdout + done.stderr
 
 
 def test_they_run_from_the_command_line(foreign, runs, capsys):

@@ -22,7 +22,7 @@ from acl.selection.query import QueryContext, Samples
 from acl.snapshots.snapshot import load_snapshot
 from tests.contexts import make_context
 
-README = (Path(__file__).resolve().parent.parent / "README.md").read_text("utf-8")
+PAGE = (Path(__file__).resolve().parent.parent / "docs" / "app.md").read_text("utf-8")
 RECORDED = Path(__file__).resolve().parent.parent / "assets" / "runs" / "recorded-er-accuacl-digits-s0" / "queries"
 WHOLE = tuple(f"{role}.{part}" for role in ("pool", "labelled", "memory") for part in ("ids", "h", "p"))
 
@@ -250,7 +250,7 @@ def arrays(n: int, seed: int = 0, dim: int = 5, n_classes: int = 3) -> tuple[np.
 
 def test_the_example_of_the_readme(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    example = re.search(r"```python\n(import acl\n\nacl\.write_snapshot\(.*?)```", README, re.S).group(1)
+    example = re.search(r"```python\n(import acl\n\nacl\.write_snapshot\(.*?)```", PAGE, re.S).group(1)
     (features, probabilities), (memory_features, memory_probabilities) = arrays(40), arrays(6, 1)
     images, labels = np.zeros((46, 8, 8, 3), np.uint8), np.full(46, -1)
     exec(example, dict(locals()))

@@ -20,7 +20,7 @@ class DatasetContract:
     settings: ClassVar[dict[str, Any]] = {}
 
     def config(self) -> RunConfig:
-        return make_config({"dataset": self.name, "classes_per_task": 2, **self.settings})
+        return make_config({"dataset": self.name, **SMALL, "classes_per_task": 2, **self.settings})
 
     def test_images_are_bytes_and_each_has_a_class_with_a_name(self) -> None:
         stream = prepare(self.config())
@@ -45,5 +45,4 @@ class DatasetContract:
         assert np.array_equal(one.images, other.images) and np.array_equal(one.labels, other.labels)
 
     def test_a_run_on_it_reaches_its_end(self) -> None:
-        small = {**SMALL, "classes_per_task": 2, **self.settings}
-        assert isinstance(list(Loop(make_config({"dataset": self.name, **small})))[-1], Finished)
+        assert isinstance(list(Loop(self.config()))[-1], Finished)

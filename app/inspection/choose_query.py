@@ -198,7 +198,7 @@ def drop() -> None:
         file = st.file_uploader(
             "Snapshot of a query (.safetensors)", type=["safetensors"], key="snapshot-file",
             help="What acl.write_snapshot writes: ids, features and probabilities of pool, labelled and memory; see "
-            "the README.",
+            "docs/app.md.",
         )  # fmt: skip
         pictures = st.file_uploader(
             "Its pictures and labels, if in a second file", type=["safetensors"], key="pictures-file",

@@ -16,8 +16,8 @@ ENGINE = (
 )  # fmt: skip
 """Rooms of acl/, files and folders: each knows itself and those before it."""
 SCREEN = (
-    "charts", "store", "glossary", "words", "errors", "widgets", "PAGES", "launch", "access", "policy", "contents",
-    "main",
+    "charts", "store", "glossary", "citing", "words", "errors", "widgets", "PAGES", "launch", "access", "policy",
+    "contents", "main",
 )  # fmt: skip
 PAGES = ("lesson", "new_run", "run", "inspection", "compare", "library")
 """Folders of app/ for one page each: they know all before PAGES, and not each other."""

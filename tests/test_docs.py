@@ -7,6 +7,8 @@ import re
 import pytest
 
 import acl
+from app import citing
+from app.glossary import PLUGINS
 from tests.house import ROOT
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -31,3 +33,16 @@ def test_short_pages_stay_short():
 def test_the_citation_is_of_this_version():
     said = (ROOT / "CITATION.cff").read_text("utf-8")
     assert re.search(r"^version: (.+)$", said, re.MULTILINE)[1] == acl.__version__
+
+
+def test_every_paper_is_cited_once_in_the_app_and_on_the_page():
+    entries = citing.everything()
+    assert entries in (ROOT / "docs" / "citing.md").read_text("utf-8"), (
+        "write docs/citing.md anew: app.citing.everything()"
+    )
+    keys = re.findall(r"^@\w+\{([^,]+),$", entries, re.MULTILINE)
+    assert len(set(keys)) == len(keys) == 1 + len(citing.papers())
+    assert {paper for written in PLUGINS.values() for paper in written.papers} <= set(citing.papers())
+    assert all(entry.count("{") == entry.count("}") for entry in entries.split("\n\n"))
+    assert "author = {Park and Park and Lee}," in entries and "author = {Ash and others}," in entries
+    assert "author = {{van de Ven} and Tolias}," in entries

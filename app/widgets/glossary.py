@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 import streamlit as st
 
 from acl.plugins.registry import Kind, in_order
-from app import words
+from app import citing, words
 from app.glossary import GROUPS, PLUGINS, Paper
 from app.store.runs import label_of
 
@@ -43,6 +43,8 @@ def _popover() -> None:
             full = st.toggle("Formulas and papers", key="glossary-full")
         with st.container(key="glossary-list"):
             st.markdown("\n\n".join(entries(sought, full)) or "No term has this word.")
+        with st.expander("Cite", icon=":material/format_quote:"), st.container(height=220):
+            st.code(citing.everything(), language=None, wrap_lines=True)
 
 
 def entries(sought: str, full: bool) -> list[str]:

@@ -98,7 +98,7 @@ class Profile:
 
 LEFT, WIDE, TOPS, TALL = (10.5, 61.5), 37.0, (21.0, 71.0), 22.0
 """Places of the four in percent of the picture, two by two."""
-PICTURE_PX, HALF = 56, 50
+PICTURE_PX, HALF = 48, 50
 
 
 def profiles_chart(four: Sequence[Profile], target: np.ndarray, names: Sequence[str]) -> Spec:

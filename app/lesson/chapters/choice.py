@@ -19,11 +19,12 @@ from app.lesson.choosing.picks import pictures
 from app.lesson.choosing.shipped import Shipped, shipped
 from app.lesson.picture import figure
 from app.store.session import POLL_S
+from app.widgets import projector
 
 QUESTION = "Which ones would you buy?"
 IDEA, BUY, WHY, LATER = VIEWS = ("Idea", "Buy", "Why", "Later")
 LOOK = "look"
-HEIGHT, IDEA_HEIGHT, LATER_HEIGHT, STREAM_HEIGHT = 390, 190, 215, 165
+HEIGHT, IDEA_HEIGHT, LATER_HEIGHT, LATER_ALONE, STREAM_HEIGHT = 390, 190, 215, 330, 165
 LET = "choice-let"
 AT_ONCE: dict[str, Any] = {"classes_per_task": 10, "n_start": 50, "n_query": 50, "n_end": 200}
 """One task of all ten digits, with as many labels as the five tasks of the stream have together."""
@@ -189,16 +190,28 @@ def _later(found: Shipped, ids: tuple[int, ...], picture: DeltaGenerator, contro
         st.caption(f":material/info: {ONE_QUERY}")
     with picture:
         st.markdown("**Sixes and sevens that still get their name after the next task**")
-        figure(charts.later(blind, _labelled(found, "next")), "choice-later", LATER_HEIGHT, "After the next task")
-        st.markdown(
-            "**All digits, old ones too, after five tasks: Entropy minus Uniform**",
-            help=f"{words.HELP['forgotten']} {words.HELP['A']}",
+        figure(
+            charts.later(blind, _labelled(found, "next")),
+            "choice-later",
+            LATER_ALONE if projector.on() else LATER_HEIGHT,
+            "After the next task",
         )
-        entropy, uniform = (measured.figures(strategy=name) for name in ("entropy", "uniform"))
-        rows = [
-            differences.row(NAMES[each], measured.difference(entropy[each], uniform[each]),
-                            entropy[each] - uniform[each], COLOURS[each])
-            for each in ("forgotten", "A")
-        ]  # fmt: skip
-        differences.show(rows, "points", "choice-stream", STREAM_HEIGHT, "Entropy minus Uniform", legend=False)
+        # Before a room one figure, the sentence below says the other.
+        if not projector.on():
+            _stream()
     return f"{said.later(found)} {said.in_a_stream(_runs())}"
+
+
+def _stream() -> None:
+    """Entropy against Uniform once more, where there is much to forget."""
+    st.markdown(
+        "**All digits, old ones too, after five tasks: Entropy minus Uniform**",
+        help=f"{words.HELP['forgotten']} {words.HELP['A']}",
+    )
+    entropy, uniform = (measured.figures(strategy=name) for name in ("entropy", "uniform"))
+    rows = [
+        differences.row(NAMES[each], measured.difference(entropy[each], uniform[each]),
+                        entropy[each] - uniform[each], COLOURS[each])
+        for each in ("forgotten", "A")
+    ]  # fmt: skip
+    differences.show(rows, "points", "choice-stream", STREAM_HEIGHT, "Entropy minus Uniform", legend=False)

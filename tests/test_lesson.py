@@ -24,6 +24,7 @@ from app.lesson import page as lesson
 from app.lesson.changes import changes
 from app.lesson.chapters import forgetting, memory
 from app.lesson.digits import Digit, Remembrance, digits_html, memory_html
+from app.lesson.material import DIGITS
 from app.store import runs as data
 from assets.measure import BASE
 from tests.tools import every_page_looks_into
@@ -86,7 +87,7 @@ def test_every_chapter_has_what_the_frame_asks_of_one():
 
 
 def test_every_recording_that_a_chapter_plays_is_there_with_what_it_draws():
-    run = forgetting.RECORDING
+    run = DIGITS.recording
     for event in run.history().of(Evaluated):
         assert Predictions.load(run.predictions(event.task, event.round)) is not None
     assert memory.RECORDINGS.keys() == set(memory.SIZES)
@@ -185,7 +186,7 @@ def test_an_old_line_that_falls_or_rises_is_explained_by_what_the_run_shows():
     (said,) = changes(falls, own=False)
     assert said.startswith("**Task 1 falls** from 100 % to 0 % later in task 2: labels teach the new names alone")
     (said,) = changes(falls, own=True)
-    assert said.startswith("**Task 1 falls** from 100 % to 60 %") and "now serves the new digits" in said
+    assert said.startswith("**Task 1 falls** from 100 % to 60 %") and "now serves the new classes" in said
     own = [[1.0], [0.5, 1.0], [0.8, 0.95, 1.0], [0.7, 0.9, 1.0, 1.0]]
     up = history(*(([0.0] * len(now), now) for now in own))
     fall, rise = changes(up, own=True)
@@ -208,7 +209,7 @@ def test_a_fall_at_once_is_said_with_the_labels_that_brought_it():
 
 
 def test_the_recording_shows_both_and_the_chapter_says_them():
-    run = forgetting.RECORDING.history()
+    run = DIGITS.recording.history()
     assert "with the first 10 labels of task 5" in changes(run, False)[0]
     assert [said.split("**")[1] for said in changes(run, True)] == ["Task 3 falls", "Task 2 rises"]
     asked = page()

@@ -60,9 +60,9 @@ def _fall(fall: Change, history: History, own: bool) -> str:
     labels = sum(len(e.ids) for e in history.of(Bought) if (e.task, e.round) == (new, fall.end.round))
     when = f" at once, with the first {labels} labels of task {new}" if not fall.end.round else f" later in task {new}"
     why = (
-        "what the network sees in a picture now serves the new digits"
+        "what the network sees in a picture now serves the new classes"
         if own
-        else "labels teach the new names alone, and the old digits get these too"
+        else "labels teach the new names alone, and the old pictures get these too"
     )
     return f"{to}{when}: {why}."
 
@@ -76,7 +76,7 @@ def _rise(rise: Change, history: History, own: bool) -> str:
     now = 100 * accuracies(events[-1], own)[rise.task - 1]
     text = (
         f"**Task {rise.task} rises** from {whole_percent(rise.before)} to {whole_percent(rise.after)} in {during}, "
-        "though none of its digits is shown: learning the new moves what is said of the old, too, at times for the "
+        "though none of its pictures is shown: learning the new moves what is said of the old, too, at times for the "
         "better"
     )
     return f"{text}. Now it is {whole_percent(now)}." if whole_percent(now) != whole_percent(rise.after) else f"{text}."

@@ -1,4 +1,4 @@
-"""Test digits with what the network calls them now: right, wrong, or of a task that has not come yet."""
+"""Small pictures: tested ones with what the network calls them now, and remembered ones."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from app.widgets.gallery import data_url
 
 RIGHT, WRONG = "#2E9E6B", "#D5572B"
 PIXELS = 64
+EM = 0.58
+"""Of the type's size, how wide a letter of a name is on average."""
 KEPT_REM = 1.45
 """Of a remembered picture, whose frame is 2 px and whose distance to the next one 7 px."""
 
@@ -43,25 +45,28 @@ class Digit:
 
 
 def digits_html(digits: list[Digit], columns: int) -> str:
-    tiles = "".join(_tile(digit) for digit in digits)
+    """All names in the same type, so small that the longest stands in one line under its picture."""
+    longest = 2 + max(len(name) for digit in digits for name in (digit.true, digit.called or ""))
+    tiles = "".join(_tile(digit, f"min(.85rem,{100 / (EM * longest):.1f}cqw)") for digit in digits)
     return (
         f'<div style="display:grid;grid-template-columns:repeat({columns},minmax(0,1fr));gap:4px 2px;'
         f'font-variant-numeric:tabular-nums">{tiles}</div>'
     )
 
 
-def _tile(digit: Digit) -> str:
+def _tile(digit: Digit, size: str) -> str:
     if digit.called is None:
         colour, said, faint, hint = "transparent", "–", ".3", "its task has not come yet"
     elif digit.called == digit.true:
         colour, said, faint, hint = RIGHT, f"{escape(digit.called)} ✓", "1", "called by its name"
     else:
-        colour, said, faint, hint = WRONG, f"“{escape(digit.called)}”", "1", f"it is a {digit.true}"
+        colour, said, faint, hint = WRONG, f"“{escape(digit.called)}”", "1", f"its class: {digit.true}"
     return (
-        f'<div title="{escape(hint)}" style="text-align:center;line-height:1.25;opacity:{faint}">'
+        f'<div title="{escape(hint)}" style="container-type:inline-size;text-align:center;line-height:1.25;'
+        f'opacity:{faint}">'
         f"{_picture(digit.image, digit.true, 2.5, colour)}"
-        f'<span style="font-weight:600;font-size:.85rem;color:{colour if digit.called else "inherit"}">{said}</span>'
-        "</div>"
+        f'<span style="font-weight:600;font-size:{size};white-space:nowrap;'
+        f'color:{colour if digit.called else "inherit"}">{said}</span></div>'
     )
 
 

@@ -73,12 +73,13 @@ def forget(chapter: str) -> None:
     st.session_state.pop(WANTED, None)
 
 
-def rhythm(chapter: str) -> float | None:
-    """Seconds after which the chapter must be drawn again; None while it stands still."""
+def rhythm(chapter: str, recorded: bool = True) -> float | None:
+    """Seconds after which the chapter must be drawn again; None while it stands still. recorded: it plays something
+    before its first live run."""
     state = _state(chapter)
     if state.run:
         return POLL_S if _moves(Run(RUNS / state.run)) else None
-    return RECORDING_S if state.playing else None
+    return RECORDING_S if recorded and state.playing else None
 
 
 def _moves(run: Run) -> bool:
@@ -97,19 +98,26 @@ def _held(run: Run) -> bool:
     return control.mode == "pause" or (status is not None and status.state == "paused" and control.until is not None)
 
 
-def shown(chapter: str, recording: Run) -> Shown:
-    """The chapter's newest live run that has a picture, as it is now; else its recording, one evaluation further where
-    the time has come. A run that is starting leaves the picture as it was."""
+def live(chapter: str) -> Shown | None:
+    """The chapter's newest live run that has a picture, as it is now. A run that is starting leaves the picture as it
+    was."""
     state = _state(chapter)
-    for live in (Run(RUNS / name) for name in (state.run, state.before) if name):
-        history = data.live_run(live.path).history() if live.path.is_dir() else History()
+    for run in (Run(RUNS / name) for name in (state.run, state.before) if name):
+        history = data.live_run(run.path).history() if run.path.is_dir() else History()
         if history.of(Evaluated):
-            return Shown(live, history, True, _moves(live))
+            return Shown(run, history, True, _moves(run))
+    return None
+
+
+def shown(chapter: str, recording: Run) -> Shown:
+    """`live`; before there is one the recording, one evaluation further where the time has come."""
+    if found := live(chapter):
+        return found
     rows = data.live_run(recording.path).history().rows
     facts = [row for row in rows if isinstance(row.event, Evaluated)]
     stop = step(chapter, len(facts), RECORDING_S)
     seen = History(row for row in rows if row.seq <= facts[stop - 1].seq)
-    return Shown(recording, seen, False, state.playing)
+    return Shown(recording, seen, False, _state(chapter).playing)
 
 
 def step(chapter: str, n: int, period_s: float) -> int:
@@ -121,13 +129,13 @@ def step(chapter: str, n: int, period_s: float) -> int:
     return min(state.stop, n)
 
 
-def controls(chapter: str, found: Shown, config: RunConfig) -> None:
-    """Run it live, pause it, go on; `config`: of the run that the button starts, with a seed of its own. Drawn before
-    the picture, so that a press is answered at once."""
+def controls(chapter: str, found: Shown | None, config: RunConfig) -> None:
+    """Run it live, pause it, go on; found: what is shown, if anything is; `config`: of the run that the button starts,
+    with a seed of its own. Drawn before the picture, so that a press is answered at once."""
     state = _state(chapter)
     mine = Run(RUNS / state.run) if state.run and (RUNS / state.run).is_dir() else None
     status = data.status_of(mine) if mine else None
-    if WANTED in st.session_state or (mine and _moves(mine) and mine.id != found.run.id):
+    if WANTED in st.session_state or (mine and _moves(mine) and (found is None or mine.id != found.run.id)):
         _starting(chapter, status)
     elif mine and _moves(mine):
         st.button(
@@ -149,8 +157,10 @@ def controls(chapter: str, found: Shown, config: RunConfig) -> None:
     # It is said until the next press, however often the chapter is drawn meanwhile.
     state.trouble = st.session_state.pop("trouble", "") or state.trouble
     if trouble := state.trouble or (status.error if status else ""):
-        st.caption(f":material/warning: {words.plain(trouble)}")
-    _about(chapter, found, waits=bool(mine and _goes_on(mine)) or WANTED in st.session_state)
+        stands_in = " The recording stands in." if state.trouble and found and not found.live else ""
+        st.caption(f":material/warning: {words.plain(trouble)}{stands_in}")
+    if found:
+        _about(chapter, found, waits=bool(mine and _goes_on(mine)) or WANTED in st.session_state)
 
 
 def _starting(chapter: str, status: Status | None) -> None:
@@ -205,7 +215,7 @@ def begin() -> None:
     try:
         state.before, state.run, state.seed = state.run, _made(config).id, config.seed
     except UserError as error:
-        state.trouble = f"{error} The recording stands in."
+        state.trouble = str(error)
     st.rerun()
 
 

@@ -20,7 +20,7 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 from streamlit.testing.v1 import AppTest
 
-from acl.cli.commands import main
+from acl.cli import main
 from acl.config import UserError, make_config
 from acl.names import DEEPEST, LONGEST, LONGEST_ECHO, from_json, legible, sentence_of
 from acl.results.sweep import list_sweeps

@@ -223,8 +223,8 @@ def _fast_scores(
     low, high = ((squared + side * error).kthvalue(candidates).values for side in (-1, 1))
     undecided = (squared + error >= low) & (squared - error <= high)
     # A root magnifies the error of what is next to nothing.
-    rows = (undecided | (squared < error / ACCURACY)).nonzero()[:, 0]
-    js[rows] = _scores(pool.take(rows), kept)[1]
+    again = (undecided | (squared < error / ACCURACY)).nonzero()[:, 0]
+    js[again] = _scores(pool.take(again), kept)[1]
     last = js.kthvalue(candidates).values
     gap = (js - last).abs()[undecided]
     # A D made with another mean may tie what is this close and not equal.

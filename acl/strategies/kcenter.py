@@ -90,10 +90,10 @@ def nearest(points: Float[Tensor, "points dim"], centres: Float[Tensor, "centres
     for start in range(0, len(points), size):
         x, row = points[start : start + size], found[start : start + size]
         near = may_be_nearest(x, centres) if min(len(x), len(centres)) >= WORTH_PRODUCTS else None
-        if near is None or int(near.sum()) * WORTH_PRODUCTS > near.numel():
+        if near is None or int(near.count_nonzero()) * WORTH_PRODUCTS > near.numel():
             row.copy_(distances(x, centres).amin(1))
             continue
-        for pairs in near.nonzero().split(size):
+        for pairs in torch.split(near.nonzero(), size):
             of, to = pairs.T
             row.scatter_reduce_(0, of, distances(x[of, None], centres[to, None])[:, 0, 0], "amin")
     return found
@@ -112,17 +112,17 @@ def may_be_nearest(
     s = ‖y‖² − 2⟨x, y⟩ orders the centres as ‖x − y‖² does. With u = 2⁻²⁴ and R = ‖x‖ + max ‖y‖, its error in float32 is
     at most e = u (d + 16) R²: that of 2 ⟨x, y⟩, rounded to float32 and summed in any order, is 2 u (d + 4) ‖x‖‖y‖, at
     most u (d + 4) R² / 2; ‖y‖² and the subtraction round by less than 3 u R². Nearly half of e is left, for the errors
-    of `distances` in float64 and of the bound itself. Products too small for float32 add up to less than 2⁻¹²⁵ (d + 16).
-    So a centre more than 2 e above the smallest is not the nearest.
+    of `distances` in float64 and of the bound itself. Products too small for float32 add up to less than
+    2⁻¹²⁵ (d + 16). So a centre more than 2 e above the smallest is not the nearest.
     """
     dim = points.shape[1]
     reach = torch.linalg.vector_norm(centres, dim=1, dtype=torch.float64)
     # float32 is that of the bound only where products are not set to round to a shorter format; float64 always is.
-    formats = {torch.backends.fp32_precision, torch.backends.mkldnn.matmul.fp32_precision}
+    formats = {torch.backends.fp32_precision, torch.backends.mkldnn.matmul.fp32_precision}  # type: ignore[attr-defined]
     plain = points.device.type == "cpu" and formats <= {"none", "ieee"}
     x, y = (points.float(), centres.float()) if plain else (points.double(), centres.double())
     s = reach.square().to(x.dtype) - 2 * (x @ y.T)
     radius = torch.linalg.vector_norm(points, dim=1, dtype=torch.float64) + reach.max()
     error = (dim + 16) * (2.0**-24 * radius.square() + 2.0**-125)
     bound = (s.amin(1) + 2 * error).to(s.dtype)
-    return ~(s > bound[:, None]) if bool(s.isfinite().all()) else torch.ones_like(s, dtype=torch.bool)
+    return ~(s > bound[:, None]) if bool(s.sum().isfinite()) else torch.ones_like(s, dtype=torch.bool)

@@ -416,8 +416,13 @@ ALLOWED = {
         "{'picks': 'picked', 'pool': 'in the pool, not picked'}.get(row['role'], row['role'])",
     },
     "app/lesson/chapters/choice.py": {
-        "found.labelled", "_two_steps()", "words.strategy(each)", "found.repeats", "words.strategy",
+        "found.labelled", "words.strategy(each)", "found.repeats", "words.strategy",
     },
+    "app/lesson/chapters/forgetting.py": {"changes(found.history, own)", "said[-1:]"},
+    "app/lesson/chapters/trade.py": {
+        "said.half(half, full, HALF)", "said.past_share(found.target, found.classes, found.new)",
+    },
+    "app/lesson/steps.py": {"names[after]"},
     "app/lesson/page.py": {"chapter.draw(picture, controls)", "str(each)"},
     "app/new_run/form.py": {"info.title", "name", "title", "t"},
     "app/run/changes.py": {"sentence(change)"},

@@ -1,4 +1,4 @@
-"""What is a label worth?: planted worth comes back, noise and losses alone do not pass, and the page shows what passed."""
+"""What is a label worth?: planted worth comes back, noise and losses do not pass, and the page shows what passed."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_the_ridge_is_that_of_the_normal_equations():
 # -- on the page ---------------------------------------------------------------------------------------
 
 
-def planted(run: Run, sets: int, noise: float = 0.0) -> np.ndarray:
+def planted(run: Run, sets: int) -> np.ndarray:  # noqa: F811
     """Random sets in the record of the run whose new is a sum of planted worth, whose past is noise."""
     query, random = Query.of(run, AT), np.random.default_rng(0)
     pool = query.pool.tolist()
@@ -125,7 +125,7 @@ def test_what_passed_is_a_colour_and_stands_on_the_card_and_what_did_not_is_one_
     menu = test.selectbox(key="inspect-colour")
     assert "worth for the new" in menu.options and "worth for the past" not in menu.options
     menu.set_value("worth_new").run()
-    assert not test.exception and test.query_params["colour"] == ["worth_new"]
+    assert not test.exception and test.query_params["colour"] == "worth_new"
     assert "Worth for the new +" in said(test) and "worth for the past" not in said(test)
     assert test.button(key="outcome-worth").disabled
     # What is hidden is in no picture: without the true classes there is no worth.

@@ -412,7 +412,7 @@ ALLOWED = {
     "app/inspection/panels/outcomes.py": {"label", "meaning"},
     "app/inspection/panels/sensitivity.py": {"label"},
     "app/inspection/sample_card.py": {
-        "empty.get(group, 'Nothing here.')", "name", "opened",
+        "empty.get(group, 'Nothing here.')", "name", "opened", "worth.of_sample(row)",
         "{'picks': 'picked', 'pool': 'in the pool, not picked'}.get(row['role'], row['role'])",
     },
     "app/lesson/chapters/choice.py": {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +92,7 @@ def scores(sight: Sight) -> dict[str, np.ndarray]:
     return {f"worth_{part}": each.weights for part, each in found(sight).items() if each.is_told}
 
 
-def of_sample(row: Mapping[str, Any]) -> str:
+def of_sample(row: pd.Series[Any]) -> str:
     """For the card of one: empty where nothing is told of it."""
     told = [f"{axis.title} {signed(row[name], 2)}" for name, axis in WORTH.items() if pd.notna(row.get(name))]
     return f"{'; '.join(told).capitalize()} points of likelihood, against others of its class." if told else ""

@@ -54,6 +54,7 @@ fix: .venv/installed-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/python -m tests.house
+	$(BIN)/python -m tests.test_docs
 
 recordings: install
 	$(BIN)/python assets/record.py

@@ -1,7 +1,7 @@
-"""python -m acl: see acl.cli.commands."""
+"""python -m acl: see acl.cli.entry."""
 
 import sys
 
-from acl.cli.commands import main
+from acl.cli import main
 
 sys.exit(main())

@@ -57,6 +57,10 @@ ER_ACE = Paper(
     "Caccia et al.", "New Insights on Reducing Abrupt Representation Change in Online Continual Learning", "ICLR 2022",
     "https://arxiv.org/abs/2104.05025",
 )  # fmt: skip
+DATAMODELS = Paper(
+    "Ilyas et al.", "Datamodels: Predicting Predictions from Training Data", "ICML 2022",
+    "https://arxiv.org/abs/2202.00622",
+)  # fmt: skip
 FORGETTING = Paper(
     "Chaudhry et al.", "Riemannian Walk for Incremental Learning: Understanding Forgetting and Intransigence",
     "ECCV 2018", "https://arxiv.org/abs/1801.10112",
@@ -342,6 +346,14 @@ SHOWN = {
         "The overlap of what two seeds pick in the same place, mean over all pairs ± standard deviation; beside it "
         "that of two blind draws.",
         r"\frac{1}{\binom{s}{2}} \sum_{a<b} \frac{|S_a \cap S_b|}{|S_a \cup S_b|}",
+    ),
+    "worth": Term(
+        "Worth of a label",
+        "How much more a set of labels teaches of the new task, or keeps of the old ones, when this sample is in it: "
+        "its share of what many random sets did, beside what any sample of its class does. It is shown only where it "
+        "predicts sets that it was not read from, two halves of the sets agree on it, and the loss does less well.",
+        r"\text{outcome}(S) \approx a + \sum_{x \in S} w_x + \sum_c b_c \, n_c(S), \quad \text{worth of } x = w_x",
+        papers=(DATAMODELS,),
     ),
     "map": Term(
         "Feature map",

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from acl.analysis import comparison
-from acl.cli.commands import main
+from acl.cli import main
 from acl.config import RunConfig
 from acl.events import Bought
 from acl.plugins.asking import ask

@@ -12,7 +12,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import acl
-from acl.cli.commands import main
+from acl.cli import main
 from acl.config import make_config
 from acl.names import distinct, in_order, printable
 from acl.plugins.registry import prepare

@@ -14,7 +14,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from acl import write_snapshot
-from acl.cli.commands import main
+from acl.cli import main
 from acl.runs.control import request
 from acl.runs.folder import Run, list_runs
 from acl.system.device import cuda_devices

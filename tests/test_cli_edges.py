@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from acl.cli import commands
+from acl.cli import entry
+from acl.cli.commands import sweep
 from acl.runs.control import read_status
 from acl.runs.folder import Run, create, list_runs
 from acl.service import backend, worker
@@ -62,7 +63,7 @@ def taking() -> list[tuple[str, str]]:
     """Every command with each of its options that takes a value."""
     return [
         (name, max(action.option_strings, key=len) if action.option_strings else action.dest)
-        for name, sub in subparsers(commands._parser()).items()
+        for name, sub in subparsers(entry.parser()).items()
         for action in sub._actions
         if action.nargs != 0 and not {*action.option_strings} & FREE
     ]
@@ -122,7 +123,7 @@ def test_every_option_at_its_edges_is_exit_code_2_and_one_sentence(
         pytest.skip("that is what the option is for")
     value = raw.format(folder=tmp_path / "folder", file=tmp_path / "file")
     before = len(list_runs(run.path.parent))
-    code = commands.main(line(name, option, value, run, run.path.parent))
+    code = entry.main(line(name, option, value, run, run.path.parent))
     said = capsys.readouterr().err
     assert code == 2, (code, said)
     assert said.startswith("acl: ") and said.count("\n") == 1 and said.rstrip().endswith((".", ")")), said
@@ -137,7 +138,7 @@ def test_every_kind_of_setting_at_its_edges(setting, edge, runs, capsys):
         pytest.skip("that is the way to say auto")
     said = EDGES[edge].format(folder=".", file=__file__)
     extra = {"weights": ["--set=backbone=resnet18"], "data": ["--dataset=folder"]}.get(setting, [])
-    code = commands.main(["run", f"--runs={runs}", "--quiet", *extra, f"--set={setting}={said}"])
+    code = entry.main(["run", f"--runs={runs}", "--quiet", *extra, f"--set={setting}={said}"])
     err = capsys.readouterr().err
     assert code == 2 and err.startswith("acl: ") and err.count("\n") == 1
     # What stands in a file of weights is read by the run's worker.
@@ -155,7 +156,7 @@ def test_the_home_of_nobody_in_the_environment(variable, tmp_path):
 def test_a_home_is_found(monkeypatch, tmp_path, capsys):
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "runs").mkdir()
-    assert commands.main(["table", "--runs", "~/runs"]) == 2
+    assert entry.main(["table", "--runs", "~/runs"]) == 2
     assert str(tmp_path / "runs") in capsys.readouterr().err
 
 
@@ -180,7 +181,7 @@ ERRORS = [
 
 @pytest.mark.parametrize("error", ERRORS)
 def test_torch_that_does_not_fit_is_a_sentence_in_the_command_line(error, runs):
-    code = f"{NO_TORCH.format(error=error)}\nfrom acl.cli.commands import main\nsys.exit(main(sys.argv[1:]))"
+    code = f"{NO_TORCH.format(error=error)}\nfrom acl.cli import main\nsys.exit(main(sys.argv[1:]))"
     words = ["run", "--runs", str(runs), "--quiet"]
     done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True)
     assert done.returncode == 3 and done.stderr.startswith("acl: Out of memory (") and done.stderr.count("\n") == 1
@@ -207,7 +208,7 @@ def test_threads_that_the_system_does_not_give_are_a_sentence(runs, monkeypatch,
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(threading.Thread, "start", refused)
-    assert commands.main(["run", "--set", "epochs=1", "--quiet", "--runs", str(runs)]) == 2
+    assert entry.main(["run", "--set", "epochs=1", "--quiet", "--runs", str(runs)]) == 2
     said = capsys.readouterr().err.splitlines()
     assert said == ["acl: No more threads can be started: end other programs, or raise ulimit -u."]
 
@@ -226,7 +227,7 @@ def test_too_few_threads_are_a_sentence_before_anything_is_begun(given, runs, mo
     before = threading.active_count()
     monkeypatch.setattr(os, "cpu_count", lambda: 4)
     monkeypatch.setattr(threading.Thread, "start", few)
-    assert commands.main(["run", "--set", "epochs=1", "--quiet", "--runs", str(runs)]) == 2
+    assert entry.main(["run", "--set", "epochs=1", "--quiet", "--runs", str(runs)]) == 2
     assert capsys.readouterr().err == f"acl: {NO_THREADS}\n"
     assert not runs.exists() and threading.active_count() == before
     # In a worker of the backend: the run says it, and has not begun.
@@ -242,7 +243,7 @@ def test_a_process_that_the_system_does_not_give_is_a_sentence(runs, monkeypatch
         raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
 
     monkeypatch.setattr(backend, "popen", refused)
-    assert commands.main(["sweep", "--strategies", "uniform", "--seeds", "0", "--quiet", "--runs", str(runs)]) == 2
+    assert entry.main(["sweep", "--strategies", "uniform", "--seeds", "0", "--quiet", "--runs", str(runs)]) == 2
     assert capsys.readouterr().err == f"acl: {NO_THREADS}\n"
 
 
@@ -251,7 +252,7 @@ def test_export_says_what_is_in_the_way_of_its_file(tmp_path, capsys):
     there = tmp_path / "there.zip"
     there.write_bytes(b"kept")
     for output, says in ((there, "exists already"), (tmp_path / "none" / "x.zip", "there is no folder")):
-        assert commands.main(["export", run.id, "-o", str(output), "--runs", str(tmp_path / "runs")]) == 2
+        assert entry.main(["export", run.id, "-o", str(output), "--runs", str(tmp_path / "runs")]) == 2
         assert says in capsys.readouterr().err
     assert there.read_bytes() == b"kept"
 
@@ -277,7 +278,7 @@ def told(name: str, option: str, value: str, run: Run, capsys) -> str:
     words += [key for key, values in given.items() if key.startswith("-") and not values]
     words += [] if name == "select" else [f"--runs={run.path.parent}"]
     placed = [v for key, values in given.items() if not key.startswith("-") for v in values]
-    assert commands.main([*words, "--", *placed]) == 2
+    assert entry.main([*words, "--", *placed]) == 2
     said = capsys.readouterr().err
     assert said.startswith("acl: ") and said.count("\n") == 1, said
     return said
@@ -302,7 +303,7 @@ def test_a_folder_that_takes_no_files_is_said_before_work_begins(name, option, r
 
 @pytest.mark.parametrize("name", [name for name, option in taking() if option == "--at"])
 def test_a_query_that_is_not_there_is_a_sentence_alone_that_says_which_are(name, run, capsys):
-    assert commands.main([name, run.id, "--at", "9.9", "--runs", str(run.path.parent)]) == 2
+    assert entry.main([name, run.id, "--at", "9.9", "--runs", str(run.path.parent)]) == 2
     said = capsys.readouterr().err
     assert said.startswith(f"acl: {run.id} has no query 9.9 to ") and said.count("\n") == 1
     assert "1.1" in said or "from 1.0 to" in said
@@ -315,16 +316,16 @@ def interrupt(*given: object, **named: object) -> None:
     raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("name", subparsers(commands._parser()))
+@pytest.mark.parametrize("name", subparsers(entry.parser()))
 def test_ctrl_c_is_exit_code_130_and_says_what_is_kept_and_how_to_go_on(name, run, monkeypatch, capsys):
-    function = {"data get": "_data", "data list": "_data", **dict.fromkeys(CATALOGUES, "_catalogue")}.get(name)
-    monkeypatch.setattr(commands, function or f"_{name}", interrupt)
     given = usual(name, run) | {key: values for key, values in MORE.get(name, {}).items() if key != "what"}
     given = {key: [v.replace("RUN", run.id) for v in values] for key, values in given.items()}
     given |= {"what": given.pop("file")} if "file" in given else {}
     words = name.split() + [f"{key}={v}" for key, values in given.items() if key.startswith("-") for v in values]
     placed = [v for key, values in given.items() if not key.startswith("-") for v in values]
-    assert commands.main([*words, *placed]) == 130
+    command = entry.parser().parse_args([*words, *placed]).command
+    monkeypatch.setattr(sys.modules[command.__module__], command.__name__, interrupt)
+    assert entry.main([*words, *placed]) == 130
     said = capsys.readouterr().err
     assert said.startswith("acl: interrupted; ") and said.count("\n") == 1 and "the same command" in said
     assert "run" not in given or "nothing was written" in said or run.id in said
@@ -341,11 +342,11 @@ def test_ctrl_c_is_exit_code_130_and_says_what_is_kept_and_how_to_go_on(name, ru
     ],
 )
 def test_ctrl_c_in_the_midst_of_long_work(place, words, says, run, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(commands, "_ensure_backend", lambda arguments: None)
+    monkeypatch.setattr(sweep, "_ensure_backend", lambda arguments: None)
     monkeypatch.setattr(place, interrupt)
     names = {"RUN": run.id, "OUT": str(tmp_path / "out")}
     runs = tmp_path / "new" if words.startswith(("sweep", "run")) else run.path.parent
-    assert commands.main([names.get(word, word) for word in words.split()] + ["--runs", str(runs)]) == 130
+    assert entry.main([names.get(word, word) for word in words.split()] + ["--runs", str(runs)]) == 130
     said = capsys.readouterr().err.splitlines()[-1]
     for name, value in names.items():
         says = says.replace(name, value)

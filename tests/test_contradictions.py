@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from acl.cli.commands import main
+from acl.cli import main
 from acl.config import UserError
 from acl.events import Steered
 from acl.loop import Loop

@@ -23,7 +23,7 @@ import pytest
 from safetensors.numpy import save_file
 from streamlit.testing.v1 import AppTest
 
-from acl.cli import commands as cli
+from acl.cli import entry as cli
 from acl.config import UserError
 from acl.events import Resumed
 from acl.loop import Loop

@@ -109,7 +109,7 @@ def test_the_papers_settings():
 
 
 def test_a_run_whose_images_moved_goes_on(tmp_path, capsys):
-    from acl.cli.commands import main
+    from acl.cli import main
     from acl.runs.folder import list_runs
 
     write_folder(tmp_path / "pets", {"dog": 10, "cat": 10})

@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 
 from acl import write_snapshot
-from acl.cli import commands
+from acl.cli import entry
 from acl.config import UserError
 from acl.events import Epoch, History
 from acl.network import backbone
@@ -59,7 +59,7 @@ def reference(run):
 
 def by_command(*words: object) -> None:
     """The command line's sentence as an error; exit code 2 it has already."""
-    code = commands.main(list(map(str, words)))
+    code = entry.main(list(map(str, words)))
     if code:
         raise UserError(f"exit code {code}.")
 
@@ -275,7 +275,7 @@ def test_a_command_says_that_its_run_waits_and_for_what(tmp_path, monkeypatch, c
 
     monkeypatch.setattr(EventWriter, "append", now_and_then)
     run = create(small_config(), tmp_path / "runs")
-    assert commands.main(["resume", str(run.path)]) == 0
+    assert entry.main(["resume", str(run.path)]) == 0
     said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("acl: ")]
     wait = f"acl: Run {run.id} waits. The disk quota is used up: free some space, and the run goes on by itself."
     assert said == [wait]
@@ -294,7 +294,7 @@ def test_a_file_that_may_not_be_read_is_not_said_to_be_missing(run, tmp_path, mo
         return real(path, *rest, **kwargs)
 
     monkeypatch.setattr(io, "open", forbidden)
-    assert commands.main(["select", str(snapshot)]) == 2
+    assert entry.main(["select", str(snapshot)]) == 2
     said = capsys.readouterr().err
     assert "Permission denied" in said and "exist" not in said and str(snapshot) in said
 
@@ -334,7 +334,7 @@ def test_a_file_or_folder_that_may_not_be_read_is_said_to_be_so(name, by, run, t
         capsys.readouterr()
         asked = run.id if by == "id" else str(here)
         try:
-            code = commands.main([command, asked, *more.get(command, []), "--runs", str(tmp_path / "runs")])
+            code = entry.main([command, asked, *more.get(command, []), "--runs", str(tmp_path / "runs")])
         except SystemExit as ended:
             code = int(ended.code)
         said = capsys.readouterr().err

@@ -11,6 +11,7 @@ from app import citing
 from app.glossary import PLUGINS
 from tests.house import ROOT
 
+CITING = ROOT / "docs" / "citing.md"
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
@@ -37,12 +38,15 @@ def test_the_citation_is_of_this_version():
 
 def test_every_paper_is_cited_once_in_the_app_and_on_the_page():
     entries = citing.everything()
-    assert entries in (ROOT / "docs" / "citing.md").read_text("utf-8"), (
-        "write docs/citing.md anew: app.citing.everything()"
-    )
+    assert entries in CITING.read_text("utf-8"), "make fix writes it anew"
     keys = re.findall(r"^@\w+\{([^,]+),$", entries, re.MULTILINE)
     assert len(set(keys)) == len(keys) == 1 + len(citing.papers())
     assert {paper for written in PLUGINS.values() for paper in written.papers} <= set(citing.papers())
     assert all(entry.count("{") == entry.count("}") for entry in entries.split("\n\n"))
     assert "author = {Park and Park and Lee}," in entries and "author = {Ash and others}," in entries
     assert "author = {{van de Ven} and Tolias}," in entries
+
+
+if __name__ == "__main__":
+    head, _ = CITING.read_text("utf-8").split("```bibtex\n")
+    CITING.write_text(f"{head}```bibtex\n{citing.everything()}\n```\n", "utf-8")

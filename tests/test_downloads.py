@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from acl.cli.commands import main
+from acl.cli import main
 from acl.config import UserError
 from acl.plugins.registry import fetched
 from acl.stream import downloads

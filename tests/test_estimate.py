@@ -7,7 +7,7 @@ import json
 import pytest
 
 from acl import plan
-from acl.cli.commands import main as cli
+from acl.cli import main as cli
 from acl.config import FULL
 from acl.events import Bought, Trained
 from acl.loop import Loop
@@ -195,7 +195,7 @@ def test_the_command_says_it_and_gives_it_to_machines(quick, capsys, runs):
 
 def test_a_long_run_says_it_before_it_begins(quick, runs, capsys, monkeypatch):
     said = []
-    monkeypatch.setattr("acl.cli.commands._work", lambda run, quiet: said.append(capsys.readouterr().err))
+    monkeypatch.setattr("acl.cli.commands.run.work", lambda run, quiet: said.append(capsys.readouterr().err))
     short = ["run", "--runs", str(runs), "--set", "device=auto"]
     monkeypatch.setattr("acl.system.device.no_gpu", lambda: "no NVIDIA driver")
     monkeypatch.setattr("acl.runs.folder.no_gpu", lambda: "no NVIDIA driver")

@@ -20,7 +20,7 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 from streamlit.testing.v1 import AppTest
 
-from acl.cli.commands import main
+from acl.cli import main
 from acl.config import UserError, make_config
 from acl.names import DEEPEST, LONGEST, LONGEST_ECHO, from_json, legible, sentence_of
 from acl.results.sweep import list_sweeps
@@ -412,12 +412,17 @@ ALLOWED = {
     "app/inspection/panels/outcomes.py": {"label", "meaning"},
     "app/inspection/panels/sensitivity.py": {"label"},
     "app/inspection/sample_card.py": {
-        "empty.get(group, 'Nothing here.')", "name", "opened",
+        "empty.get(group, 'Nothing here.')", "name", "opened", "worth.of_sample(row)",
         "{'picks': 'picked', 'pool': 'in the pool, not picked'}.get(row['role'], row['role'])",
     },
     "app/lesson/chapters/choice.py": {
-        "found.labelled", "_two_steps()", "words.strategy(each)", "found.repeats", "words.strategy",
+        "found.labelled", "words.strategy(each)", "found.repeats", "words.strategy",
     },
+    "app/lesson/chapters/forgetting.py": {"changes(found.history, own)", "said[-1:]"},
+    "app/lesson/chapters/trade.py": {
+        "said.half(half, full, HALF)", "said.past_share(found.target, found.classes, found.new)",
+    },
+    "app/lesson/steps.py": {"names[after]"},
     "app/lesson/page.py": {"chapter.draw(picture, controls)", "str(each)"},
     "app/new_run/form.py": {"info.title", "name", "title", "t"},
     "app/run/changes.py": {"sentence(change)"},

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from acl.cli.commands import main as cli
+from acl.cli import main as cli
 from acl.runs.control import Status, read_status, request, write_status
 from acl.runs.folder import Run, create
 from acl.service.backend import Backend

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from acl.cli import commands as cli
+from acl.cli import entry as cli
+from acl.cli.commands.estimate import asked
 from acl.config import FULL
 from acl.plugins.registry import prepare
 from acl.runs.folder import resolved
@@ -196,8 +197,8 @@ def test_a_grid_takes_as_long_as_its_runs_by_those_at_once(program, monkeypatch,
 )  # fmt: skip
 def test_the_options_name_the_same_run(values):
     config = small_config(**values)
-    arguments = cli._parser().parse_args(["estimate", "--json", *howlong._options(config)])
-    again, _ = cli._asked(arguments)
+    arguments = cli.parser().parse_args(["estimate", "--json", *howlong._options(config)])
+    again, _ = asked(arguments)
     assert again == config == resolved(config, prepare(config))
 
 

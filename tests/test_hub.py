@@ -136,7 +136,7 @@ def test_the_watch_sees_what_reaches_for_the_network(tmp_path, server):
 @pytest.mark.parametrize(
     "code",
     [
-        "from acl.cli.commands import main\ntry:\n    main(['--help'])\nexcept SystemExit: pass",
+        "from acl.cli import main\ntry:\n    main(['--help'])\nexcept SystemExit: pass",
         "from acl.plugins.registry import build, discover\n[found.load() for found in discover('datasets').values()]",
         "from acl.presets import preset_config as p\nfrom acl.plugins.registry import prepare\n"
         "prepare(p('digits-demo'))",

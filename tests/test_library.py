@@ -17,7 +17,7 @@ import pytest
 import torch
 
 import acl
-from acl.cli.commands import main
+from acl.cli import main
 from acl.config import RunConfig, field_names
 from acl.events import Bought, Scored
 from acl.plugins.asking import ask

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from acl.cli.commands import main
+from acl.cli import main
 from acl.config import UserError
 from acl.names import LATEST, from_json, moment
 from acl.results import sweep

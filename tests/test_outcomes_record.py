@@ -23,7 +23,7 @@ from acl.analysis.outcomes.asked import About, Outcome, Plan
 from acl.analysis.outcomes.query import Query
 from acl.analysis.outcomes.summary import apart_from_the_run, summary, table
 from acl.analysis.outcomes.work import Work
-from acl.cli import commands as cli
+from acl.cli import entry as cli
 from acl.config import UserError
 from acl.events import Evaluated
 from acl.results.frames import load_runs

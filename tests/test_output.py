@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from acl.cli import commands as cli
+from acl.cli import entry as cli
 from acl.runs.folder import create
 from acl.service.worker import execute
 from tests.conftest import small_config

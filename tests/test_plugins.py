@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from acl.cli.commands import main
+from acl.cli import main
 from acl.config import RunConfig, UserError
 from acl.plugins import registry
 from acl.plugins.blame import PluginError

@@ -15,7 +15,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from acl.cli.commands import main
+from acl.cli import main
 from acl.config import EARLIER, UserError, make_config
 from acl.events import Epoch, Evaluated, Started, Trained, to_line
 from acl.loop import Loop

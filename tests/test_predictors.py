@@ -17,7 +17,7 @@ from acl.analysis.outcomes.predictors import PREDICTORS, predictors
 from acl.analysis.outcomes.query import Query
 from acl.analysis.outcomes.scores import MOST_ROWS, SCORES, Scorer
 from acl.analysis.outcomes.summary import PARTS
-from acl.cli.commands import main
+from acl.cli import main
 from acl.runs.folder import create
 from acl.selection.fisher import trace_objective
 from acl.selection.query import QueryContext, Samples

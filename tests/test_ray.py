@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from acl.cli.commands import main as cli
+from acl.cli import main as cli
 from acl.events import Resumed
 from acl.results import sweep
 from acl.runs.control import request

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from acl.cli.commands import main
+from acl.cli import main
 from acl.config import UserError
 from acl.plugins.blame import PluginError
 from acl.plugins.registry import build, choices, prepare

@@ -13,7 +13,7 @@ from PIL import Image
 from playwright.sync_api import expect
 from safetensors.numpy import load_file
 
-from acl.cli.commands import main
+from acl.cli import main
 from acl.config import UserError
 from acl.events import Bought, Evaluated, Remembered, Scored
 from acl.presets import preset_config

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from acl.cli.commands import main
+from acl.cli import main
 from acl.results import sinks
 from acl.runs.folder import Run, create
 from acl.service.worker import execute
@@ -249,7 +249,7 @@ def test_every_sink_is_found_by_its_file_and_nothing_is_imported_for_that():
         hasattr(importlib.import_module(f"acl.results.sinks.{name}"), "write") for name in ("tables", "tensorboard")
     )
     code = (
-        "import sys, acl.cli.commands as c, app.run.page, app.new_run.page, app.library.page, app.launch; c._parser()\n"
+        "import sys, acl.cli.entry as c, app.run.page, app.new_run.page, app.library.page, app.launch; c.parser()\n"
         "sys.exit(bool({'tensorboardX', 'tensorboard', 'mlflow', 'wandb'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-W", "ignore", "-c", code]).returncode == 0

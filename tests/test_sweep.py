@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from acl.cli.commands import main
+from acl.cli import main
 from acl.config import UserError
 from acl.results import sweep
 from acl.runs.control import Status, read_control, request, write_status

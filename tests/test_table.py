@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from acl.cli.commands import main
+from acl.cli import main
 from acl.plugins.registry import choices
 from acl.results.frames import FULL_LABEL, as_csv
 from acl.results.table import escaped

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from acl.cli.commands import main
+from acl.cli import main
 from acl.config import FULL, RunConfig
 from acl.plugins.asking import ask
 from acl.plugins.registry import choices, plugin

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from acl.cli.commands import main
+from acl.cli import main
 from acl.plugins.registry import discover, lying
 from acl.stream.pickled import unpickled
 from tests.sets import load, noise, refusal, write_cifar, write_idx, write_tinyimagenet

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from acl.cli.commands import main
+from acl.cli import main
 from acl.config import FULL, RunConfig, UserError, field_names
 from acl.plugins.registry import choices, prepare
 from acl.plugins.unused import KINDS, SHOWN_USERS, refuse, unused, without_unused

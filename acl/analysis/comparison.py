@@ -19,7 +19,7 @@ from acl.plugins.asking import ask
 from acl.plugins.blame import with_line
 from acl.plugins.registry import plugin
 from acl.seeds import key, uniforms
-from acl.selection.fisher import Information, Kept, Objective, TraceObjective, keep_largest
+from acl.selection.fisher import Information, Kept, Objective, TraceObjective, embeddings, keep_largest
 from acl.selection.query import QueryContext
 
 RANDOM_SUBSETS = 200
@@ -58,7 +58,7 @@ class Judge:
             )
         self.context = context
         self.objective = Objective.of(parts, kept)
-        self.f = torch.cat(list(information.embeddings(kept)))
+        self.f = torch.cat(list(embeddings(context.pool, kept)))
 
     def score(self, picks: Int64[Tensor, " n"]) -> TraceObjective:
         return self.objective.of_cover(self.f[picks].mean(0))

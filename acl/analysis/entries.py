@@ -14,7 +14,7 @@ from jaxtyping import Float64, Int64
 from torch import Tensor
 
 from acl.analysis.what_if import Ranking
-from acl.selection.fisher import Information, js_terms
+from acl.selection.fisher import Information, embeddings, js_terms
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,8 @@ class Parts:
 def parts(information: Information, ranking: Ranking, position: int) -> Parts:
     """Of the sample at this position of the pool, as `ranking` scored it."""
     kept = ranking.kept
-    squares = (information.a[position, kept.rows] * information.b[position, kept.dims]).square()
+    (f,) = embeddings(information.pool.take(slice(position, position + 1)), kept)
+    squares = f[0].square()
     own, target = information.spread(kept, position)
     # A term of equal shares may round to -1e-17.
     terms = js_terms(own, target).clamp_min(0)

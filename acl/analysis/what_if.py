@@ -13,7 +13,7 @@ from torch import Tensor
 from acl.config import RunConfig, UserError
 from acl.selection.fisher import Information, Kept, keep_largest
 from acl.selection.query import QueryContext
-from acl.strategies.accuacl import choose
+from acl.strategies.accuacl import choose, n_candidates
 
 LAMBDA_TOLERANCE = 0.002
 Ranges = tuple[tuple[float, float], ...]
@@ -87,10 +87,9 @@ class Microscope:
             )
         total = self.information.target(settings.lambda_).total
         kept = keep_largest(total, settings.dims_per_class * self.context.n_classes)
-        magnitude, distribution = self.information.scores(kept)
-        # More candidates than the pool has are all of it.
-        oversample = min(settings.oversample, pool / settings.n)
-        candidates, picked = choose(magnitude, distribution, self.context.pool.ids, settings.n, oversample)
+        cut = n_candidates(settings.n, settings.oversample, pool)
+        magnitude, distribution = self.information.scores(kept, cut)
+        candidates, picked = choose(magnitude, distribution, self.context.pool.ids, settings.n, settings.oversample)
         return Ranking(kept, magnitude, distribution, candidates, picked)
 
     def ribbon(self, settings: Settings, lambdas: Sequence[float]) -> Bool[Tensor, "lambdas pool"]:

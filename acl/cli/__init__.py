@@ -1,5 +1,5 @@
 """The command line, `acl` and `python -m acl`."""
 
-from acl.cli.commands import main
+from acl.cli.entry import main
 
 __all__ = ["main"]

@@ -13,6 +13,9 @@ from acl.system.files import expanded, ordinary
 
 MOST_NUMBERS = 1_001
 
+# What a table that is written into a file can be called, by its format.
+ENDINGS = {"md": (".md", ".txt"), "csv": (".csv",), "latex": (".tex",)}
+
 
 def place(text: str, what: str = "file or folder") -> Path:
     """A file or a folder, there or not; ~ and ~user are their homes."""

@@ -11,7 +11,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import InitVar, dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -70,13 +70,16 @@ class Frames:
     queries: pd.DataFrame
     labels: pd.DataFrame
     outcomes: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=COLUMNS))
-    sources: tuple[Run, ...] = ()
+    sources: InitVar[tuple[Run, ...]] = ()
+
+    def __post_init__(self, sources: tuple[Run, ...]) -> None:
+        object.__setattr__(self, "_sources", sources)  # no table, so no field
 
     @cached_property
     def picks(self) -> pd.DataFrame:
         from acl.results.picks import picks  # true labels need a data set, and with it torch
 
-        return picks(self.sources)
+        return picks(self._sources)  # type: ignore[attr-defined]
 
 
 def load_runs(*names: str | Path, folder: str | Path = "runs", unfinished: bool = False) -> Frames:

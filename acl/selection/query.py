@@ -37,7 +37,7 @@ class Samples:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def take(self, keep: Tensor) -> Samples:
+    def take(self, keep: Tensor | slice) -> Samples:
         return Samples(self.ids[keep], self.h[keep], self.p[keep])
 
     def on(self, device: torch.device | str) -> Samples:
@@ -193,7 +193,9 @@ class Selection:
 
 def best(score: Float[Tensor, " pool"], ids: Int64[Tensor, " pool"], n: int) -> Int64[Tensor, " n"]:
     """Positions of the `n` highest scores, best first; ties go to the lower sample id."""
-    by_id = torch.argsort(ids)
+    # Only what reaches the n-th score is worth sorting; NaN counts as the highest, as it does for topk and argsort.
+    reach = (~(score < score.topk(min(n, len(score))).values[-1])).nonzero()[:, 0]
+    by_id = reach[torch.argsort(ids[reach])]
     return by_id[torch.argsort(score[by_id], descending=True, stable=True)][:n]
 
 

@@ -33,10 +33,16 @@ class AccuACL(Base):
     oversample: float = 2.0
 
     def select(self, context: QueryContext) -> Selection:
-        magnitude, distribution = magnitude_and_distribution(context, self.dims_per_class)
+        candidates = n_candidates(context.n, self.oversample, len(context.pool))
+        magnitude, distribution = magnitude_and_distribution(context, self.dims_per_class, candidates)
         ids = context.pool.ids
         _, picked = choose(magnitude, distribution, ids, context.n, self.oversample)
         return Selection(ids[picked], {"magnitude": magnitude, "distribution": distribution})
+
+
+def n_candidates(n: int, oversample: float, pool: int) -> int:
+    """More candidates than the pool has are all of it."""
+    return round(min(oversample * n, pool))
 
 
 def choose(
@@ -47,5 +53,5 @@ def choose(
     oversample: float,
 ) -> tuple[Int64[Tensor, " candidates"], Int64[Tensor, " n"]]:
     """Positions of the candidates, best D first, and of the picks among them, best M first."""
-    candidates = best(distribution, ids, round(min(oversample * n, len(ids))))
+    candidates = best(distribution, ids, n_candidates(n, oversample, len(ids)))
     return candidates, candidates[best(magnitude[candidates], ids[candidates], n)]

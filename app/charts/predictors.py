@@ -9,6 +9,7 @@ from acl.analysis.outcomes.predictors import PREDICTORS
 from app.charts.comparison import plain
 from app.charts.palette import KEPT, LEARNED, OTHER
 from app.charts.run import FIXED, Spec
+from app.charts.written import signed
 
 PARTS = {"new": (LEARNED, "circle"), "past": (KEPT, "triangle"), "net": (OTHER, "diamond")}
 ROW, TOP, BOTTOM = 25, 34, 46
@@ -46,7 +47,7 @@ def _dots(part: str, rows: pd.DataFrame, order: list[str]) -> Spec:
     for place, name in enumerate(order):
         if name in found:
             rho, score = found[name], PREDICTORS[name]
-            written = f"{rho:+.2f}".replace("-", "−")
+            written = signed(rho, 2)
             said = f"<b>{plain(score.label)}</b> with {part}: {written}<br>{plain(score.meaning)}"
             data.append({"value": [round(rho, 3), place], "tooltip": {"formatter": said}})
     return {

@@ -39,8 +39,14 @@ PLANE = ("distribution", "magnitude")
 """Across and up."""
 
 
+WORTH = {f"worth_{part}": Axis(f"worth for the {part}", "", False) for part in ("new", "past")}
+"""What outcomes say of a sample (acl.analysis.outcomes.worth); no strategy has it."""
+
+
 def axis(score: str) -> Axis:
     """As the strategy that a score is of says (acl.plugins.registry); where none does, by its name."""
+    if score in WORTH:
+        return WORTH[score]
     said = next((plugin.scores[score] for plugin in choices("strategies").values() if score in plugin.scores), {})
     return Axis(said.get("name", score.replace("_", " ")), said.get("short", ""), said.get("log", False))
 

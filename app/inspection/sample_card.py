@@ -18,7 +18,7 @@ from app.charts import inspection as figures
 from app.charts import palette
 from app.charts.score_plane import HERO, PLANE
 from app.charts.written import percent
-from app.inspection import deciding
+from app.inspection import deciding, worth
 from app.inspection import samples as pool
 from app.inspection.panels.draw import draw
 from app.inspection.samples import Choice
@@ -122,6 +122,8 @@ def sample_card(sight: Sight, frame: pd.DataFrame, choice: Choice, why: str, ope
         st.markdown(f"**Sample {opened}** · {role}  \n{words.plain(known)}, predicted {words.plain(predicted)}")
     if why:
         st.markdown(words.plain(why))
+    if told := worth.of_sample(row):
+        st.caption(told, help=words.HELP["worth"])
     st.html(_probabilities(sight, str(row["role"]), opened))
     if row["role"] in {"pool", "picks"}:
         st.markdown("**Its Fisher information against the target**", help=words.HELP["D"])

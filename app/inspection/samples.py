@@ -20,6 +20,7 @@ from acl.strategies.kcenter import nearest
 from app import words
 from app.charts import palette
 from app.charts.score_plane import HERO, PLANE, ROLES, role_colours
+from app.inspection import worth
 from app.inspection.linked_scatters.component import CHANGES
 from app.inspection.source import Sight, microscope
 from app.store.runs import scores_of
@@ -120,7 +121,7 @@ def table(sight: Sight, choice: Choice) -> pd.DataFrame:
     )
     truth = sight.truth(ids.tolist())
     frame["true"] = np.nan if truth is None else np.where(truth >= 0, truth, np.nan)
-    known = common_scores(*sight.mark) | choice.scores
+    known = common_scores(*sight.mark) | worth.scores(sight) | choice.scores
     for name, values in known.items():
         frame[name] = np.concatenate([values, np.full(len(ids) - len(values), np.nan)])
     was = in_pool & np.isin(ids, sight.picks)

@@ -53,6 +53,12 @@ def load(run: Run, at: Place, runs: Path) -> list[Outcome]:
     return list(found.values())
 
 
+def state(run: Run, at: Place, runs: Path) -> tuple[tuple[str, int, int], ...]:
+    """Names what is kept of a query as it is now, for caches: each file with its size and the time of its change."""
+    paths = [path for path in (beside(run, at), elsewhere(run, at, runs)) if path.exists()]
+    return tuple((str(path), (found := path.stat()).st_size, found.st_mtime_ns) for path in paths)
+
+
 def all_of(run: Run, runs: Path) -> dict[Place, list[Outcome]]:
     """What was measured of every query of a run that has any."""
     folders = (run.path / "queries", elsewhere(run, (1, 1), runs).parent)

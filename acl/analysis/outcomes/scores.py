@@ -78,7 +78,7 @@ class Scorer:
         self._every = _every_entry(parts.total)
         self._objective_all = Objective.of(parts, self._every)
         self._exact = self._exact_target()
-        magnitude, distribution = information.scores(self._kept)
+        magnitude, distribution = information.scores(self._kept, context.n)
         p = context.pool.p.double()
         self.of_samples: dict[str, Float64[Tensor, " pool"]] = {
             "M": magnitude, "D": distribution, "entropy": -torch.xlogy(p, p).sum(1),
@@ -136,9 +136,7 @@ class Scorer:
             why = TRUE_LABELS.format("pool")
             self.left_out |= dict.fromkeys(("loss", "gradient", "interference", "balance"), why)
             return
-        p = self.context.pool.p.double().gather(1, self._classes[:, None]).squeeze(1)
-        # A probability that float32 calls 0 has a finite loss all the same.
-        self.of_samples["loss"] = -p.clamp_min(torch.finfo(torch.float32).tiny).log()
+        self.of_samples["loss"] = losses(self.context.pool, self._classes)
         errors, features = gradients(self.context.pool, self._classes)
         self.of_samples["gradient"] = errors.norm(dim=1) * features.norm(dim=1)
         if self._memory_gradient is not None:
@@ -162,6 +160,13 @@ def columns(samples: Samples, labels: Mapping[int, int], classes: Sequence[int])
     column = {c: place for place, c in enumerate(classes)}
     found = [column.get(labels.get(i, -1), -1) for i in samples.ids.tolist()]
     return None if -1 in found else torch.tensor(found, dtype=torch.int64)
+
+
+def losses(samples: Samples, classes: Int64[Tensor, " n"]) -> Float64[Tensor, " n"]:
+    """Cross-entropy of each sample's true label."""
+    p = samples.p.double().gather(1, classes[:, None]).squeeze(1)
+    # A probability that float32 calls 0 has a finite loss all the same.
+    return -p.clamp_min(torch.finfo(torch.float32).tiny).log()
 
 
 def gradients(

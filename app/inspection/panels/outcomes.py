@@ -16,6 +16,7 @@ from acl.analysis.outcomes import record
 from acl.analysis.outcomes.asked import About, Horizon, Plan
 from acl.analysis.outcomes.summary import apart_from_the_run
 from acl.analysis.outcomes.summary import table as tidy
+from acl.analysis.outcomes.worth import SETS_A_SAMPLE, sets_wanted
 from acl.config import UserError
 from acl.events import Bought, History
 from acl.runs.folder import Run
@@ -26,6 +27,7 @@ from app import words
 from app.charts import outcomes_plane as charts
 from app.charts import palette, written
 from app.charts.written import signed, whole_percent
+from app.inspection import worth
 from app.inspection.panels import outcome_dots as dots
 from app.inspection.panels import sensitivity
 from app.inspection.panels.outcome_words import measured, sentence
@@ -146,6 +148,7 @@ def _live(sight: Sight, about: About, by: str, polls: bool) -> None:
     )
     if not active:
         predicted(sight, rows, shown.measure)
+        worth.said(sight)
     # A small network may be done between the first look and the last.
     now = bool(_active(shown))
     if now != polls or now != bool(active):
@@ -245,9 +248,16 @@ def _asked(here: Shown, plan: Plan) -> bool:
     return measurer.is_asked(RUNS, here.wish(plan))
 
 
+def _plans(here: Shown) -> dict[str, Plan]:
+    """PLANS, and what the worth of this pool's samples needs."""
+    if worth.why_not(here.sight, here.about.n):
+        return PLANS
+    return PLANS | {"worth": replace(REFERENCE, subsets=sets_wanted(len(here.sight.context.pool)))}
+
+
 def _active(here: Shown) -> list[Wish]:
     """What waits or is worked on, whichever tab asked for it."""
-    wanted = [here.wish(plan) for plan in PLANS.values()] + list(_wishes(here.sight).values())
+    wanted = [here.wish(plan) for plan in _plans(here).values()] + list(_wishes(here.sight).values())
     return [wish for wish in dict.fromkeys(wanted) if measurer.is_asked(RUNS, wish)]
 
 
@@ -256,14 +266,13 @@ def _active(here: Shown) -> list[Wish]:
 
 def rows_of(here: Shown) -> pd.DataFrame:
     """What the record says of the query at this horizon, as a tidy table."""
-    paths = (record.beside(here.run, here.at), record.elsewhere(here.run, here.at, RUNS))
-    marks = tuple((str(p), *((s := p.stat()).st_size, s.st_mtime_ns)) for p in paths if p.exists())
-    rows = _rows(str(here.run.path), here.at, str(RUNS), marks, here.about)
+    state = record.state(here.run, here.at, RUNS)
+    rows = _rows(str(here.run.path), here.at, str(RUNS), state, here.about)
     return rows[rows["horizon"] == here.horizon]
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
-def _rows(path: str, at: Place, runs: str, marks: tuple[Any, ...], _about: About) -> pd.DataFrame:
+def _rows(path: str, at: Place, runs: str, state: tuple[Any, ...], _about: About) -> pd.DataFrame:
     return tidy(_about, record.load(Run(Path(path)), at, Path(runs)))
 
 
@@ -337,7 +346,7 @@ def _progress(here: Shown, active: Sequence[Wish]) -> None:
 
 def _trouble(here: Shown) -> None:
     found = [st.session_state["outcome-trouble"]] if "outcome-trouble" in st.session_state else []
-    wishes = {here.wish(plan): None for plan in PLANS.values()} | dict.fromkeys(_wishes(here.sight).values())
+    wishes = {here.wish(plan): None for plan in _plans(here).values()} | dict.fromkeys(_wishes(here.sight).values())
     found += [why for wish in wishes if (why := measurer.trouble(RUNS, wish))]
     for why in dict.fromkeys(found):
         st.warning(words.plain(why), icon=":material/warning:")
@@ -422,6 +431,22 @@ def _controls(here: Shown, rows: pd.DataFrame, active: Sequence[Wish]) -> None:
                 disabled=here.wish(PLANS[name]) in active,
                 icon=":material/check:" if there else ":material/add:",
             )  # fmt: skip
+        blind = int(((rows["kind"] == "random") & (rows["n"] == here.about.n)).sum())
+        if here.horizon == "round" and blind >= PLANS["measure"].subsets:
+            _worth_button(here, blind, active)
+
+
+def _worth_button(here: Shown, blind: int, active: Sequence[Wish]) -> None:
+    """The second press. blind: random sets of the query's size that are measured."""
+    why, plan = worth.why_not(here.sight, here.about.n), _plans(here).get("worth", REFERENCE)
+    there = not why and blind >= plan.subsets
+    st.button(
+        "Worth of a label", key="outcome-worth", on_click=_ask, args=(here, "worth", plan),
+        disabled=bool(why) or there or here.wish(plan) in active,
+        icon=":material/check:" if there else ":material/add:",
+        help=words.plain(why) or f"{plan.subsets:,} random sets, {SETS_A_SAMPLE} for each sample of the pool, and what "
+        "each sample adds to those it is in.",
+    )  # fmt: skip
 
 
 def _is_there(rows: pd.DataFrame, control: str) -> bool:

@@ -9,6 +9,7 @@ from acl.analysis.outcomes.predictors import PREDICTORS, predictors
 from acl.analysis.outcomes.scores import SCORES, Scorer, scored
 from app import words
 from app.charts.predictors import PARTS, chart
+from app.charts.written import signed
 from app.inspection.panels.outcome_dots import by_measure
 from app.inspection.source import Sight
 from app.widgets import projector
@@ -59,7 +60,7 @@ def sentences(found: pd.DataFrame) -> list[str]:
     for part in (part for part in PARTS if part in set(found["part"])):
         rows = found[(found["part"] == part) & found["named"]].sort_values("rho", key=abs, ascending=False)
         strongest = list(zip(rows["score"], rows["rho"], strict=True))[:STRONGEST]
-        names = [f"{PREDICTORS[name].label} ({rho:+.2f})".replace("(-", "(−") for name, rho in strongest]
+        names = [f"{PREDICTORS[name].label} ({signed(rho, 2)})" for name, rho in strongest]
         more = f" and {len(rows) - STRONGEST} more" if len(rows) > STRONGEST else ""
         said.append(f"{PART_OF[part]}: {', '.join(names) if names else 'no score stands out of chance'}{more}.")
     return said

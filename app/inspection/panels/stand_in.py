@@ -190,7 +190,7 @@ def _picture(sight: Sight, found: StandIn) -> None:
     with right:
         st.dataframe(
             written.table(table(sight, found), {"memory": whole_percent, "past": whole_percent}),
-            hide_index=True, column_config=COLUMNS, key="stand-in-table",
+            hide_index=True, column_config=COLUMNS, key="stand-in-table", placeholder="–",
         )  # fmt: skip
 
 

@@ -418,7 +418,10 @@ ALLOWED = {
     "app/lesson/chapters/choice.py": {
         "found.labelled", "words.strategy(each)", "found.repeats", "words.strategy",
     },
-    "app/lesson/chapters/forgetting.py": {"changes(found.history, own)", "said[-1:]"},
+    "app/lesson/chapters/forgetting.py": {
+        "changes(history, own)", "moved[-1:]", "material.config.n_end", "material.name", "first", "second",
+        "said.__getitem__", "str.capitalize",
+    },
     "app/lesson/chapters/trade.py": {
         "said.half(half, full, HALF)", "said.past_share(found.target, found.classes, found.new)",
     },

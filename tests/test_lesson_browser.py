@@ -41,7 +41,7 @@ def test_the_first_page_moves_by_itself_then_runs_live(app):
         wait_for(lambda: state_of(run.path) == "paused")
         expect(page.get_by_role("button", name=re.compile("^Play on"))).to_be_visible()
         page.keyboard.press("Space")
-        wait_for(lambda: state_of(run.path) == "finished", seconds=120)
+        wait_for(lambda: state_of(run.path) == "finished", seconds=300)
         expect(page.get_by_test_id("stAlert")).to_contain_text("Right after its own task")
         page.get_by_role("button", name="Open").click()
         expect(page).to_have_url(re.compile(f"run={run.id}"))

@@ -19,7 +19,6 @@ from acl.events import Evaluated, History
 from acl.results import changes
 from acl.results.frames import outcomes_of
 from acl.runs.folder import Run
-from app.compare.effects import outcomes as compared
 from app.compare.effects.tables import by_cohort
 from app.run import changes as shown
 from app.store.runs import live_run
@@ -50,9 +49,6 @@ def made(tmp_path_factory) -> list[Run]:
 def folder(made, runs, monkeypatch) -> Path:
     shutil.copytree(made[0].path.parent, runs)
     every_page_looks_into(runs, monkeypatch)
-    monkeypatch.setattr(compared, "RUNS", runs)
-    monkeypatch.setattr("acl.service.backend.ensure", lambda runs: None)
-    monkeypatch.setattr("acl.service.backend.attach", lambda runs: None)
     live_run.clear()
     return runs
 

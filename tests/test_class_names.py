@@ -114,8 +114,6 @@ def worked(tmp_path_factory):
 def here(worked, monkeypatch):
     monkeypatch.setenv("ACL_DATA", str(worked / "sets"))
     every_page_looks_into(worked / "runs", monkeypatch)
-    monkeypatch.setattr("acl.service.backend.ensure", lambda runs: None)
-    monkeypatch.setattr("acl.service.backend.attach", lambda runs: None)
     return worked / "runs"
 
 

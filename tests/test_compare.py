@@ -59,8 +59,6 @@ def here(runs, monkeypatch):
     """An empty runs folder that every page looks into; no process is started."""
     runs.mkdir()
     every_page_looks_into(runs, monkeypatch)
-    monkeypatch.setattr("acl.service.backend.ensure", lambda runs: None)
-    monkeypatch.setattr("acl.service.backend.attach", lambda runs: None)
     return runs
 
 

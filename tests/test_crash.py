@@ -349,8 +349,6 @@ def test_a_run_out_of_memory_is_tried_once_more_alone_and_then_failed_with_the_n
 def pages(monkeypatch, runs):
     runs.mkdir(exist_ok=True)
     every_page_looks_into(runs, monkeypatch)
-    monkeypatch.setattr("acl.service.backend.ensure", lambda runs: None)
-    monkeypatch.setattr("acl.service.backend.attach", lambda runs: None)
 
 
 def middle_garbage(run: Run) -> None:

@@ -25,8 +25,6 @@ from tests.tools import every_page_looks_into
 def here(runs, monkeypatch) -> Path:
     runs.mkdir()
     every_page_looks_into(runs, monkeypatch)
-    monkeypatch.setattr("acl.service.backend.ensure", lambda runs: None)
-    monkeypatch.setattr("acl.service.backend.attach", lambda runs: None)
     return runs
 
 

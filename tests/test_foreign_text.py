@@ -72,8 +72,6 @@ def good(tmp_path_factory) -> Run:
 def here(runs, monkeypatch) -> Path:
     runs.mkdir()
     every_page_looks_into(runs, monkeypatch)
-    monkeypatch.setattr("acl.service.backend.ensure", lambda runs: None)
-    monkeypatch.setattr("acl.service.backend.attach", lambda runs: None)
     return runs
 
 

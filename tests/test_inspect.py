@@ -55,8 +55,6 @@ RECORDED = "recorded-er-accuacl-digits-s0"
 def no_backend(monkeypatch, runs):
     runs.mkdir()
     every_page_looks_into(runs, monkeypatch)
-    monkeypatch.setattr("acl.service.backend.ensure", lambda runs: None)
-    monkeypatch.setattr("acl.service.backend.attach", lambda runs: None)
 
 
 def page(**query: str) -> AppTest:

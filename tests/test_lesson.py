@@ -38,8 +38,6 @@ def no_backend(monkeypatch, runs):
     """Pages are drawn without starting processes, on an empty runs folder."""
     runs.mkdir()
     every_page_looks_into(runs, monkeypatch)
-    monkeypatch.setattr("acl.service.backend.ensure", lambda runs: None)
-    monkeypatch.setattr("acl.service.backend.attach", lambda runs: None)
 
 
 def page(**query: str) -> AppTest:

@@ -249,7 +249,6 @@ def test_a_link_names_candidates_only():
 def no_backend(runs, monkeypatch):
     every_page_looks_into(runs, monkeypatch)
     runs.mkdir(exist_ok=True)
-    monkeypatch.setattr("acl.service.backend.ensure", lambda runs: None)
     return runs
 
 

@@ -252,7 +252,7 @@ def test_when_it_pays_is_what_came_out(few, many, begins, ends):
 def test_what_pays_without_the_past_is_said_where_the_rest_may_be_chance():
     at_zero = by_seed(2)
     told = said.when_it_pays(gains(CHANCE, -3), at_zero)
-    assert "At λ = 0, where the past has no weight, it keeps 1.9 ± 0.2 points more, which is beyond noise." in told
+    assert "With 10 and at λ = 0, where the past has no weight, it keeps 1.9 ± 0.2 points more, beyond noise." in told
     assert "So what helps here is not the weight on the past. With 50" in told
     assert "So what helps" not in said.when_it_pays(gains(CHANCE, -3), by_seed(9))
     assert "λ" not in said.when_it_pays(gains(2, -3), at_zero)

@@ -168,8 +168,6 @@ class Nobody(LocalEngine):
 def here(runs, monkeypatch) -> Path:
     runs.mkdir()
     every_page_looks_into(runs, monkeypatch)
-    monkeypatch.setattr("acl.service.backend.ensure", lambda runs: None)
-    monkeypatch.setattr("acl.service.backend.attach", lambda runs: None)
     monkeypatch.setattr("app.launch._healthy", lambda port: False)
     return runs
 

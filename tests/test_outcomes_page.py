@@ -57,9 +57,6 @@ def made(tmp_path_factory) -> Run:
 def run(made, runs, monkeypatch) -> Run:
     shutil.copytree(made.path.parent, runs)
     every_page_looks_into(runs, monkeypatch)
-    monkeypatch.setattr(panel, "RUNS", runs)
-    monkeypatch.setattr("acl.service.backend.ensure", lambda runs: None)
-    monkeypatch.setattr("acl.service.backend.attach", lambda runs: None)
     live_run.clear()
     return Run(runs / made.id)
 

@@ -15,7 +15,7 @@ from acl.runs.folder import Run
 from acl.service import measurer
 from acl.service.measurer import Measurer
 from acl.snapshots import shelf as snapshot_shelf
-from app.inspection.panels import outcomes, sensitivity
+from app.inspection.panels import outcomes
 from app.inspection.panels import stand_in as panel
 from app.store.runs import live_run
 from tests.contexts import make_context
@@ -45,10 +45,6 @@ def made(tmp_path_factory) -> Run:
 def run(made, runs, monkeypatch) -> Run:
     shutil.copytree(made.path.parent, runs)
     every_page_looks_into(runs, monkeypatch)
-    for module in (outcomes, panel, sensitivity):
-        monkeypatch.setattr(module, "RUNS", runs)
-    monkeypatch.setattr("acl.service.backend.ensure", lambda runs: None)
-    monkeypatch.setattr("acl.service.backend.attach", lambda runs: None)
     live_run.clear()
     run = Run(runs / made.id)
     # What lies outside the run folder is named after where that is.
@@ -123,8 +119,6 @@ def test_what_a_setting_moved_what_changes_nothing_and_chance(run):
 def test_a_recorded_run_shows_both(runs, monkeypatch):
     runs.mkdir()
     every_page_looks_into(runs, monkeypatch)
-    monkeypatch.setattr("acl.service.backend.ensure", lambda runs: None)
-    monkeypatch.setattr("acl.service.backend.attach", lambda runs: None)
     for name in (panel.TITLE, outcomes.TITLE):
         test = page(run=RECORDED, task="3", round="1")
         test.segmented_control(key="panel").set_value(name).run()

@@ -44,8 +44,6 @@ ROOT = Path(__file__).resolve().parent.parent
 def no_backend(monkeypatch, runs):
     runs.mkdir()
     every_page_looks_into(runs, monkeypatch)
-    monkeypatch.setattr("acl.service.backend.ensure", lambda runs: None)
-    monkeypatch.setattr("acl.service.backend.attach", lambda runs: None)
 
 
 def page(name: str, **query: str) -> AppTest:

@@ -45,8 +45,6 @@ def worked(tmp_path_factory) -> Path:
 @pytest.fixture(autouse=True)
 def looked_into(worked, monkeypatch):
     every_page_looks_into(worked, monkeypatch)
-    monkeypatch.setattr("acl.service.backend.ensure", lambda runs: None)
-    monkeypatch.setattr("acl.service.backend.attach", lambda runs: None)
 
 
 def page(name: str, **query: str) -> AppTest:

@@ -68,7 +68,9 @@ def state_of(path: Path) -> str:
 
 
 def every_page_looks_into(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The runs folder of all of app/, wherever it was imported to."""
+    """The runs folder of all of app/, wherever it was imported to; no backend is started for it."""
+    monkeypatch.setattr("acl.service.backend.ensure", lambda runs: None)
+    monkeypatch.setattr("acl.service.backend.attach", lambda runs: None)
     for path in modules("app"):
         name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
         if name not in {"app.contents", "app.main"}:

@@ -19,7 +19,7 @@ js_distance where that error could decide who is a candidate: the candidates are
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -102,13 +102,16 @@ class Information:
         (f,) = embeddings(self.pool.take(slice(position, position + 1)), kept)
         return torch.softmax(f[0] / mu, 0), torch.softmax(kept.values / mu, 0)
 
-    def scores(self, kept: Kept, candidates: int) -> tuple[Float64[Tensor, " pool"], Float64[Tensor, " pool"]]:
+    def scores(
+        self, kept: Kept, candidates: int | None = None
+    ) -> tuple[Float64[Tensor, " pool"], Float64[Tensor, " pool"]]:
         """M(x) and D(x) of every pool sample. If F* or every JS is zero on the kept entries, all D are 1.
 
-        Which samples have the `candidates` largest D (ties to the lower id) is as if each JS were js_distance's. In a
-        pool of more than one BLOCK, D itself differs from that by rounding.
+        Which samples have the `candidates` largest D (ties to the lower id) is as if each JS were js_distance's; None
+        where that does not matter. In a pool of more than one BLOCK, D itself differs from that by rounding.
         """
-        scored = _fast_scores(self.pool, kept, candidates) if len(self.pool) > BLOCK else None
+        size = len(self.pool)
+        scored = _fast_scores(self.pool, kept, candidates or size) if size > BLOCK else None
         magnitude, js = scored or _scores(self.pool, kept)
         mean = js.mean()
         return magnitude, torch.ones_like(js) if mean == 0 else torch.exp(-js / mean)
@@ -188,19 +191,27 @@ def js_squared_error(z: Float64[Tensor, " n"], n_kept: int) -> Float64[Tensor, "
     return 2 * u * (z + n_kept + 16) * (z + 3 * math.log(n_kept) + 8)
 
 
-def _scores(samples: Samples, kept: Kept) -> tuple[Float64[Tensor, " n"], Float64[Tensor, " n"]]:
-    """M(x) and JS(p_x, q) by js_distance; JS is 0 where F* is."""
+def _each(
+    samples: Samples, kept: Kept, apart: Callable[[Tensor, Tensor, Tensor], Tensor]
+) -> tuple[Float64[Tensor, " n"], Float64[Tensor, " n"]]:
+    """M(x), and how far p_x = softmax(z) and q are `apart`, told z = f(x) / μ, p_x and q; 0 where F* is."""
     mu = kept.values.mean()
     q = torch.softmax(kept.values / mu, 0)
     magnitude = samples.h.new_empty(len(samples), dtype=torch.float64)
-    js = torch.zeros_like(magnitude)
+    found = torch.zeros_like(magnitude)
     start = 0
     for f in embeddings(samples, kept):
         rows = slice(start, start := start + len(f))
         magnitude[rows] = f.square().sum(1).sqrt()
         if mu > 0:
-            js[rows] = js_distance(torch.softmax(f / mu, 1), q)
-    return magnitude, js
+            z = f.div_(mu)
+            found[rows] = apart(z, torch.softmax(z, 1), q)
+    return magnitude, found
+
+
+def _scores(samples: Samples, kept: Kept) -> tuple[Float64[Tensor, " n"], Float64[Tensor, " n"]]:
+    """M(x) and JS(p_x, q) by js_distance."""
+    return _each(samples, kept, lambda z, p, q: js_distance(p, q))
 
 
 def _fast_scores(
@@ -208,18 +219,9 @@ def _fast_scores(
 ) -> tuple[Float64[Tensor, " pool"], Float64[Tensor, " pool"]] | None:
     """M(x), and JS(p_x, q) by js_squared; by js_distance for those that may or may not be among the `candidates`
     smallest. None where it cannot be told for certain who is."""
-    mu = kept.values.mean()
-    q = torch.softmax(kept.values / mu, 0)
-    magnitude = pool.h.new_empty(len(pool), dtype=torch.float64)
-    squared = torch.empty_like(magnitude)
-    start = 0
-    for f in embeddings(pool, kept):
-        rows = slice(start, start := start + len(f))
-        magnitude[rows] = f.square().sum(1).sqrt()
-        z = f.div_(mu)
-        squared[rows] = js_squared(z, torch.softmax(z, 1), q)
+    magnitude, squared = _each(pool, kept, js_squared)
     # |z_j| = |f_j| / μ is at most M / μ.
-    error = js_squared_error(magnitude / mu, len(q))
+    error = js_squared_error(magnitude / kept.values.mean(), len(kept.values))
     if not bool((squared.isfinite() & error.isfinite()).all()):
         return None
     js = squared.clamp_min(0).sqrt()
@@ -239,13 +241,10 @@ def _fast_scores(
 def magnitude_and_distribution(
     context: QueryContext, dims_per_class: int, candidates: int | None = None
 ) -> tuple[Float64[Tensor, " pool"], Float64[Tensor, " pool"]]:
-    """M(x) and D(x) of every pool sample, as AccuACL scores them in this context; see Information.scores.
-
-    candidates: of how many it matters which have the largest D; None where it does not.
-    """
+    """M(x) and D(x) of every pool sample, as AccuACL scores them in this context; see Information.scores."""
     information = Information.of(context)
     kept = keep_largest(information.target(context.lambda_).total, dims_per_class * context.n_classes)
-    return information.scores(kept, len(context.pool) if candidates is None else candidates)
+    return information.scores(kept, candidates)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from app.widgets.gallery import data_url
 
 RIGHT, WRONG = "#2E9E6B", "#D5572B"
 PIXELS = 64
-EM = 0.58
+EM = 0.47
 """Of the type's size, how wide a letter of a name is on average."""
 KEPT_REM = 1.45
 """Of a remembered picture, whose frame is 2 px and whose distance to the next one 7 px."""

@@ -119,7 +119,9 @@ def when_it_pays(gains: Mapping[int, pd.Series], at_zero: pd.Series) -> str:
         said.append(f"But with the usual λ, even with {best} remembered digits {most} may be chance.")
     alone, past = difference(at_zero, 0 * at_zero), difference(gains[min(gains)], at_zero)
     if not pays and alone.sign > 0:
-        said.append(f"At λ = 0, where the past has no weight, it keeps {worded(alone)}, which is beyond noise.")
+        said.append(
+            f"With {min(gains)} and at λ = 0, where the past has no weight, it keeps {worded(alone)}, beyond noise."
+        )
         said.append("" if past.sign else "So what helps here is not the weight on the past.")
     if costs:
         said.append(f"With {_listed(costs)} remembered digits blind choice keeps more.")

@@ -11,7 +11,7 @@ import errno
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -79,11 +79,6 @@ def append(run: Run, at: Place, runs: Path, outcomes: Sequence[Outcome]) -> None
             if error.errno not in NOT_OURS:
                 raise
     _append(elsewhere(run, at, runs), lines)
-
-
-def measured_already(outcomes: Iterable[Outcome]) -> set[Key]:
-    """Which sets and repeats need not be measured again."""
-    return {(outcome.trial, outcome.horizon) for outcome in outcomes}
 
 
 def _append(path: Path, lines: bytes) -> None:

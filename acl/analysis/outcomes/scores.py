@@ -78,7 +78,7 @@ class Scorer:
         self._every = _every_entry(parts.total)
         self._objective_all = Objective.of(parts, self._every)
         self._exact = self._exact_target()
-        magnitude, distribution = information.scores(self._kept, context.n)
+        magnitude, distribution = information.scores(self._kept)
         p = context.pool.p.double()
         self.of_samples: dict[str, Float64[Tensor, " pool"]] = {
             "M": magnitude, "D": distribution, "entropy": -torch.xlogy(p, p).sum(1),

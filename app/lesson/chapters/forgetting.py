@@ -54,7 +54,7 @@ def draw(picture: DeltaGenerator, controls: DeltaGenerator) -> str:
         )
         said = {
             "any": "Which of all classes is it?",
-            "own": f"Is it {' or '.join(first)}? {' or '.join(second)}? … (guessing: 50 %)",
+            "own": f"Is it {' or '.join(first)}? … (guessing: 50 %)",
         }
         asked = st.radio(
             "The network is asked", list(said), key="asked", bind="query-params", format_func=said.__getitem__,

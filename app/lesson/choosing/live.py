@@ -16,7 +16,6 @@ from app.store.session import RUNS, ensure_backend
 
 PICKS, BOUGHT, TROUBLE = "picks", "choice-bought", "choice-trouble"
 TURN = "choice-turn"
-MOST_SHOWN = 40
 
 
 def picks(found: Shipped) -> tuple[tuple[int, ...], str]:

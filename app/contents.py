@@ -6,7 +6,7 @@ import streamlit as st
 
 from app.store.session import PAGES, ROOT
 from app.widgets import dialogs, glossary, projector
-from app.widgets.browser import ended
+from app.widgets.browser import ended, leaving
 
 STYLE = """<style>
 /* Segmented controls are as high as the buttons and menus that they stand beside. */
@@ -29,6 +29,7 @@ page = st.navigation(
     position="top",
 )
 st.html(STYLE)
+leaving.draw(page.url_path)
 ended.watch()
 projector.switch()
 glossary.popover()

@@ -8,7 +8,8 @@ from acl.config import UserError
 from app import errors
 from app.new_run import page as start
 from app.run import page as live
-from app.store.session import ensure_backend, new_run, shown_run
+from app.store.session import ensure_backend, shown_run
+from app.widgets.browser.leaving import new_run
 
 try:
     ensure_backend()

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import streamlit as st
 import torch
 
 from acl.config import RunConfig
@@ -14,6 +15,8 @@ from acl.plugins.registry import prepare
 from acl.presets import preset_config
 from acl.runs.folder import resolved
 from acl.stream.types import TaskStream
+from app.store.session import PAGES
+from app.widgets.browser import leaving
 from tests.foreign import Site
 
 torch.set_num_threads(1)
@@ -42,6 +45,16 @@ def main_module() -> Iterator[None]:
     before = sys.modules["__main__"]
     yield
     sys.modules["__main__"] = before
+
+
+@pytest.fixture(autouse=True)
+def no_browser(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page that is run without a browser has nobody who follows its link (tests/test_leaving_browser.py has)."""
+
+    def switch(page: str, where: dict[str, str]) -> None:
+        st.switch_page(PAGES / f"{page}.py", query_params=where)
+
+    monkeypatch.setattr(leaving, "by_link", switch)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from app.charts.written import MINUS, percent, signed
 from app.compare import published
 from app.compare.cohorts import Chosen
 from app.compare.legend import remarks
-from app.store.session import open_run
+from app.widgets.browser.leaving import open_run
 
 HERE = Path(__file__).parent
 PLACE = ("learner", "strategy", "dataset", "memory")

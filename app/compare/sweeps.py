@@ -21,9 +21,10 @@ from app.charts import written
 from app.charts.written import percent
 from app.compare import cohorts, new_seeds, new_sweep
 from app.store import runs as data
-from app.store.session import POLL_S, RUNS, ensure_backend, open_run, slots
+from app.store.session import POLL_S, RUNS, ensure_backend, slots
 from app.widgets import dialogs
 from app.widgets import url as address
+from app.widgets.browser.leaving import open_run
 
 if TYPE_CHECKING:
     from streamlit.elements.lib.column_types import ColumnConfig

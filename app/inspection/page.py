@@ -27,9 +27,9 @@ from app.inspection.panels import ribbon
 from app.inspection.panels.tabs import tabs
 from app.inspection.samples import Choice
 from app.inspection.source import Sight
-from app.store.session import new_run
 from app.widgets import dialogs, projector
 from app.widgets.browser.fading import fading
+from app.widgets.browser.leaving import new_run
 from app.widgets.gallery import shared_sheet
 
 CARD = (

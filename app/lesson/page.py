@@ -9,8 +9,8 @@ from streamlit.delta_generator import DeltaGenerator
 
 from app.lesson import playing
 from app.lesson.chapters import choice, forgetting, labels, memory, trade
-from app.store.session import new_run
 from app.widgets import projector
+from app.widgets.browser.leaving import new_run
 
 
 class Chapter(Protocol):

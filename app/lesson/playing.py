@@ -17,7 +17,8 @@ from acl.runs.folder import Run, create
 from acl.runs.tags import keep_tags
 from app import words
 from app.store import runs as data
-from app.store.session import POLL_S, RUNS, ensure_backend, open_run
+from app.store.session import POLL_S, RUNS, ensure_backend
+from app.widgets.browser.leaving import open_run
 from app.widgets.wishes import wish
 
 RECORDING_S = 0.5

@@ -24,11 +24,12 @@ from app import errors, words
 from app.charts import written
 from app.charts.written import percent
 from app.store import runs as data
-from app.store.session import PAGES, POLL_S, RECORDED, RUNS, ensure_backend, forget_run, new_run, open_run
+from app.store.session import POLL_S, RECORDED, RUNS, ensure_backend, forget_run
 from app.widgets import dialogs
 from app.widgets import fork_dialog as forking
 from app.widgets.browser import width
 from app.widgets.browser.download import download
+from app.widgets.browser.leaving import leave, new_run, open_run
 
 if TYPE_CHECKING:
     from streamlit.elements.lib.column_types import ColumnConfig
@@ -256,7 +257,7 @@ def several(runs: list[Run]) -> None:
         st.markdown(f"**{len(runs)} runs**", width="content")
         if st.button("Compare", icon=":material/compare_arrows:", type="primary"):
             where = {"view": "curves", "from": "named", "runs": ",".join(run.id for run in runs)}
-            st.switch_page(PAGES / "compare.py", query_params=where)
+            leave("compare", where)
         st.button("Delete", icon=":material/delete:", disabled=not mine, on_click=_ask_to_delete, args=(mine,))
         _tags(mine)
 

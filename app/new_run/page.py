@@ -13,7 +13,8 @@ from app import errors, words
 from app.charts.written import whole_percent
 from app.new_run.form import new_run_form
 from app.store import runs as data
-from app.store.session import RECORDED, RUNS, open_run
+from app.store.session import RECORDED, RUNS
+from app.widgets.browser.leaving import open_run
 from app.widgets.one_press import once
 from app.widgets.wishes import PACES, WATCH
 

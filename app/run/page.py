@@ -24,9 +24,10 @@ from app.run import steering as steer
 from app.run import verification as checking
 from app.run.transport import transport
 from app.store import runs as data
-from app.store.session import PAGES, POLL_S, RUNS, ensure_backend, new_run
+from app.store.session import POLL_S, RUNS, ensure_backend
 from app.widgets import dialogs, projector
 from app.widgets import fork_dialog as forking
+from app.widgets.browser.leaving import leave, new_run
 from app.widgets.own_classes import own_classes
 
 STILL_POLL_S = 5 * POLL_S
@@ -153,7 +154,7 @@ def _ways_on(run: Run, config: RunConfig) -> None:
               help="A new run that shares this one's past and goes on otherwise.")  # fmt: skip
     if st.button("Compare", icon=":material/compare_arrows:", key="compare-run",
                  help="This run beside all others of its preset and CL method."):  # fmt: skip
-        st.switch_page(PAGES / "compare.py", query_params=_beside(run, config))
+        leave("compare", _beside(run, config))
     # Before a room it would take much of the row; the bar above has it.
     if not projector.on() and st.button("New run", icon=":material/add:", key="new-run"):
         new_run()

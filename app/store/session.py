@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import NoReturn
 
 import streamlit as st
 
@@ -55,19 +54,6 @@ def shown_run() -> Run | None:
     if st.query_params.get("run") != run.id:
         st.query_params["run"] = run.id
     return run
-
-
-def open_run(run: Run) -> NoReturn:
-    """Go to the Run page of `run`."""
-    st.session_state["run"] = run.id
-    st.switch_page(PAGES / "run.py", query_params={"run": run.id})
-
-
-def new_run() -> NoReturn:
-    """Go to the form of a new run; no run is shown any more."""
-    forget_run()
-    # Said to be none: left out, Streamlit would clear them, and refuse to while a widget lives in one (Projector).
-    st.switch_page(PAGES / "start.py", query_params={})
 
 
 def forget_run() -> None:

@@ -15,8 +15,9 @@ from acl.runs.fork import Place, changes_at, fork, past_of, places, settings_aft
 from acl.steering import differences
 from app import errors, words
 from app.store import runs as data
-from app.store.session import RUNS, ensure_backend, open_run
+from app.store.session import RUNS, ensure_backend
 from app.widgets import dialogs
+from app.widgets.browser.leaving import open_run
 from app.widgets.one_press import once
 from app.widgets.steering_form import steering_form, useful
 

@@ -11,6 +11,8 @@ from typing import TypeVar
 
 import streamlit as st
 
+from app.widgets.browser import leaving
+
 T = TypeVar("T")
 
 
@@ -19,7 +21,8 @@ def once(form: str, pressed: bool, make: Callable[[], T]) -> T | None:
     pressed. `make` draws nothing, so that no later click can break it off half-way. What it raises uses nothing up."""
     key = f"made-{form}"
     if not pressed:
-        st.session_state.pop(key, None)
+        if not leaving.asked():  # else a late click of many, on the page that is being left, would make another
+            st.session_state.pop(key, None)
         return None
     if key not in st.session_state:
         st.session_state[key] = make()

@@ -24,7 +24,8 @@ from app.lesson.measured import difference, figures
 from app.lesson.picture import figure
 from app.lesson.scored import Query, query
 from app.store import runs as data
-from app.store.session import PAGES, RECORDED, new_run
+from app.store.session import RECORDED
+from app.widgets.browser.leaving import leave, new_run
 from app.widgets.gallery import Card, cards_html
 
 QUESTION = "What does AccuACL trade?"
@@ -234,7 +235,7 @@ def _end(picture: DeltaGenerator, controls: DeltaGenerator) -> str:
                      help="The query of the four digits: every sample, and why it was bought."):  # fmt: skip
             found = query()
             where = {"run": found.run, "task": str(found.task), "round": str(found.round)}
-            st.switch_page(PAGES / "inspect.py", query_params=where)
+            leave("inspect", where)
     at_zero = figures(False, **{"strategy": HERO, "lambda": 0.0})["A"]
     return said.when_it_pays(_gains(), at_zero - figures()["A"])
 

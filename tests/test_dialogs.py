@@ -181,7 +181,10 @@ def test_a_dismissed_dialog_stays_away_and_another_page_is_without_it(app):
         expect(page.locator(".st-key-library").first).to_be_visible()
         page.get_by_role("link", name="Run", exact=True).click()
         opened(page, "Fork")
+        # Streamlit now and then puts an address into the browser's history twice: then Back is pressed once more.
         page.go_back()
+        if "/run" in page.url:
+            page.go_back()
         expect(page.locator(".st-key-library").first).to_be_visible()
         expect(page.get_by_role("dialog")).to_have_count(0)
         page.go_forward()

@@ -82,10 +82,15 @@ class Frames:
         return picks(self._sources)  # type: ignore[attr-defined]
 
 
-def load_runs(*names: str | Path, folder: str | Path = "runs", unfinished: bool = False) -> Frames:
-    """The runs `names` (ids, runs, folders of runs; none: all of `folder`) as tables. Runs that do not count in a
-    mean (by hand, twice) are all there: filter by the columns by_hand and key. UserError for an unknown name."""
-    runs = named_runs([str(name) for name in names], Path(folder))
+def load_runs(*names: str | Path | Run, folder: str | Path = "runs", unfinished: bool = False) -> Frames:
+    """The runs `names` (ids, what acl.run gave, folders of runs; none: all of `folder`) as tables. Runs that do not
+    count in a mean (by hand, twice) are all there: filter by the columns by_hand and key. UserError for an unknown
+    name, or what is none."""
+    for name in names:
+        if not isinstance(name, str | Path | Run):
+            many = "; give several one by one, as load_runs(*runs)" if isinstance(name, list | tuple) else ""
+            raise UserError(f"load_runs takes ids, folders and runs, got {type(name).__name__}{many}.")
+    runs = named_runs([str(name.path if isinstance(name, Run) else name) for name in names], Path(folder))
     kept = [(run, found) for run in runs if (found := readable(run)) and (unfinished or finished(found))]
     measured = outcomes_of([run for run, _ in kept], Path(folder))
     return replace(frames([found for _, found in kept]), outcomes=measured, sources=tuple(run for run, _ in kept))

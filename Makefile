@@ -1,4 +1,4 @@
-# make app | test | test-fast | check | fix | install | stop | recordings | measurements | choice | figures | soak | gpu | gpu-paper | gpu-kit
+# make app | test | test-fast | check | fix | install | stop | recordings | pictures | measurements | choice | figures | soak | gpu | gpu-paper | gpu-kit
 PYTHON ?= python3
 PORT ?= 8501
 GRID ?= digits
@@ -7,7 +7,7 @@ BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PYTHONUNBUFFERED = 1
 
-.PHONY: app install test test-fast check fix stop recordings measurements choice figures soak browser gpu gpu-paper gpu-kit
+.PHONY: app install test test-fast check fix stop recordings pictures measurements choice figures soak browser gpu gpu-paper gpu-kit
 
 app: install
 	@$(BIN)/python -m app.launch --port $(PORT)
@@ -58,6 +58,10 @@ fix: .venv/installed-dev
 
 recordings: install
 	$(BIN)/python assets/record.py
+
+# README's pictures, out of the app itself.
+pictures: browser
+	$(BIN)/python -m assets.pictures
 
 measurements: install
 	$(BIN)/python -m assets.measure

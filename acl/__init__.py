@@ -1,6 +1,6 @@
 """The engine of ACL Explorer: active continual learning, step by step, without any user interface.
 
-In a notebook (README, "As a library"): config, Loop, run, load_runs, outcomes, select, write_snapshot.
+In a notebook (README, "As a library"): config, Loop, run, load_runs, outcomes, worth, select, write_snapshot.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ if TYPE_CHECKING:
     from acl.presets import preset_config as config  # noqa: F811
     from acl.results.frames import load_runs
     from acl.results.outcomes import outcomes
+    from acl.results.worth import worth
     from acl.service.here import run
     from acl.snapshots.choosing import select
     from acl.snapshots.writer import write_snapshot
 
     __version__: str
 
-__all__ = ["Loop", "UserError", "config", "load_runs", "outcomes", "run", "select", "write_snapshot"]
+__all__ = ["Loop", "UserError", "config", "load_runs", "outcomes", "run", "select", "worth", "write_snapshot"]
 
 WHERE = {
     "Loop": "acl.loop",
@@ -34,6 +35,7 @@ WHERE = {
     "outcomes": "acl.results.outcomes",
     "run": "acl.service.here",
     "select": "acl.snapshots.choosing",
+    "worth": "acl.results.worth",
     "write_snapshot": "acl.snapshots.writer",
 }
 earlier_names.install()

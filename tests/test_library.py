@@ -104,7 +104,11 @@ def test_runs_are_named_as_acl_run_gives_them(runs):
     made = [acl.run(small_config(seed=seed), runs) for seed in range(2)]
     assert set(acl.load_runs(*made).runs["run"]) == {run.id for run in made}
     assert acl.load_runs(made[0], str(made[1].path)).runs["run"].nunique() == 2
-    for wrong, said in ((made, r"got list; give several one by one, as load_runs\(\*runs\)"), (3, "got int"), (None, "Non")):
+    for wrong, said in (
+        (made, r"got list; give several one by one, as load_runs\(\*runs\)"),
+        (3, "got int"),
+        (None, "Non"),
+    ):
         with pytest.raises(acl.UserError, match=said):
             acl.load_runs(wrong)
 

@@ -10,11 +10,14 @@ import pytest
 import torch
 from scipy.stats import spearmanr
 
-from acl.analysis.outcomes import record
+import acl
+from acl.analysis.outcomes import divided, record
 from acl.analysis.outcomes.asked import Outcome
 from acl.analysis.outcomes.query import Query
 from acl.analysis.outcomes.scores import Scorer
 from acl.analysis.outcomes.worth import BAR, MOST_POOL, Worth, membership, sentence, sets_wanted, worth
+from acl.cli.entry import main
+from acl.results import worth as in_a_notebook
 from acl.runs.folder import Run
 from acl.service import measurer
 from acl.service.measurer import Measurer
@@ -96,6 +99,56 @@ def test_the_ridge_is_that_of_the_normal_equations():
     assert min(np.abs(found - each).max() for each in by_hand) < 1e-8
 
 
+# -- in a notebook and on the command line -------------------------------------------------------------
+
+
+@pytest.fixture
+def few(monkeypatch):
+    monkeypatch.setattr(in_a_notebook, "sets_wanted", lambda pool: 24)
+
+
+def test_a_notebook_is_given_what_the_page_shows(run, few):  # noqa: F811
+    found = acl.worth(run, "2.2")
+    query = Query.of(run, AT)
+    pool = query.pool.tolist()
+    assert sorted(found.table["id"]) == pool and list(found.table) == ["id", "true", "new", "past"]
+    assert [text[:18] for text in found.sentences] == ["Worth for the new ", "Worth for the past"]
+    labels = {i: int(query.loop.stream.labels[i]) for i in pool}
+    kept = record.load(run, AT, run.path.parent)
+    again = divided.divided(divided.blind(kept, AT[0], pool), query.context, labels)
+    assert {part: each.sets for part, each in again.items()} == {part: each.sets for part, each in found.parts.items()}
+    for part, each in again.items():
+        np.testing.assert_array_equal(each.weights, found.parts[part].weights)
+        assert found.table[part].isna().all() != each.is_told
+
+
+def test_the_table_begins_with_what_is_worth_most_and_leaves_out_what_is_not_told(run, few, monkeypatch):  # noqa: F811
+    pool = Query.of(run, AT).pool.tolist()
+    weights = np.random.default_rng(0).normal(size=len(pool))
+    told, untold = Worth(24, 0.8, 0.7, 0.1, weights), Worth(24, 0.2, 0.1, 0.1, weights)
+    monkeypatch.setattr(in_a_notebook, "divided", lambda *_: {"new": told, "past": untold})
+    found = acl.worth(run, "2.2")
+    assert found.table["id"].tolist() == [pool[i] for i in np.argsort(-weights)] and found.table["past"].isna().all()
+    text = in_a_notebook.worth_table(AT, found)
+    best = found.table.iloc[0]
+    assert f"| {best['id']:.0f} | {best['true']:.0f} | {best['new']:+.2f} |" in text and "| past |" not in text
+
+
+def test_the_command_line_prints_it(run, few, capsys):  # noqa: F811
+    line = ["outcomes", str(run.path), "--at", "2.2", "--subsets", "6", "--strategies", "none", "--sizes", "1"]
+    assert main([*line, "--worth", "--quiet"]) == 0
+    out = capsys.readouterr().out.strip().splitlines()
+    assert out[0].startswith("Query 2.2. Worth for the new") and json.loads(out[-1])["queries"] == ["2.2"]
+
+
+def test_what_cannot_be_asked_is_one_sentence(run, monkeypatch):  # noqa: F811
+    with pytest.raises(acl.UserError, match="9.9"):
+        acl.worth(run, "9.9")
+    monkeypatch.setattr(divided, "MOST_POOL", 5)
+    with pytest.raises(acl.UserError, match="pools of up to 5 samples"):
+        acl.worth(run, "2.2")
+
+
 # -- on the page ---------------------------------------------------------------------------------------
 
 
@@ -164,7 +217,7 @@ def test_the_second_press_is_offered_after_the_first_and_measures_what_is_missin
 
 def test_a_pool_that_is_too_large_says_so_and_other_horizons_have_none(run, monkeypatch):  # noqa: F811
     monkeypatch.setitem(panel.PLANS, "measure", replace(panel.PLANS["measure"], subsets=24))
-    monkeypatch.setattr(shown, "MOST_POOL", 3)
+    monkeypatch.setattr(divided, "MOST_POOL", 3)
     button = opened(run).button(key="outcome-worth")
     assert button.disabled and "up to 3 samples" in button.help.replace("\\", "") and MOST_POOL == 1_000
     later = opened(run, **{"outcome-horizon": "budget"})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +9,9 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from acl.analysis.outcomes import record
-from acl.analysis.outcomes.scores import TRUE_LABELS, columns, losses
-from acl.analysis.outcomes.summary import parts
-from acl.analysis.outcomes.worth import MOST_POOL, Worth, membership, sentence, sets_wanted, worth
+from acl.analysis.outcomes import divided, record
+from acl.analysis.outcomes.scores import TRUE_LABELS
+from acl.analysis.outcomes.worth import MOST_POOL, Worth, sentence, sets_wanted
 from acl.runs.folder import Run
 from acl.runs.fork import Place
 from app import words
@@ -23,18 +21,13 @@ from app.inspection.source import Sight
 from app.store.session import RUNS
 
 TITLE = "What is a label worth?"
-Sets = tuple[list[tuple[int, ...]], dict[str, np.ndarray]]
 
 
 def why_not(sight: Sight, n: int) -> str:
     """Why it cannot be asked of this query, which buys `n`; empty if it can."""
     pool = sight.context.pool
-    if len(pool) > MOST_POOL:
-        return (
-            f"The worth of a label is worked out for pools of up to {MOST_POOL:,} samples; this one has {len(pool):,}."
-        )
-    if not 0 < n < len(pool):
-        return "A set must leave samples out for their worth to be seen."
+    if why := divided.why_not(len(pool), n):
+        return why
     return TRUE_LABELS.format("pool") if sight.truth(pool.ids.tolist()) is None else ""
 
 
@@ -55,20 +48,8 @@ def found(sight: Sight) -> dict[str, Worth]:
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
-def _sets(path: str, at: Place, runs: str, state: tuple[Any, ...], pool: list[int]) -> Sets:
-    """The random sets of the query's own size, and what they did, in points."""
-    there = set(pool)
-    # A record from elsewhere may name samples that this pool does not have.
-    random = [
-        outcome for outcome in record.load(Run(Path(path)), at, Path(runs))
-        if (outcome.kind, outcome.horizon, outcome.repeat) == ("random", "round", 0) and there.issuperset(outcome.ids)
-    ]  # fmt: skip
-    # A quarter as many is drawn of every other size.
-    own = max(Counter(len(outcome.ids) for outcome in random).items(), key=lambda each: each[1], default=(0, 0))[0]
-    random = [outcome for outcome in random if len(outcome.ids) == own]
-    each = [parts(outcome.likelihood, at[0]) for outcome in random]
-    named = ("new", "past") if at[0] > 1 else ("new",)
-    return [outcome.ids for outcome in random], {part: 100 * np.array([e[part] for e in each]) for part in named}
+def _sets(path: str, at: Place, runs: str, state: tuple[Any, ...], pool: list[int]) -> divided.Blind:
+    return divided.blind(record.load(Run(Path(path)), at, Path(runs)), at[0], pool)
 
 
 @st.cache_data(max_entries=8, show_spinner="Dividing what the random sets did among their samples…")
@@ -76,15 +57,10 @@ def _found(
     mark: tuple[str, int], n_sets: int, total: float, _sets: list[tuple[int, ...]], _outcomes: dict[str, np.ndarray],
     _sight: Sight,
 ) -> dict[str, Worth]:  # fmt: skip
-    pool = _sight.context.pool
-    ids = pool.ids.tolist()
+    ids = _sight.context.pool.ids.tolist()
     truth = _sight.truth(ids)
     labels = {} if truth is None else dict(zip(ids, truth.tolist(), strict=True))
-    classes = columns(pool, labels, _sight.context.classes)
-    if classes is None:
-        return {}
-    members, loss = membership(_sets, ids), losses(pool, classes).numpy()
-    return {part: worth(members, values, classes.numpy(), loss) for part, values in _outcomes.items()}
+    return divided.divided((_sets, _outcomes), _sight.context, labels)
 
 
 def scores(sight: Sight) -> dict[str, np.ndarray]:

@@ -53,6 +53,10 @@ def add(commands: Commands) -> None:
         help="print which scores of a set predict what it does; their columns are added to the table",
     )  # fmt: skip
     sub.add_argument(
+        "--worth", action="store_true",
+        help="also measure four random sets a sample of the pool, and print what the label of each sample is worth",
+    )  # fmt: skip
+    sub.add_argument(
         "-o", "--output", type=typed.output(".parquet"), metavar="FILE.parquet", help="the table of these sets"
     )
     sub.add_argument("--quiet", action="store_true", help="no progress bar")
@@ -79,10 +83,12 @@ def _outcomes(arguments: argparse.Namespace) -> None:
     at = None if arguments.all else parse_place(arguments.at)
     # What is cheap to check has been checked: this imports torch.
     from acl.results.outcomes import asked_queries, measure_queries, predictors_table
+    from acl.results.worth import measure_worth, worth_table
 
     places = asked_queries(run) if at is None else [at]
     with _measuring(run.id, len(places), arguments.quiet) as (show, say), prints_aside():
         rows = measure_queries(run, places, plan, arguments.runs, show, say, arguments.predict)
+        worths = [measure_worth(run, place, arguments.runs, show, say) for place in places if arguments.worth]
     if arguments.output:
         from acl.system.files import disk_trouble, replace_file
 
@@ -90,6 +96,8 @@ def _outcomes(arguments: argparse.Namespace) -> None:
             replace_file(arguments.output, lambda temporary: rows.to_parquet(temporary, index=False))
     if arguments.predict:
         print(predictors_table(rows))
+    for place, worth in zip(places, worths, strict=False):
+        print(worth_table(place, worth))
     print(json.dumps({"run": run.id, "queries": [f"{task}.{round_}" for task, round_ in places], "rows": len(rows)}))
 
 

@@ -61,7 +61,7 @@ def public(body: list[ast.stmt], known: Bases, prefix: str = "") -> Iterator[tup
 
 
 def excepted(path: str, name: str) -> bool:
-    """`add` of each command, which acl.cli.commands tells of once; tests of the contracts, whose names are sentences."""
+    """`add` of each command, told of once in acl.cli.commands; tests of the contracts, whose names are sentences."""
     if path.startswith("acl/cli/commands/"):
         return name == "add"
     return path.startswith("acl/testing/") and name.split(".")[-1].startswith("test_")

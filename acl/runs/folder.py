@@ -97,7 +97,7 @@ class Run:
         return (self.path / "recorded").exists()
 
     def base(self, task: int) -> Path:
-        """The file of the task's base: the network that every training of this task starts from."""
+        """The file of the task's base: the network that every training of it starts from, and the memory then."""
         return self.path / "tasks" / f"{task:02d}" / "base.safetensors"
 
     def snapshot(self, task: int, round_: int) -> Path:

@@ -78,7 +78,8 @@ class Keeper(ABC):
 
     def tick(self) -> None:
         """To be called again and again: starts the process where something waits and none runs. After MAX_TRIES that
-        ended with an error in a row, what waits is refused instead. OSError where the log cannot be written."""
+        ended with an error in a row, what waits is refused instead. OSError where its log cannot be
+        written or no process can be had."""
         if self.process and self.process.poll() is not None:
             self.tries = self.tries + 1 if self.process.returncode else 0
             self.process = None

@@ -31,10 +31,12 @@ class Position:
 
     @staticmethod
     def at(task: int, round_: int, phase: Phase) -> Position:
+        """The position of a phase by its name."""
         return Position(task, round_, PHASES.index(phase))
 
     @property
     def phase(self) -> Phase:
+        """The phase by its name."""
         return PHASES[self.phase_index]
 
 
@@ -97,6 +99,8 @@ class Bought:
 
 @dataclass(frozen=True)
 class Epoch:
+    """An epoch (from 1) of a training is done; loss: the mean over its steps."""
+
     kind: ClassVar[str] = "epoch"
     task: int
     round: int
@@ -106,6 +110,9 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Trained:
+    """A training is done. loss: the mean over the steps of its last epoch; images: samples of all its steps, replayed
+    ones too; seconds: how long it took."""
+
     kind: ClassVar[str] = "trained"
     task: int
     round: int
@@ -139,6 +146,8 @@ class Evaluated:
 
 @dataclass(frozen=True)
 class Finished:
+    """The run is done; summary: as in acl.metrics.summarise."""
+
     kind: ClassVar[str] = "finished"
     summary: dict[str, Any]
 
@@ -233,6 +242,8 @@ class History:
             self.add(row)
 
     def add(self, row: Row) -> None:
+        """Add the next row. A `Resumed` removes the rows after its `after`, other than earlier `Resumed`, before it is
+        added: what was half done is done again."""
         if isinstance(row.event, Resumed):
             after = row.event.after
             kept = [old for old in self.rows if old.seq <= after or isinstance(old.event, Resumed)]
@@ -256,15 +267,18 @@ class History:
 
     @property
     def started(self) -> Started | None:
+        """The event of the run's beginning; None if there is none yet."""
         found = self.of(Started)
         return found[0] if found else None
 
     @property
     def finished(self) -> Finished | None:
+        """The event of the run's end; None if it has not finished."""
         found = self.of(Finished)
         return found[-1] if found else None
 
     def bought(self, task: int) -> list[Bought]:
+        """The purchases of one task, in order of their rounds."""
         return [event for event in self.of(Bought) if event.task == task]
 
     def finals(self) -> list[Evaluated]:

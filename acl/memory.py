@@ -57,6 +57,8 @@ class Memory:
 
     @staticmethod
     def empty(size: int, policy: Policy, seed: int, n_logits: int = 0, numbers: str = "float32") -> Memory:
+        """A memory of at most `size` samples that holds none yet. n_logits: logits stored of each sample; numbers:
+        their dtype."""
         nothing = np.zeros(0, dtype=np.int64)
         return Memory(size, policy, seed, nothing, nothing, np.zeros((0, n_logits), numbers), np.zeros(0), nothing)
 
@@ -65,6 +67,7 @@ class Memory:
 
     @property
     def keys(self) -> UInt64[ndarray, " kept"]:
+        """The random key of each sample kept, uint64; a function of `seed` and its id."""
         return mix(key(self.seed, "memory"), self.ids)
 
     @property

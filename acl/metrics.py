@@ -14,6 +14,7 @@ Matrix = Sequence[Sequence[float]]
 
 
 def mean(values: Sequence[float]) -> float:
+    """The arithmetic mean; there must be at least one value."""
     return sum(values) / len(values)
 
 
@@ -59,6 +60,8 @@ def balance(r: Matrix, now: Sequence[float]) -> Balance:
 
 
 class Informativeness(TypedDict):
+    """The mean likelihood of the true class, 0..1: on the newest task, on those before it, and on all seen."""
+
     new: float
     past: float
     together: float

@@ -137,6 +137,7 @@ def some(names: Sequence[str]) -> str:
 
 
 def count(n: int, noun: str) -> str:
+    """The number with thousands separators, and the noun with an s unless the number is 1."""
     return f"{n:,} {noun}" + ("" if n == 1 else "s")
 
 

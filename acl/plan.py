@@ -32,6 +32,7 @@ def labels(config: RunConfig, task: Task, bought: Sequence[int] = ()) -> list[in
 
 
 def steps_an_epoch(config: RunConfig, n_labels: int) -> int:
+    """Steps of one epoch on so many labels: ⌈n_labels / batch_size⌉."""
     return -(-n_labels // config.batch_size)
 
 
@@ -86,6 +87,7 @@ class Estimate:
 
     @property
     def sentence(self) -> str:
+        """How long the run takes here, and what was measured to say so, in a sentence."""
         return f"About {in_words(self.seconds)} here (measured just now: {self.measured})."
 
 

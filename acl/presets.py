@@ -10,6 +10,9 @@ from acl.config import NO_CHOICE, RunConfig, UserError, make_config, near
 
 @dataclass(frozen=True)
 class Preset:
+    """label: its name to be shown; summary: one line of advice; values: settings by name that differ from the
+    defaults."""
+
     label: str
     summary: str
     values: dict[str, Any]

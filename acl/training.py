@@ -52,6 +52,7 @@ class Training:
 
     @property
     def done(self) -> bool:
+        """Whether every step has been made."""
         return self.n_done == self.n_steps
 
     @property

@@ -61,9 +61,12 @@ class Judge:
         self.f = torch.cat(list(embeddings(context.pool, kept)))
 
     def score(self, picks: Int64[Tensor, " n"]) -> TraceObjective:
+        """J of these picks (positions in the pool), from the mean of their Fisher embeddings at the kept entries."""
         return self.objective.of_cover(self.f[picks].mean(0))
 
     def judge(self, picks: Int64[Tensor, " n"]) -> Judged:
+        """J of these picks (positions in the pool), and their mean distances, Euclidean in float64, to the nearest
+        other pick and to the nearest memory sample."""
         h, memory = self.context.pool.h[picks].double(), self.context.memory.h.double()
         apart = torch.cdist(h, h).fill_diagonal_(torch.inf)
         nearest_pick = float(apart.amin(1).mean()) if len(picks) > 1 else None

@@ -180,6 +180,7 @@ def table(rows: Sequence[Row]) -> pd.DataFrame:
 
 
 def as_markdown(rows: Sequence[Row]) -> str:
+    """The `table` of these rows in Markdown; numbers with four digits, what is missing left empty."""
     heads = {name: name.replace("_percent", " %").replace("_", " ") for name in COLUMNS}
     lines = [" | ".join(heads.values()), " | ".join("---" for _ in heads)]
     for record in table(rows).to_dict("records"):

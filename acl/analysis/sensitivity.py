@@ -43,6 +43,7 @@ def asked(
 
 
 def all_equal(picks: Sequence[Collection[int]]) -> bool:
+    """Whether all of them hold the same samples, in any order."""
     return all(set(each) == set(picks[0]) for each in picks)
 
 

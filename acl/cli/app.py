@@ -18,6 +18,7 @@ PLACES = (HERE, HERE / "acl_explorer")
 
 
 def add(commands: Commands) -> None:
+    """Declare `acl app`."""
     sub = commands.add(
         "app",
         _app,

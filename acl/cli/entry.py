@@ -45,6 +45,8 @@ COMMANDS = (
 
 
 def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return the exit code: 0, 2 on bad input, 3 where memory ran out, 130 after Ctrl-C. argv: None
+    for what was typed."""
     arguments = argparse.Namespace(interrupted="nothing was begun")
     try:
         parser().parse_args(argv, arguments)
@@ -83,6 +85,7 @@ def _named(error: OSError) -> str:
 
 
 def parser() -> Parser:
+    """The parser of all commands."""
     made = Parser(prog="acl", description="Active continual learning, without the browser.")
     made.add_argument("--version", action="version", version=f"acl {version.here()}")
     commands = Commands(made)

@@ -16,7 +16,10 @@ Command = Callable[[argparse.Namespace], None]
 
 
 class Parser(argparse.ArgumentParser):
+    """A parser whose errors are a UserError."""
+
     def error(self, message: str) -> NoReturn:
+        """UserError, with a hint at --help, where argparse would print its usage and exit."""
         raise UserError(f"{message[0].upper()}{message[1:]} (see {self.prog} --help).")
 
 
@@ -34,6 +37,7 @@ class Commands:
 
 
 def runs_option(sub: Parser) -> None:
+    """Add --runs, the runs folder: $ACL_RUNS, else `runs`, where it is not given."""
     sub.add_argument(
         "--runs", type=typed.folder, default=os.environ.get("ACL_RUNS") or "runs", metavar="DIR",
         help="the runs folder (default: runs)",
@@ -54,10 +58,12 @@ def settings_options(sub: Parser) -> None:
 
 
 def plural(name: str) -> str:
+    """The plural of `strategy`, `learner` or `dataset`, as their commands are called."""
     return {"strategy": "strategies"}.get(name, name + "s")
 
 
 def gpu_share_option(sub: Parser) -> None:
+    """Add --gpu-share, the part of a GPU, a fraction above 0 and at most 1, that each run on CUDA takes."""
     sub.add_argument(
         "--gpu-share", type=float, metavar="0.5",
         help="the part of a GPU each run on CUDA takes (default: 0.25, four runs on each GPU; with Ray 1)",
@@ -65,6 +71,7 @@ def gpu_share_option(sub: Parser) -> None:
 
 
 def set_option(sub: Parser) -> None:
+    """Add --set NAME=VALUE, which may be repeated; the pairs are kept as `changes` (see `changes_of`)."""
     sub.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", dest="changes",
         help="any other setting, e.g. --set memory=50 (may be repeated)",
@@ -72,6 +79,7 @@ def set_option(sub: Parser) -> None:
 
 
 def data_dir_option(sub: argparse.ArgumentParser) -> None:
+    """Add --data-dir, the folder for fetched data sets."""
     sub.add_argument(
         "--data-dir",
         type=typed.folder,
@@ -81,6 +89,8 @@ def data_dir_option(sub: argparse.ArgumentParser) -> None:
 
 
 def changes_of(pairs: Sequence[str], option: str = "--set") -> dict[str, Any]:
+    """Settings by name with their values as text, the last of a name counting. UserError for a pair without =, and for
+    the name preset."""
     changes: dict[str, Any] = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")

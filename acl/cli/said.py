@@ -55,6 +55,8 @@ def prints_aside() -> Iterator[None]:
 
 
 def work(run: Run, quiet: bool) -> None:
+    """Work on `run` in this process to its end, then print its summary; progress goes to stderr unless `quiet`.
+    UserError where it was stopped before its end."""
     from tqdm import tqdm
 
     from acl.service.worker import execute
@@ -71,6 +73,7 @@ def work(run: Run, quiet: bool) -> None:
 
 
 def print_summary(run: Run) -> None:
+    """Print the run's id and its summary (fractions 0..1) as one line of JSON."""
     print(json.dumps({"run": run.id, **(run.summary or {})}))
 
 

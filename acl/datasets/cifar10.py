@@ -28,6 +28,8 @@ BATCHES = Batches(tuple(f"data_batch_{n}" for n in range(1, 6)), "test_batch", "
 
 @dataclass(frozen=True)
 class CIFAR10(Base):
+    """CIFAR-10 (Krizhevsky 2009) in its own split: 50,000 training and 10,000 test images, uint8 [N, 32, 32, 3]."""
+
     def load(self) -> ImageSet:
         if missing("cifar10", FILES) and (folder := unpacked("cifar10", UNPACKED)):
             return load_batches(LABEL, folder, BATCHES)

@@ -29,6 +29,9 @@ BATCHES = Batches(("train",), "test", "meta", "fine_labels", "fine_label_names")
 
 @dataclass(frozen=True)
 class CIFAR100(Base):
+    """CIFAR-100 (Krizhevsky 2009) in its own split: 50,000 training and 10,000 test images, uint8 [N, 32, 32, 3], fine
+    labels."""
+
     def load(self) -> ImageSet:
         if missing("cifar100", FILES) and (folder := unpacked("cifar100", UNPACKED)):
             return load_batches(LABEL, folder, BATCHES)

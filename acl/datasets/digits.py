@@ -21,6 +21,9 @@ TRAIN_SHARE = 0.7
 
 @dataclass(frozen=True)
 class Digits(Base):
+    """The digits of scikit-learn (Alpaydin and Kaynak 1998), uint8 [1797, 8, 8, 1]; a fixed share of each class,
+    TRAIN_SHARE, is for training."""
+
     def load(self) -> ImageSet:
         rows = np.loadtxt(_file(), delimiter=",", dtype=np.int64)
         images = np.round(rows[:, :-1] * (255 / 16)).astype(np.uint8).reshape(-1, 8, 8, 1)

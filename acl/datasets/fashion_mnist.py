@@ -40,5 +40,8 @@ CLASSES = (
 
 @dataclass(frozen=True)
 class FashionMNIST(Base):
+    """Fashion-MNIST (Xiao et al. 2017) in its own split: 60,000 training and 10,000 test images, uint8
+    [N, 28, 28, 1]."""
+
     def load(self) -> ImageSet:
         return load_idx(LABEL, "fashion_mnist", FILES, UNPACKED, CLASSES)

@@ -44,6 +44,8 @@ class Layout:
 
 @dataclass(frozen=True)
 class Folder(Base):
+    """Image files of the folder `data`, as uint8 [N, image_size, image_size, 3]."""
+
     data: str
     image_size: int
     scenario: str

@@ -25,5 +25,7 @@ FILES = idx_files(
 
 @dataclass(frozen=True)
 class MNIST(Base):
+    """MNIST (LeCun et al. 1998) in its own split: 60,000 training and 10,000 test images, uint8 [N, 28, 28, 1]."""
+
     def load(self) -> ImageSet:
         return load_idx(LABEL, "mnist", FILES, UNPACKED, tuple("0123456789"))

@@ -32,6 +32,8 @@ TRAIN_SHARE = 0.8
 
 @dataclass(frozen=True)
 class Parquet(Base):
+    """Images of the Parquet files that `data` names, as uint8 [N, image_size, image_size, 3]."""
+
     data: str
     image_size: int
     label_column: str

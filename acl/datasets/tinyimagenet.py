@@ -34,6 +34,9 @@ SIDE = 64
 
 @dataclass(frozen=True)
 class TinyImageNet(Base):
+    """TinyImageNet (Le and Yang 2015): 100,000 training images and its validation part, 10,000, as test images, uint8
+    [N, 64, 64, 3]."""
+
     def load(self) -> ImageSet:
         path = unpacked("tinyimagenet", UNPACKED) or local_files("tinyimagenet", FILES)[0]
         identity = [ROOT, path.name, path.stat().st_size, path.stat().st_mtime_ns]

@@ -29,6 +29,9 @@ BETA = 0.5
 
 @dataclass(frozen=True)
 class DERpp(Base):
+    """DER++ (Buzzega et al. 2020, equation 6): cross-entropy of the new samples, plus ALPHA times the mean squared
+    difference from the stored logits and BETA times the cross-entropy of the replayed samples."""
+
     refill: str = "full"
     memory_policy = "balanced"
     stores_logits = True

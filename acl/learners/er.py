@@ -22,6 +22,8 @@ ORDER = 1
 
 @dataclass(frozen=True)
 class ER(Base):
+    """Experience replay (Chaudhry et al. 2019, algorithm 1): one mean cross-entropy over new and replayed samples."""
+
     memory_policy: str = "reservoir"
     refill: str = "full"
 

@@ -30,6 +30,9 @@ ORDER = 4
 
 @dataclass(frozen=True)
 class ERACE(Base):
+    """ER-ACE (Caccia et al. 2022, equation 2): the mean of a cross-entropy of the new samples among the classes of
+    their batch and one of the replayed samples among all."""
+
     refill: str = "full"
     memory: int = 10
     memory_policy = "balanced"

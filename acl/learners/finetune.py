@@ -17,6 +17,8 @@ ORDER = 0
 
 @dataclass(frozen=True)
 class Finetune(Base):
+    """Fine-tuning: the mean cross-entropy of the new samples alone."""
+
     def loss(self, model: Network, current: Batch, replayed: Batch | None) -> Float[Tensor, ""]:
         _, logits = model(current.x)
         return cross_entropy(logits, current.y)

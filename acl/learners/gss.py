@@ -37,6 +37,9 @@ FIRST_SCORE = 0.1
 
 @dataclass(frozen=True)
 class GSS(Base):
+    """GSS (Aljundi et al. 2019, algorithm 2, greedy): experience replay from a memory that prefers samples whose
+    gradients differ."""
+
     memory_batches: int = 1
     memory_batch_size: int = 16
     seed: int = 0
@@ -113,6 +116,7 @@ def gradient(model: Network, batch: Labelled, images: Images) -> Float[Tensor, "
 
 
 def largest_cosine(one: Float[Tensor, " parameters"], past: Float[Tensor, "batches parameters"]) -> float:
+    """The largest cosine, −1..1, between one gradient and those of the past batches."""
     return float(cosine_similarity(one[None], past).max())
 
 

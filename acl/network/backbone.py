@@ -80,13 +80,16 @@ class FrozenImages(Images):
 
     @property
     def resident(self) -> bool:
+        """True: the features are always on the device."""
         return True
 
     @property
     def shape(self) -> tuple[int, int, int]:
+        """The shape (D, 1, 1) of one sample."""
         return self._features.shape[1], 1, 1
 
     def batch(self, ids: Int64[Tensor, " b"]) -> Float[Tensor, "b dim 1 1"]:
+        """The standardised features of `ids`, all of them among `used`."""
         return self._features[self._row[ids]]
 
 
@@ -125,6 +128,7 @@ def compute(
 
 
 def preparation(name: str) -> Preparation:
+    """What this backbone wants of its images."""
     return LITE if name == INSTALLED else TORCHVISION
 
 

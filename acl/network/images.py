@@ -42,6 +42,7 @@ class Images:
 
     @property
     def shape(self) -> tuple[int, int, int]:
+        """The shape (C, H, W) of one image."""
         height, width, channel = self._images.shape[1:]
         return channel, height, width
 

@@ -22,6 +22,7 @@ class Seen:
     logits: Float[Tensor, "n n_classes"]
 
     def cpu(self) -> Seen:
+        """The same on the CPU."""
         return Seen(self.h.cpu(), self.logits.cpu())
 
 
@@ -35,10 +36,13 @@ class Inference:
 
     @property
     def done(self) -> bool:
+        """Whether every sample has been looked at."""
         return len(self._parts) == len(self._todo)
 
     @torch.no_grad()
     def step(self) -> None:
+        """One forward pass over the next chunk, in evaluation mode and without gradients; the network is in training
+        mode afterwards."""
         ids = torch.from_numpy(self._todo[len(self._parts)]).to(self.images.device)
         self.model.eval()
         h, logits = self.model(self.images.batch(ids))
@@ -46,6 +50,7 @@ class Inference:
         self._parts.append(Seen(h, logits))
 
     def result(self) -> Seen:
+        """h [N, d] and logits [N, n_classes] of all samples so far, in the order of `ids`."""
         return Seen(torch.cat([p.h for p in self._parts]), torch.cat([p.logits for p in self._parts]))
 
 

@@ -28,6 +28,7 @@ class Network(nn.Module):
     def forward(
         self, x: Float[Tensor, "batch channel height width"]
     ) -> tuple[Float[Tensor, "batch dim"], Float[Tensor, "batch n_classes"]]:
+        """h [B, d] and logits [B, n_classes] of images [B, C, H, W], in the dtype of `x`."""
         if not self.in_bfloat16:
             h = self.body(x)
             return h, self.head(h)
@@ -49,11 +50,13 @@ class GridMean(nn.Module):
         self.side = side
 
     def forward(self, x: Float[Tensor, "batch channel height width"]) -> Float[Tensor, "batch channel side side"]:
+        """Means [B, C, side, side] of maps [B, C, H, W]."""
         if x.device.type == "cpu":
             return adaptive_avg_pool2d(x, self.side)
         return self.as_products(x)
 
     def as_products(self, x: Float[Tensor, "batch channel height width"]) -> Float[Tensor, "batch channel side side"]:
+        """The same as two matrix products, whose gradient is the same each time."""
         rows, columns = (self._cells(size, x) for size in x.shape[2:])
         return rows @ x @ columns.T
 

@@ -28,6 +28,7 @@ class Predictions:
         return [called.get(id_) for id_ in ids]
 
     def save(self, path: Path) -> None:
+        """Write them as safetensors; classes as int16. OSError where the disk does not take it."""
         save_file({"ids": self.ids, "said": self.said.astype(np.int16), "own": self.own.astype(np.int16)}, path)
 
     @staticmethod

@@ -82,10 +82,12 @@ class Plugin:
 
     @property
     def what(self) -> str:
+        """What it is, in the singular: strategy, learner or dataset."""
         return SINGULAR[self.kind]
 
     @property
     def ours(self) -> bool:
+        """Whether it comes with ACL Explorer, and not from plug-ins of the user."""
         return self.module.startswith("acl.")
 
     @property

@@ -21,10 +21,12 @@ class Change:
 
     @property
     def task(self) -> int:
+        """The task, from 1, that was learned between the two."""
         return self.after.task
 
     @property
     def round(self) -> int:
+        """The query's round, from 1."""
         return self.after.round
 
 

@@ -77,6 +77,7 @@ class Frames:
 
     @cached_property
     def picks(self) -> pd.DataFrame:
+        """A row for each sample that was bought (acl.results.picks), read at the first call."""
         from acl.results.picks import picks  # true labels need a data set, and with it torch
 
         return picks(self._sources)  # type: ignore[attr-defined]
@@ -129,6 +130,7 @@ def readable(run: Run) -> Digest | None:
 
 
 def finished(found: Digest) -> bool:
+    """Whether the run has finished."""
     return bool(found.runs[0]["state"] == "finished")
 
 

@@ -45,6 +45,7 @@ class Paired:
 
     @property
     def n(self) -> int:
+        """How many seeds both were run with."""
         return len(self.seeds)
 
     @property

@@ -37,12 +37,16 @@ SEEDS = re.compile(r"(\d{1,10})(?:-(\d{1,10}))?")
 
 @dataclass(frozen=True)
 class Member:
+    """The settings, seed among them, of one run of a sweep, and the run's id."""
+
     config: RunConfig
     run: str
 
 
 @dataclass(frozen=True)
 class Sweep:
+    """A sweep as recorded; created: seconds since 1970."""
+
     id: str
     kind: SweepKind
     title: str

@@ -153,6 +153,8 @@ class Cell:
     runs: tuple[str, ...]
 
     def text(self, plus_minus: str, with_n: bool) -> str:
+        """Mean and standard deviation with one decimal, the latter left out where it is NaN; with_n: the number of
+        seeds too."""
         std = "" if math.isnan(self.std) else f"{plus_minus}{self.std:.1f}"
         return f"{self.mean:.1f}{std}" + (f" (n={self.n})" if with_n else "")
 
@@ -183,10 +185,12 @@ def _places(cells: pd.DataFrame, metric: str, more: bool) -> list[int]:
 
 
 def to_csv(cells: pd.DataFrame) -> str:
+    """The cells as CSV, two decimals, without the ids of their runs."""
     return as_csv(cells.drop(columns="runs"), digits=2)
 
 
 def to_markdown(cells: pd.DataFrame) -> str:
+    """The cells as a table in Markdown, with the best and the second of each CL method marked, and its caption."""
     marks = {1: "**{}**", 2: "<u>{}</u>"}
     columns, rows = grid(cells)
     with_n = cells["n"].nunique() > 1
@@ -239,6 +243,7 @@ def escaped(text: str) -> str:
 
 
 def caption(cells: pd.DataFrame) -> str:
+    """What the table's numbers are, over how many seeds, in a few sentences."""
     n = cells["n"]
     seeds = "n seeds" if n.nunique() > 1 else f"n = {n.iloc[0]} seed{'s' if n.iloc[0] > 1 else ''}"
     return (

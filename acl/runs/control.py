@@ -147,6 +147,7 @@ def request(run: Path, **wanted: Unpack[Wanted]) -> Control:
 
 
 def read_status(run: Path) -> Status | None:
+    """What the worker has last said; None where it has said nothing yet, or what stands there makes no sense."""
     raw = read_json(run / "status.json")
     if raw is None or "state" not in raw:
         return None

@@ -62,10 +62,12 @@ class Run:
 
     @property
     def id(self) -> str:
+        """The folder's name."""
         return self.path.name
 
     @cached_property
     def config(self) -> RunConfig:
+        """The run's settings, read once. UserError where there are none that can be read."""
         return read_config(self.path / "config.json")[0]
 
     @cached_property
@@ -79,10 +81,13 @@ class Run:
 
     @property
     def events(self) -> Path:
+        """The file of its events."""
         return self.path / "events.jsonl"
 
     @property
     def summary(self) -> dict[str, Any] | None:
+        """The figures at its end, fractions 0..1 (acl.metrics.summarise); None before it, or where they make no
+        sense."""
         summary = read_json(self.path / "summary.json")
         return summary if is_summary(summary) else None
 
@@ -92,22 +97,29 @@ class Run:
         return (self.path / "recorded").exists()
 
     def base(self, task: int) -> Path:
+        """The file of the task's base: the network that every training of it starts from, and the memory then."""
         return self.path / "tasks" / f"{task:02d}" / "base.safetensors"
 
     def snapshot(self, task: int, round_: int) -> Path:
+        """The file of the QueryContext of a query."""
         return self.path / "queries" / f"{task:02d}-{round_:02d}.safetensors"
 
     def scores(self, task: int, round_: int) -> Path:
+        """The file of the scores that a query gave the pool."""
         return self.path / "queries" / f"{task:02d}-{round_:02d}.parquet"
 
     def predictions(self, task: int, round_: int) -> Path:
+        """The file of the predictions (acl.network.predictions) after the training of this round."""
         return self.path / "predictions" / f"{task:02d}-{round_:02d}.safetensors"
 
     @property
     def thumbs(self) -> Path:
+        """The file of pictures, uint8 [N, H, W, C], ids and labels of samples: a run that travels shows them without
+        its data set."""
         return self.path / "thumbs.safetensors"
 
     def history(self) -> History:
+        """Its events so far, read anew. Lines that cannot be read are passed over (see EventReader)."""
         return History(EventReader(self.events).poll())
 
 
@@ -268,6 +280,8 @@ class EventReader:
         return f"is damaged in {count(self.damaged, 'place')}" if self.damaged else ""
 
     def poll(self) -> list[Row]:
+        """The rows that were appended since the last call; none where there are no whole new lines, or the file cannot
+        be read (`unreadable`)."""
         self.unreadable = ""
         try:
             if self.path.stat().st_size <= self.offset:
@@ -347,4 +361,5 @@ class EventWriter:
         self._torn = False
 
     def close(self) -> None:
+        """Close the file; no event can be appended any more."""
         os.close(self._fd)

@@ -80,6 +80,7 @@ class Roots:
         return torch.cat(parts)
 
     def scaled(self, scale: float) -> Roots:
+        """The same samples with V_x times `scale`."""
         return Roots(self.h, self.p, self.top, scale * self.root)
 
     def gram(self) -> Float64[Tensor, "rows rows"]:
@@ -92,6 +93,7 @@ class Roots:
         return gram
 
     def take(self, keep: list[int] | slice) -> Roots:
+        """These samples alone."""
         return Roots(self.h[keep], self.p[keep], self.top[keep], self.root[keep])
 
     def columns(self, matrix: Float64[Tensor, "classes dim classes dim"], y: int) -> Float64[Tensor, "classes dim r"]:
@@ -101,6 +103,8 @@ class Roots:
 
 
 def roots(h: Float64[Tensor, "n dim"], p: Float64[Tensor, "n classes"], r: int) -> Roots:
+    """V_x of samples by their h and p, over the r most probable classes of each (ties to the lower class); exact where
+    no other class has a probability."""
     # In order of class, so that r = C is bit for bit the exact method.
     top = torch.argsort(p, dim=1, descending=True, stable=True)[:, :r].sort(1).values
     own = p.gather(1, top)

@@ -20,6 +20,9 @@ Forms = tuple[Float64[Tensor, "n r j"], Float64[Tensor, "n r j"]]
 
 
 class Space(ABC):
+    """A, the inverse of the information matrix, and the candidates it may be changed by. Indices are places among the
+    candidates; all is float64."""
+
     @abstractmethod
     def forms(self) -> Forms:
         """K_x = V_x A V_xᵀ and Q_x = V_x A F A V_xᵀ of every candidate."""
@@ -43,6 +46,8 @@ class ClassForm(Space):
 
     @staticmethod
     def start(every: Roots, n_pool: int, scale: float, ridge: float) -> ClassForm:
+        """A = (ridge·I + (1 − scale²) · mean of VᵀV over the labelled)⁻¹. every: the n_pool pool samples, which become
+        the candidates, then the labelled ones."""
         target = mean_fisher(every.h, every.p)
         side = target.shape[0] * target.shape[1]
         information = mean_fisher(every.h[n_pool:], every.p[n_pool:]).reshape(side, side).mul_(1 - scale**2)
@@ -77,6 +82,8 @@ class GramForm(Space):
 
     @staticmethod
     def start(every: Roots, n_pool: int, scale: float, ridge: float) -> GramForm:
+        """As ClassForm.start, with the matrix inversion lemma (Woodbury), so that no matrix over classes × dimensions
+        is built."""
         n, r, _ = every.root.shape
         gram = every.gram()
         if n > n_pool:
@@ -111,6 +118,7 @@ class GramForm(Space):
 
 
 def identity(like: Tensor) -> Tensor:
+    """The identity matrix [r, r] for matrices [.., r, r], of their dtype and device."""
     return torch.eye(like.shape[-1], dtype=like.dtype, device=like.device)
 
 

@@ -60,6 +60,7 @@ class Target:
 
     @property
     def total(self) -> Float64[Tensor, "classes dim"]:
+        """F* [C, d] = past + new."""
         return self.past + self.new
 
 
@@ -86,6 +87,7 @@ class Information:
 
     @staticmethod
     def of(context: QueryContext) -> Information:
+        """The mean embeddings of pool and memory of a query."""
         past = mean_embedding(context.memory) if len(context.memory) else None
         return Information(context.pool, past, mean_embedding(context.pool))
 
@@ -129,6 +131,7 @@ def embeddings(samples: Samples, kept: Kept) -> Iterator[Float64[Tensor, "chunk 
 
 
 def target(context: QueryContext) -> Target:
+    """F* of a query, in its two parts, at its λ."""
     return Information.of(context).target(context.lambda_)
 
 
@@ -256,6 +259,7 @@ class TraceObjective:
 
     @property
     def total(self) -> float:
+        """J = past + new."""
         return self.past + self.new
 
 
@@ -269,6 +273,7 @@ class Objective:
 
     @staticmethod
     def of(parts: Target, kept: Kept) -> Objective:
+        """The objective of a target at the kept entries."""
         past, new = (part[kept.rows, kept.dims] for part in (parts.past, parts.new))
         return Objective(past, new, 1e-3 * float(kept.values.mean()))
 

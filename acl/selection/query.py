@@ -38,9 +38,11 @@ class Samples:
         return len(self.ids)
 
     def take(self, keep: Tensor | slice) -> Samples:
+        """The samples at these rows, in the order given."""
         return Samples(self.ids[keep], self.h[keep], self.p[keep])
 
     def on(self, device: torch.device | str) -> Samples:
+        """The same samples with their tensors on `device`."""
         return Samples(self.ids.to(device), self.h.to(device), self.p.to(device))
 
     def sorted(self) -> Samples:
@@ -95,6 +97,7 @@ class QueryContext:
         return max(self.n_classes, 1 + max(self.classes))
 
     def roles(self) -> dict[str, Samples]:
+        """pool, labelled and memory by name, in this order."""
         return {"pool": self.pool, "labelled": self.labelled, "memory": self.memory}
 
     def on(self, device: torch.device | str) -> QueryContext:

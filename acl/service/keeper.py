@@ -54,10 +54,12 @@ class Keeper(ABC):
 
     @property
     @abstractmethod
-    def home(self) -> Path: ...
+    def home(self) -> Path:
+        """The folder of its log, and of requests/."""
 
     @property
     def requests(self) -> list[Path]:
+        """The files that wait, the newest first."""
         return waiting(self.home / "requests")
 
     @abstractmethod
@@ -66,13 +68,18 @@ class Keeper(ABC):
 
     @property
     def name(self) -> str:
+        """The last part of `module`."""
         return self.module.rsplit(".", 1)[1]
 
     @property
     def log(self) -> Path:
+        """Where the process writes what it prints."""
         return self.home / f"{self.name}.log"
 
     def tick(self) -> None:
+        """To be called again and again: starts the process where something waits and none runs. After MAX_TRIES that
+        ended with an error in a row, what waits is refused instead. OSError where its log cannot be
+        written or no process can be had."""
         if self.process and self.process.poll() is not None:
             self.tries = self.tries + 1 if self.process.returncode else 0
             self.process = None
@@ -91,6 +98,7 @@ class Keeper(ABC):
             )  # fmt: skip
 
     def end(self) -> None:
+        """Kill the process, if there is one, and wait for its end."""
         if self.process:
             self.process.kill()
             self.process.wait()

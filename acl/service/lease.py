@@ -39,5 +39,6 @@ def take_over(run: Path) -> int:
 
 
 def check(run: Path, epoch: int) -> None:
+    """Superseded if the worker with this number is not the newest of the run."""
     if current(run) != epoch:
         raise Superseded

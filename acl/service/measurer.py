@@ -56,6 +56,7 @@ class Wish:
 
     @property
     def name(self) -> str:
+        """A digest, 16 hexadecimal digits: the same for the same run, query and plan."""
         text = json.dumps([str(self.run.resolve()), self.at, self.plan.to_json()])
         return hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
 
@@ -133,6 +134,7 @@ class Keeper(keeper.Keeper):
 
 
 def keepers(runs: Path) -> list[Keeper]:
+    """One Keeper for each measurer: as many as there are CPU cores, at most PROCESSES."""
     return [Keeper(runs) for _ in range(min(PROCESSES, os.cpu_count() or 1))]
 
 
@@ -161,6 +163,8 @@ def _read(path: Path) -> Wish | None:
 
 
 class Measurer:
+    """The work of one measurer process on the requests below `runs`."""
+
     def __init__(self, runs: Path) -> None:
         self.runs = runs
         self._ready: dict[str, tuple[int, Work]] = {}
@@ -255,6 +259,7 @@ def _why(error: Exception) -> str:
 
 
 def main(runs: Path) -> None:
+    """Measure for this runs folder until nobody has asked for IDLE_S seconds (acl.service.keeper.serve)."""
     # Whoever waits for it may wait; a training and the page may not.
     os.nice(NICENESS)
     serve(runs, Measurer(runs).step)

@@ -52,6 +52,7 @@ class Wish:
 
     @property
     def snapshot(self) -> Path:
+        """The snapshot whose layout is asked for."""
         return self.series[self.place]
 
 
@@ -59,6 +60,7 @@ class Wish:
 
 
 def home(runs: Path) -> Path:
+    """The folder of requests, and of layouts that the run folders do not take."""
     return runs / ".backend" / "projections"
 
 
@@ -73,6 +75,7 @@ def places(runs: Path, wish: Wish) -> tuple[Path, Path]:
 
 
 def found(runs: Path, wish: Wish) -> Path | None:
+    """Where the layout lies; None if there is none yet. Whether it is of this snapshot, `load` tells."""
     return next((path for path in places(runs, wish) if path.exists()), None)
 
 
@@ -131,6 +134,7 @@ def _columns(table: pa.Table) -> tuple[ndarray, ndarray]:
 
 
 def digest(snapshot: Path) -> str:
+    """The digest, BLAKE2b, of a snapshot file, 32 hexadecimal digits. OSError where it cannot be read."""
     with snapshot.open("rb") as file:
         return hashlib.file_digest(file, "blake2b").hexdigest()[:32]
 
@@ -195,6 +199,8 @@ def _refuse(runs: Path, request: Path, why: str) -> None:
 
 
 class Projector:
+    """The work of the projector process on the requests below `runs`."""
+
     def __init__(self, runs: Path) -> None:
         self.runs = runs
         self._ahead: list[Wish] = []
@@ -310,6 +316,7 @@ def _write(path: Path, ids: ndarray, xy: ndarray, told: dict[str, str], sync: bo
 
 
 def main(runs: Path) -> None:
+    """Make layouts for this runs folder until nobody has asked for IDLE_S seconds (acl.service.keeper.serve)."""
     # A picture may wait; a training and the page may not.
     os.nice(NICENESS)
     shutil.rmtree(home(runs) / "forming", ignore_errors=True)  # of one that was killed

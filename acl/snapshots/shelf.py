@@ -32,10 +32,12 @@ class Shelved:
 
     @property
     def pictures(self) -> Path:
+        """The file of its samples' pictures, which need not exist."""
         return _pictures(self.path)
 
 
 def folder(runs: Path) -> Path:
+    """Where the files of this runs folder lie."""
     return runs / ".snapshots"
 
 

@@ -33,6 +33,8 @@ PICKED = -1.0
 
 @dataclass(frozen=True)
 class Badge(Base):
+    """BADGE (Ash et al. 2020, algorithm 1): k-means++ seeding over gradient embeddings."""
+
     def select(self, context: QueryContext) -> Selection:
         gradients = embed(context.pool)
         ids = context.pool.ids.cpu().numpy()
@@ -65,6 +67,7 @@ class Gradients:
 
 
 def embed(pool: Samples) -> Gradients:
+    """The gradient embeddings of the pool, factored, float64."""
     p, h = pool.p.double(), pool.h.double()
     # argmax names the lower class of two equally probable ones.
     r = p.scatter_add(1, p.argmax(1, keepdim=True), p.new_full((len(p), 1), -1))

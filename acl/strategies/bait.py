@@ -113,6 +113,8 @@ def backward(state: State, same: Int64[Tensor, " pool"], picked: list[int], n: i
 
 
 class Estimate(NamedTuple):
+    """Bytes of memory that a query needs at its worst moment, and its floating-point operations."""
+
     bytes: int
     flops: float
 
@@ -200,6 +202,7 @@ class State:
         subtract_both(self.q, ks, tk - ks @ half_q)
 
     def take(self, keep: list[int]) -> State:
+        """The state with only the samples at these places."""
         return State(self.space.take(keep), self.k[keep], self.q[keep])
 
 

@@ -23,6 +23,8 @@ PICKS = "the largest"
 
 @dataclass(frozen=True)
 class Entropy(Base):
+    """Entropy sampling (Settles 2009, section 3.1): the largest −Σ p log p, in nats."""
+
     def select(self, context: QueryContext) -> Selection:
         p = context.pool.p.double()
         entropy = -torch.xlogy(p, p).sum(1)

@@ -39,6 +39,8 @@ WORTH_PRODUCTS = 8
 
 @dataclass(frozen=True)
 class KCenter(Base):
+    """k-Center-Greedy (Sener and Savarese 2018, algorithm 1), Euclidean in the features h."""
+
     def select(self, context: QueryContext) -> Selection:
         h = context.pool.h
         if len(context.labelled):

@@ -21,6 +21,8 @@ PICKS = "the largest"
 
 @dataclass(frozen=True)
 class LeastConfidence(Base):
+    """Least confidence (Lewis and Gale 1994): the largest 1 − max p."""
+
     def select(self, context: QueryContext) -> Selection:
         least_confidence = 1 - context.pool.p.double().amax(1)
         picked = best(least_confidence, context.pool.ids, context.n)

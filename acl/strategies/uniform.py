@@ -17,6 +17,8 @@ ORDER = 0
 
 @dataclass(frozen=True)
 class Uniform(Base):
+    """Random sampling: every set of n pool samples is equally probable."""
+
     def select(self, context: QueryContext) -> Selection:
         draw = key(context.seed, "uniform", context.task, context.round)
         order = shuffled(draw, context.pool.ids.cpu().numpy())

@@ -29,6 +29,7 @@ OTHER_BYTE = {
 
 
 def upright(image: Image.Image) -> Image.Image:
+    """The image turned as its EXIF orientation says."""
     return ImageOps.exif_transpose(image)
 
 
@@ -77,6 +78,7 @@ class Depth:
     high: float = -np.inf
 
     def add(self, row: int, values: Float32[ndarray, "size size 3"]) -> None:
+        """Note a picture of this kind: its row in the set, and the range of its values."""
         self.rows.append(row)
         self.low, self.high = min(self.low, float(values.min())), max(self.high, float(values.max()))
 
@@ -89,6 +91,7 @@ class Depth:
         return 0.0, float(white) if DARK * self.high >= white else self.high
 
     def shades(self, values: Float32[ndarray, "size size 3"]) -> UInt8[ndarray, "size size 3"]:
+        """The picture with 256 shades from black to white; what lies outside is cut off."""
         black, white = self.limits
         share = (values.astype(np.float64) - black) / max(white - black, np.finfo(np.float64).tiny)
         return np.rint(255 * np.clip(share, 0, 1)).astype(np.uint8)

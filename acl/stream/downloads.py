@@ -43,6 +43,7 @@ class Remote:
         return ("md5", self.md5) if self.md5 else ("sha256", Path(self.file).stem.rsplit("-", 1)[1])
 
     def intact(self, path: Path) -> bool:
+        """Whether the file at `path` has the published checksum. OSError where it cannot be read."""
         kind, digits = self.checksum
         return _digest(path, kind).startswith(digits)
 

@@ -33,10 +33,14 @@ class Files:
 
     @property
     def all(self) -> tuple[str, ...]:
+        """The names of all files, training before testing."""
         return sum(self.test.values(), self.train)
 
 
 def by_split(root: Path, names: list[str], notes: list[str]) -> Files:
+    """The files `names` below `root` by their splits; what is left out or missing is appended to `notes`, a sentence
+    each. UserError where some split is named and none is for training, or only for training while other files are of no
+    split."""
     found = splits(tuple(names))
     if not found:
         return _without_splits(root, names, notes)

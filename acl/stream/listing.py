@@ -55,6 +55,7 @@ class Listing:
         return self._inside.get((folder, True), [])
 
     def folders_in(self, folder: str) -> list[str]:
+        """The folders directly in this folder ("" is the root)."""
         return self._inside.get((folder, False), [])
 
     def below(self, folder: str) -> list[str]:

@@ -156,6 +156,7 @@ def _is_dull(picture: UInt8[ndarray, "size size 3"]) -> bool:
 
 
 def check_classes(name: str, n_classes: int) -> None:
+    """UserError for fewer than two classes; name: of the set, for the sentence."""
     if n_classes < 2:
         raise UserError(f"{name} must hold images of at least 2 classes, got {n_classes}.")
 

@@ -34,6 +34,7 @@ class Shard:
 
     @cached_property
     def labels(self) -> ndarray:
+        """The label of every row, read once."""
         column = pq.ParquetFile(self.path).read(columns=[self.columns.label]).column(0)
         return hub_columns.labels(column, self.columns.classes, self.where)
 
@@ -104,6 +105,7 @@ def _read(path: Path) -> bytes | None:
 
 @contextmanager
 def sentences(where: str) -> Iterator[None]:
+    """Turn what pyarrow and the disk raise within into a UserError about the files of `where`."""
     try:
         yield
     except (pa.ArrowException, OSError, UnicodeError) as error:

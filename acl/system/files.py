@@ -80,6 +80,7 @@ def no_link(path: Path) -> Path:
 
 
 def write_json(path: Path, value: Any, sync: bool = True) -> None:
+    """Write `value` as JSON, whole or not at all (see `replace_file`). OSError where the disk does not take it."""
     replace_file(path, lambda temporary: temporary.write_text(json.dumps(value, indent=1), "utf-8"), sync)
 
 

@@ -31,6 +31,7 @@ class Gauge:
         self._load, self._measured = self._measure(), time.monotonic()
 
     def read(self) -> Load:
+        """The load as measured at most MEASURED_S seconds ago."""
         if time.monotonic() - self._measured >= MEASURED_S:
             self._load, self._measured = self._measure(), time.monotonic()
         return self._load

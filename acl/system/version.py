@@ -6,6 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 
 def here() -> str:
+    """The installed version; "not installed" where it runs from a checkout that is not."""
     try:
         return version("acl-explorer")
     except PackageNotFoundError:

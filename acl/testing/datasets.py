@@ -20,6 +20,7 @@ class DatasetContract:
     settings: ClassVar[dict[str, Any]] = {}
 
     def config(self) -> RunConfig:
+        """The settings of a small run on this dataset."""
         return make_config({"dataset": self.name, **SMALL, "classes_per_task": 2, **self.settings})
 
     def test_images_are_bytes_and_each_has_a_class_with_a_name(self) -> None:

@@ -17,6 +17,7 @@ class LearnerContract:
     settings: ClassVar[dict[str, Any]] = {}
 
     def run(self, **changes: Any) -> list[Event]:
+        """The events of a small run with this learner and uniform queries; changes: settings by name."""
         return events(learner=self.name, strategy="uniform", **{**self.settings, **changes})
 
     def test_a_run_reaches_its_end_with_a_finite_loss(self) -> None:

@@ -34,6 +34,7 @@ def events(**changes: Any) -> list[Event]:
 
 
 def summary(found: list[Event]) -> dict[str, Any]:
+    """The summary of a run that has finished, from its events."""
     last = found[-1]
     assert isinstance(last, Finished)
     return last.summary

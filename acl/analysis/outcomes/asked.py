@@ -76,12 +76,14 @@ class Outcome:
 
     @staticmethod
     def of(trial: Trial, horizon: Horizon, event: Evaluated) -> Outcome:
+        """The outcome of `trial`, with the test figures of `event`."""
         subset = trial.subset
         rows = (tuple(event.accuracy), tuple(event.accuracy_aware), tuple(event.likelihood))
         return Outcome(subset.kind, subset.name, subset.ids, trial.repeat, horizon, *rows)
 
     @property
     def trial(self) -> Trial:
+        """The set and its repeat, without what came of them."""
         return Trial(Subset(self.kind, self.name, self.ids), self.repeat)
 
 
@@ -131,6 +133,7 @@ class Plan:
             raise UserError(f"The controls are {', '.join(CONTROLS)}, got '{unknown[0]}'.")
 
     def to_json(self) -> dict[str, Any]:
+        """The values of the fields by name, for `from_json`."""
         return asdict(self)
 
     @staticmethod

@@ -65,16 +65,19 @@ class Query:
 
     @property
     def about(self) -> About:
+        """Which query it is, as plain values that need no torch."""
         picks = tuple(self.bought.ids) if self.bought else None
         task, round_ = self.place
         return About(self.run.id, task, round_, self.loop.config.seed, self.n, picks, self.evaluated)
 
     @property
     def place(self) -> Place:
+        """Its task and its round, both counted from 1."""
         return self.loop.task, self.loop.round
 
     @property
     def pool(self) -> Int64[ndarray, " pool"]:
+        """The ids, int64 and ascending, of the task's samples that have no label yet."""
         return self.loop.pool
 
     @property

@@ -30,6 +30,7 @@ Key = tuple[Trial, Horizon]
 
 
 def home(runs: Path) -> Path:
+    """The folder for what the run folders do not take, and for requests to the measurers."""
     return runs / ".backend" / "outcomes"
 
 

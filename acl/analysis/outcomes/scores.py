@@ -89,6 +89,7 @@ class Scorer:
 
     @staticmethod
     def of(query: Query) -> Scorer:
+        """The scores of a query, with the true labels of its run's stream."""
         labels = query.loop.stream.labels
         ids = [*query.context.pool.ids.tolist(), *query.context.memory.ids.tolist()]
         return Scorer(query.context, {i: int(labels[i]) for i in ids}, query.loop.config.dims_per_class)

@@ -91,6 +91,7 @@ def picks(query: Query, name: str) -> tuple[int, ...]:
 
 @lru_cache(maxsize=1)
 def stood_in(query: Query) -> StandIn:
+    """The `stand_in` of a query, worked out once for the newest query asked. UserError as there."""
     return stand_in(query)
 
 

@@ -146,6 +146,8 @@ class Members:
         self.least = least_batch(self.config, *loop.images.shape[1:])
 
     def epoch(self, epoch: int) -> list[Step]:
+        """The steps of one epoch (from 0): orders, views and replayed samples of each member are those of
+        acl.training.Training."""
         new = self._split(self.new.shuffled(self._keys("order", epoch)), self.config.batch_size)
         old = self._replay(epoch, len(new))
         return [self._step(epoch, step, rows, old[step] if step < len(old) else None) for step, rows in enumerate(new)]

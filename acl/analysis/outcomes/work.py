@@ -88,6 +88,8 @@ class Work:
         self._measured |= set(piece)
 
     def progress(self) -> Progress:
+        """How many trials are measured, and the seconds that the rest takes at the speed since the first call (other
+        processes may measure too); None while nothing was measured since."""
         left = [trial for piece in self.missing() for trial in piece]
         cost, now = sum(self._cost[trial] for trial in left), time.monotonic()
         # Others may work on it too: what counts is how fast it becomes less.

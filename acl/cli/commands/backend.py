@@ -35,6 +35,8 @@ def _backend(arguments: argparse.Namespace) -> None:
 
 
 def engine(arguments: argparse.Namespace) -> Engine:
+    """The engine that the options name, with its slots and its share of a GPU. UserError for impossible values, and
+    where Ray is not installed or its cluster cannot be reached."""
     check_room(arguments)
     share = {} if arguments.gpu_share is None else {"gpu_share": arguments.gpu_share}
     if arguments.engine == "local":

@@ -46,6 +46,8 @@ def asked(arguments: argparse.Namespace) -> tuple[Any, Any]:
 
 
 def measured(config: Any, stream: Any) -> Any:
+    """The Estimate of these settings (acl.service.estimate), with what libraries print sent to stderr. UserError for
+    what a run would refuse."""
     from acl.service.estimate import estimate
 
     with prints_aside():

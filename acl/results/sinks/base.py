@@ -24,6 +24,8 @@ AFTER_TASK: dict[str, Callable[[Matrix, int], float]] = {
 
 @dataclass(frozen=True)
 class Source:
+    """A run to be exported: its settings and its events, read once."""
+
     run: Run
     config: RunConfig
     history: History

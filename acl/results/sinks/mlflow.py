@@ -30,6 +30,7 @@ MOST_METRICS = 1000
 
 
 def write(sources: Sequence[Source], folder: Path) -> None:
+    """Write these runs into the store in `folder`. UserError where MLflow cannot use it."""
     try:
         _write_all(sources, folder)
     except (MlflowException, SQLAlchemyError) as error:

@@ -13,6 +13,8 @@ from acl.system.files import ordinary, replace_file
 
 
 def write(sources: Sequence[Source], folder: Path) -> None:
+    """Write runs.csv, tasks.csv and the other tables into `folder`. UserError where something that is no file has such
+    a name; OSError where the disk does not take them."""
     known = frames([digest(source.run, source.config, source.history) for source in sources])
     found = replace(known, outcomes=outcomes_of([source.run for source in sources]))
     for each in fields(found):

@@ -20,6 +20,8 @@ except ImportError:
 
 
 def write(sources: Sequence[Source], folder: Path) -> None:
+    """Write these runs into `folder`, each anew in the folder of its id. UserError where that is a link, OSError where
+    the disk does not take it."""
     for source in sources:
         own = no_link(folder / source.run.id)
         for old in own.glob("events.out.tfevents.*"):

@@ -27,6 +27,7 @@ OFFLINE = {
 
 
 def write(sources: Sequence[Source], folder: Path) -> None:
+    """Write these runs into folder/wandb, each anew. UserError where that is a link, or wandb cannot write."""
     try:
         for source in sources:
             for old in no_link(folder / "wandb").glob(f"offline-run-*-{source.run.id}"):

@@ -22,6 +22,8 @@ class Job(Protocol):
 
 @runtime_checkable
 class Engine(Protocol):
+    """Gives runs their workers: processes of this machine, or tasks of a cluster."""
+
     name: str
     """As on the command line."""
     paused_takes_slot: bool

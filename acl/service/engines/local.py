@@ -42,6 +42,8 @@ class Process:
     code: int | None = None
 
     def give(self, run: Run, code: int, gpu: str) -> None:
+        """Let it work on `run`, on this GPU ("" for none); code: the state of the engine's files that it will import.
+        OSError where the process is gone."""
         assert self.popen.stdin
         line = json.dumps({"run": str(run.path), "log": str(_log(run)), "gpu": gpu})
         self.popen.stdin.write(line.encode() + b"\n")
@@ -76,6 +78,7 @@ class LocalJob:
 
     @property
     def pauses(self) -> bool:
+        """Whether the run's worker has said that it pauses."""
         status = read_status(self.run.path)
         return status is not None and status.state == "paused"
 

@@ -66,12 +66,17 @@ def _lines(error: Exception) -> list[str]:
 
 @dataclass(frozen=True)
 class Needs:
+    """CPU cores and GPUs (the latter may be fractions): of a run, or of a node."""
+
     cpus: int
     gpus: float
 
 
 @dataclass
 class RayJob:
+    """A task of Ray that works on a run. log: the run's worker.log; code: what the task returned, None while it
+    works."""
+
     task: Any
     node: str
     needs: Needs

@@ -28,6 +28,8 @@ def warm_up() -> None:
 
 
 def main() -> int:
+    """Work on one run after another and return the exit code: 0 where no run comes any more or one on a GPU has ended
+    well, else that of the run that failed."""
     answer = os.dup(1)
     try:
         warm_up()

@@ -53,7 +53,7 @@ def draw(page: str) -> None:
         if name == page:
             st.session_state.pop(ASKED, None)
             return
-        st.page_link(PAGES / f"{name}.py", label=name, query_params=where)
+        st.page_link(PAGES / f"{name}.py", label="Go on", query_params=where)
         _component(key="leaving-now")
 
 

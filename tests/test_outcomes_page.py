@@ -333,6 +333,8 @@ def test_the_first_task_is_a_line_and_says_so(run):
     ids = [each["id"] for each in option["series"] if "id" in each]
     assert len(ids) == len(set(ids))
     assert "no past in the first task" in said(test) and "more kept" not in said(test)
+    true_past, others = test.button(key="outcome-true_past"), test.button(key="outcome-lambdas")
+    assert true_past.disabled and true_past.help == panel.NO_PAST and not others.disabled
 
 
 def test_too_few_random_sets_are_said_to_be_too_few(run):

@@ -51,6 +51,7 @@ HORIZONS: dict[Horizon, str] = {
     "round": "after this round", "budget": "after this task's budget", "next": "after the next task"
 }  # fmt: skip
 LAMBDAS = tuple(step / 10 for step in range(11))
+NO_PAST = "The first task has no past whose samples could stand in the memory's place."
 REFERENCE = Plan(sizes=(1.0,), strategies=(), recorded=False)
 """Random sets of the query's size alone, which everything is held against."""
 PLANS = {
@@ -426,9 +427,10 @@ def _controls(here: Shown, rows: pd.DataFrame, active: Sequence[Wish]) -> None:
         st.markdown("Controls", width="content", help="Sets that tell whether an effect has a simpler reason.")
         for name, (label, meaning) in CONTROLS.items():
             there = _is_there(rows, name)
+            why = NO_PAST if name == "true_past" and here.about.task == 1 else ""
             st.button(
-                label, key=f"outcome-{name}", on_click=_ask, args=(here, name, PLANS[name]), help=meaning,
-                disabled=here.wish(PLANS[name]) in active,
+                label, key=f"outcome-{name}", on_click=_ask, args=(here, name, PLANS[name]), help=why or meaning,
+                disabled=bool(why) or here.wish(PLANS[name]) in active,
                 icon=":material/check:" if there else ":material/add:",
             )  # fmt: skip
         blind = int(((rows["kind"] == "random") & (rows["n"] == here.about.n)).sum())

@@ -16,7 +16,7 @@ from acl.analysis.outcomes.summary import PARTS
 from acl.results.frames import plugin_label
 from benchmarks.figures.lines import read
 from benchmarks.outcomes import tables
-from benchmarks.outcomes.cells import FAR_AT, FAR_SETS, Cell
+from benchmarks.outcomes.cells import FAR_AT, FAR_SETS, PHOTO_SETS, Cell
 from benchmarks.outcomes.tables import Mean
 
 FINAL = Path(__file__).parent.parent / "results" / "figures" / "digits.jsonl"
@@ -74,7 +74,7 @@ def groups(rows: Iterable[tuple[Cell, pd.DataFrame]]) -> list[Group]:
 
 def report(found: Sequence[Group], done: int, of: int) -> str:
     """done, of: runs that are finished, and all of the plan."""
-    all_rows = pd.concat([group.rows for group in found])
+    all_rows, photos = pd.concat([group.rows for group in found]), found[0].preset == "cifar10-quick"
     apart = int(all_rows.groupby(["preset", "learner", "memory", "run", "task", "round"])["apart"].first().sum())
     made = (
         f"All {of} runs are measured."
@@ -84,11 +84,11 @@ def report(found: Sequence[Group], done: int, of: int) -> str:
     made += (
         f" {len(all_rows):,} trainings. The run's own picks, learned again, came out otherwise than the run recorded "
     )
-    made += f"in {apart} queries. `python -m benchmarks.outcomes --records FOLDER`."
+    made += f"in {apart} queries. `python -m benchmarks.outcomes --records FOLDER{' --data FOLDER' if photos else ''}`."
     return "\n\n".join(
         [
             "# What labels do, and what predicts it",
-            ABOUT,
+            f"{PHOTOS if photos else DIGITS} {ABOUT}",
             made,
             "## What is found",
             "\n".join(f"- {line}" for line in findings(found)),
@@ -101,9 +101,17 @@ def report(found: Sequence[Group], done: int, of: int) -> str:
     ) + "\n"  # fmt: skip
 
 
-ABOUT = (
+DIGITS = (
     "Every query of runs of AccuACL on the digits (preset `digits-demo`) was gone back to, and sets of its pool were "
-    "bought, learned and measured there: random ones, the picks of every strategy, AccuACL's at eleven λ, controls. "
+    "bought, learned and measured there: random ones, the picks of every strategy, AccuACL's at eleven λ, controls."
+)
+PHOTOS = (
+    "The first query of each task of runs of AccuACL on real images of CIFAR-10 (preset `cifar10-quick`, JPEG) was "
+    f"gone back to, and sets of its pool were bought, learned and measured there: {PHOTO_SETS} random ones of its "
+    "size, ten of half of it, none, and the picks of every strategy, each learned once. An interval over two runs says "
+    "little."
+)
+ABOUT = (
     "new: mean likelihood of the true class on the query's task; past: mean over the tasks before it; net: new with "
     "the weight 1/t, past with (t − 1)/t. Points are hundredths, from the mean of random sets of the same size in the "
     "same query; queries of task 1 have no past and are left out of all tables but that of scores. [ ] is a 95 % "

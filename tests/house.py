@@ -10,7 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 ENGINE = (
-    "names", "seeds", "config", "presets", "events", "metrics", "steering", "memory", "system",
+    "names", "errors", "seeds", "config", "presets", "events", "metrics", "steering", "memory", "system",
     "stream", "datasets", "network", "selection", "strategies", "learners", "plugins", "plan", "batches", "steps",
     "training", "loop", "testing", "snapshots", "runs", "analysis", "results", "service", "cli",
 )  # fmt: skip

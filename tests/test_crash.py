@@ -26,7 +26,6 @@ from streamlit.testing.v1 import AppTest
 from acl.cli import entry as cli
 from acl.config import UserError
 from acl.events import Resumed
-from acl.loop import Loop
 from acl.plugins.blame import is_out_of_memory
 from acl.plugins.registry import prepare
 from acl.presets import preset_config
@@ -272,7 +271,7 @@ def test_a_worker_out_of_memory_says_the_numbers_and_ends_with_its_own_code(runs
     def asks_too_much(self):
         raise RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 99 bytes.")
 
-    monkeypatch.setattr(Loop, "_begin_training", asks_too_much)
+    monkeypatch.setattr("acl.loop.learning.begin", asks_too_much)
     run = create(small_config(), runs)
     assert worker.main(str(run.path)) == worker.OUT_OF_MEMORY == backend.OUT_OF_MEMORY
     last = capfd.readouterr().err.strip().splitlines()[-1]

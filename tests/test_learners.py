@@ -360,7 +360,7 @@ class TestContract:
             else:
                 assert len(memory) == 16 * loop.task
             if loop.learner.memory_policy == "balanced" and size < 500:
-                available = Counter(y for event in loop._bought for y in event.labels)
+                available = Counter(y for event in loop.bought for y in event.labels)
                 counts = Counter(memory.labels.tolist())
                 fair = [counts[y] for y in counts if counts[y] < available.get(y, size)]
                 assert not fair or max(counts.values()) - min(fair) <= 1

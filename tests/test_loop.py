@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -10,7 +11,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from acl.events import Bought, Epoch, Evaluated, Finished, History, Remembered, Row, Scored, TaskStarted, Trained
-from acl.loop import Loop
+from acl.loop import Loop, Stage
+from acl.loop.stages import STAGES
 from acl.plugins.registry import discover, prepare
 from tests.conftest import small_config
 from tests.tools import facts, play, run_config
@@ -78,6 +80,20 @@ def test_the_events_of_a_run_follow_the_protocol(config):
         ids = [i for e in bought for i in e.ids]
         assert len(ids) == len(set(ids)) == config.n_end
         assert [e.n_labelled for e in bought] == [6, 10, 14, 16]
+
+
+def test_every_stage_has_its_row_and_a_run_says_what_the_row_says(config):
+    assert {*STAGES} == {*get_args(Stage)} - {"done"}
+    loop, seen = Loop(config, prepare(config)), set()
+    while not loop.done:
+        row, stage = STAGES[loop.stage], loop.stage
+        event = loop.step()
+        if event is not None and not isinstance(event, Epoch):
+            assert type(event) is row.ends_with and (loop.stage == row.then or callable(row.then))
+            seen.add(stage)
+        else:
+            assert loop.stage == stage
+    assert seen == {*STAGES} - {"cut"}
 
 
 def test_labels_given_are_the_streams(config, stream):

@@ -98,9 +98,7 @@ def main() -> None:
         finally:
             backend.stop(runs)
     answered, spoken = (1000 * statistics.median(times) for times in zip(*pressed, strict=True))
-    print(
-        "| runs | load of the machine | % of a core, idle | Play to starting, ms | Play to the worker's first word, ms |"
-    )
+    print("| runs | load of the machine | % of a core, idle | Play to starting, ms | Play to the first word, ms |")
     print("|---|---|---|---|---|")
     print(f"| {arguments.n} | {load:.1f} | {percent:.2f} | {answered:.0f} | {spoken:.0f} |")
 

@@ -238,7 +238,7 @@ def test_the_backend_does_not_try_again(site, runs, body):
         # The next look finds nothing to do.
         looked = backend.watched[run.id]
         wait_for(lambda: looked.job is None and looked.status is not None and looked.status.state == "failed")
-        assert looked.exit_code in {None, 2} and looked.tries == 0
+        assert looked.attempts.exit_code in {None, 2} and looked.attempts.n == 0
     log = (run.path / "worker.log").read_text()
     assert log.count("hello") == 1 and log.splitlines()[-1] == status.error and "NoneType: None" not in log
     assert [event.round for event in run.history().of(Bought)] == [0]

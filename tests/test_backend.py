@@ -117,8 +117,8 @@ def test_runs_wait_for_a_slot_and_paused_ones_do_not_take_one(runs):
 
 
 def test_a_worker_that_hangs_is_replaced(served, runs, reference, monkeypatch):
-    monkeypatch.setattr(backend, "DEFAULT_PATIENCE_S", 1.5)
-    monkeypatch.setattr(backend, "PATIENCE_S", {"starting": 300.0})
+    monkeypatch.setattr("acl.service.decide.DEFAULT_PATIENCE_S", 1.5)
+    monkeypatch.setattr("acl.service.decide.PATIENCE_S", {"starting": 300.0})
     run = create(demo_config(), runs)
     request(run.path, mode="play", pace=0.05)
     wait_for(lambda: len(run.history().rows) > 200)
@@ -130,13 +130,13 @@ def test_a_worker_that_hangs_is_replaced(served, runs, reference, monkeypatch):
 
 
 def test_a_worker_that_hangs_before_its_first_word_is_replaced(served, runs, monkeypatch):
-    monkeypatch.setattr(backend, "PATIENCE_S", {"starting": 2.0})
+    monkeypatch.setattr("acl.service.decide.PATIENCE_S", {"starting": 2.0})
     spare = wait_for(lambda: served.engine.spare).popen.pid
     os.kill(spare, signal.SIGSTOP)
     run = create(demo_config(), runs)
     request(run.path, mode="play")
     wait_for(lambda: gone(spare))
-    monkeypatch.setattr(backend, "PATIENCE_S", {"starting": 300.0})
+    monkeypatch.setattr("acl.service.decide.PATIENCE_S", {"starting": 300.0})
     wait_for(lambda: state_of(run.path) == "finished")
 
 
@@ -145,7 +145,7 @@ def gone(pid: int) -> bool:
 
 
 def test_a_paused_worker_that_no_longer_listens_is_replaced(served, runs, monkeypatch):
-    monkeypatch.setattr(backend, "DEFAULT_PATIENCE_S", 1.5)
+    monkeypatch.setattr("acl.service.decide.DEFAULT_PATIENCE_S", 1.5)
     run = create(demo_config(), runs)
     request(run.path, mode="play", until=(1, 1, "evaluate"))
     wait_for(lambda: state_of(run.path) == "paused")

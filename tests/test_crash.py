@@ -32,10 +32,11 @@ from acl.presets import preset_config
 from acl.runs.control import Target, read_control, read_status, request, write_status
 from acl.runs.damage import damage
 from acl.runs.folder import EventWriter, Run, create, resolved
-from acl.service import backend, worker
+from acl.service import backend, recorder, reporting, worker
 from acl.service.backend import Backend
 from acl.service.engines.local import LocalEngine, LocalJob, Process
-from acl.service.worker import ENDS_PHASE, execute
+from acl.service.reporting import ENDS_PHASE
+from acl.service.worker import execute
 from acl.system.files import is_full
 from acl.system.processes import born, lives
 from app.store import runs as data
@@ -197,7 +198,7 @@ FULL = OSError(28, "No space left on device")
 
 @pytest.mark.parametrize("what", ["append", "replace_file", "save_query", "save_labels", "write_json"])
 def test_every_thing_a_worker_writes_may_meet_a_full_disk(what, runs, small_reference, monkeypatch):
-    owner = EventWriter if what == "append" else worker
+    owner = EventWriter if what == "append" else recorder
     write, calls = getattr(owner, what), []
 
     def now_and_then(*args, **kwargs):
@@ -208,7 +209,7 @@ def test_every_thing_a_worker_writes_may_meet_a_full_disk(what, runs, small_refe
         return write(*args, **kwargs)
 
     monkeypatch.setattr(owner, what, now_and_then)
-    monkeypatch.setattr(worker, "HELD_BEAT_S", 0.01)
+    monkeypatch.setattr(reporting, "HELD_BEAT_S", 0.01)
     run = create(small_config(), runs)
     execute(run)
     assert len(calls) > 1 and history_facts(run) == small_reference
@@ -243,7 +244,7 @@ def test_a_status_that_finds_no_room_does_not_end_the_run(runs, small_reference,
             raise FULL
         write_status(path, status)
 
-    monkeypatch.setattr(worker, "write_status", full)
+    monkeypatch.setattr(reporting, "write_status", full)
     run = create(small_config(), runs)
     execute(run)
     assert history_facts(run) == small_reference

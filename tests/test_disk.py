@@ -31,7 +31,7 @@ from acl.runs.folder import EventReader, EventWriter, Run, create, moved_data
 from acl.runs.fork import fork
 from acl.runs.recording import save_thumbs
 from acl.runs.verdict import Verdict, keep
-from acl.service import worker
+from acl.service import reporting
 from acl.service.backend import Backend
 from acl.service.engines.local import LocalEngine, LocalJob
 from acl.service.worker import execute
@@ -210,7 +210,7 @@ UNSAID = {"open", "file.write", "mkdir"}
 @pytest.mark.parametrize("number", ERRNOS)
 def test_a_run_waits_or_ends_in_a_sentence_and_loses_no_round(number, reference, tmp_path, monkeypatch):
     """At one door of each kind of file that a worker writes, in the midst of the run."""
-    monkeypatch.setattr(worker, "HELD_BEAT_S", 0.01)
+    monkeypatch.setattr(reporting, "HELD_BEAT_S", 0.01)
     disk = Disk(tmp_path, monkeypatch)
     first = create(small_config(), tmp_path / "count")
     disk.begin()
@@ -264,7 +264,7 @@ def test_a_piece_of_a_line_that_cannot_be_taken_away_is_before_the_next_line(tmp
 
 
 def test_a_command_says_that_its_run_waits_and_for_what(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(worker, "HELD_BEAT_S", 0.01)
+    monkeypatch.setattr(reporting, "HELD_BEAT_S", 0.01)
     append, failed = EventWriter.append, []
 
     def now_and_then(self: EventWriter, event: object) -> object:

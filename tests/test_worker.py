@@ -12,6 +12,7 @@ from acl.config import UserError
 from acl.events import PHASES, Evaluated, Resumed, TaskStarted
 from acl.runs.control import read_status, request
 from acl.runs.folder import create
+from acl.service import reporting
 from acl.service.backend import Backend
 from acl.service.worker import Worker, execute
 from tests.conftest import small_config
@@ -100,9 +101,7 @@ def test_killed_between_file_and_event(config, runs, reference):
 
 
 def test_a_worker_that_reads_images_for_long_is_heard(config, runs, monkeypatch):
-    from acl.service import worker
-
-    monkeypatch.setattr(worker, "HELD_BEAT_S", 0.01)
+    monkeypatch.setattr(reporting, "HELD_BEAT_S", 0.01)
     run, beats = create(config, runs), []
 
     def slow(config):
@@ -110,7 +109,7 @@ def test_a_worker_that_reads_images_for_long_is_heard(config, runs, monkeypatch)
         beats.append(read_status(run.path).state)
         raise UserError("enough")
 
-    monkeypatch.setattr(worker, "prepare", slow)
+    monkeypatch.setattr("acl.service.worker.prepare", slow)
     with pytest.raises(UserError, match="enough"):
         execute(run)
     assert beats == ["starting"] and read_status(run.path).state == "failed"

@@ -7,8 +7,10 @@ tabs or a missed look change nothing. Every request raises `seq`; the worker rep
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypedDict, Unpack
@@ -130,6 +132,12 @@ class Wanted(TypedDict, total=False):
     choice: Choice | None
 
 
+def nudge(runs: Path) -> Path:
+    """A file that each request for a run of this folder touches, for a backend that does not look at all runs always;
+    there once the folder has had a backend."""
+    return runs / ".backend" / "nudge"
+
+
 def request(run: Path, **wanted: Unpack[Wanted]) -> Control:
     """Change what is wanted.
 
@@ -143,6 +151,9 @@ def request(run: Path, **wanted: Unpack[Wanted]) -> Control:
             wanted["changes"] = {**control.changes, **wanted["changes"]}
         control = replace(control, **wanted, seq=control.seq + 1)
         write_json(run / "control.json", asdict(control))
+    # What is wanted is written: where this cannot be, the backend comes to it in its turn.
+    with suppress(OSError):
+        os.utime(nudge(run.parent))
     return control
 
 

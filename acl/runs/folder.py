@@ -177,7 +177,10 @@ def list_runs(*folders: Path) -> list[Run]:
     for folder in folders:
         with disk_trouble("The runs folder", folder):
             if folder.is_dir():
-                found += [Run(path) for path in folder.iterdir() if ID.fullmatch(path.name) and path.is_dir()]
+                # The listing itself says what is a folder: a thousand runs are not asked one by one.
+                with os.scandir(folder) as entries:
+                    there = [entry.name for entry in entries if ID.fullmatch(entry.name) and entry.is_dir()]
+                found += [Run(folder / name) for name in there]
     return sorted(found, key=lambda run: run.id, reverse=True)
 
 

@@ -21,40 +21,38 @@ from typing import IO
 import psutil
 
 from acl.config import UserError
-from acl.runs.control import ACTIVE, Control, Status, as_position, read_control, read_status, write_status
-from acl.runs.folder import Run, check_folder, list_runs
+from acl.runs.control import ACTIVE, Status, nudge, read_status, write_status
+from acl.runs.folder import check_folder, list_runs
 from acl.service import measurer, projector
-from acl.service.engines import Engine, Job
+from acl.service.decide import (
+    MENDABLE,
+    GiveUp,
+    Kill,
+    Leave,
+    Load,
+    Queue,
+    Seen,
+    Start,
+    Unqueue,
+    concerns,
+    decide,
+    has_room,
+    is_active,
+    takes_slot,
+    waits,
+)
+from acl.service.engines import Engine
 from acl.service.engines.local import LocalEngine, popen
+from acl.service.watching import Watch, Watched
 from acl.system.files import Retried, read_json, try_lock, write_json
 from acl.system.processes import OUT_OF_MEMORY, born, kill_group, lives
 
 TICK_S = 0.05
 IDLE_S = 600.0
-MAX_TRIES = 3
-PATIENCE_S = {"starting": 300.0, "score": 600.0}
-DEFAULT_PATIENCE_S = 60.0
 
 
 def home(runs: Path) -> Path:
     return runs / ".backend"
-
-
-@dataclass
-class Watched:
-    """What the backend remembers of one run between two looks."""
-
-    run: Run
-    created: int
-    marks: tuple[int, int] = (-1, -1)
-    control: Control | None = None
-    status: Status | None = None
-    job: Job | None = None
-    tries: int = 0
-    tried_at: object = None
-    beat: tuple[int, float] = (-1, 0.0)
-    exit_code: int | None = None
-    alone: bool = False
 
 
 @dataclass
@@ -64,9 +62,16 @@ class Backend:
     runs: Path
     engine: Engine = field(default_factory=LocalEngine)
     idle_s: float = IDLE_S
-    watched: dict[str, Watched] = field(default_factory=dict)
     stopping: bool = False
     retried: Retried = field(default_factory=Retried)
+
+    def __post_init__(self) -> None:
+        self.watch = Watch(self.runs)
+
+    @property
+    def watched(self) -> dict[str, Watched]:
+        """All runs of the folder, by id."""
+        return self.watch.watched
 
     def serve(self) -> None:
         """UserError if another backend serves this folder."""
@@ -78,6 +83,7 @@ class Backend:
         record = {"pid": os.getpid(), "born": born(os.getpid()), "slots": self.engine.slots, "engine": self.engine.name}
         record["runs"] = str(self.runs.resolve())
         write_json(home(self.runs) / "backend.json", record)
+        nudge(self.runs).touch()
         signal.signal(signal.SIGTERM, lambda *_: setattr(self, "stopping", True))
         busy_at = time.monotonic()
         keepers = [projector.Keeper(self.runs), *measurer.keepers(self.runs)]
@@ -104,160 +110,96 @@ class Backend:
             lock.close()
 
     def tick(self) -> bool:
-        """Look at every run once and do what it needs. True if any run plays or waits for a slot."""
+        """Look at the runs where something may have changed, and do what they need. True if any run plays or waits for
+        a slot."""
         with self.retried.at("The runs"):
-            self._find_runs()
-        busy = False
-        waiting: list[Watched] = []
-        playing = 0
-        for seen in self.watched.values():
-            with self.retried.at(seen.run.id):
-                self._look(seen)
-                if not self._concerns(seen):
-                    continue
-                if self._alive(seen):
-                    # One that has just said "finished" gives its process to the next in a moment.
-                    works = seen.status is None or seen.status.state != "paused"
-                    playing += works or self.engine.paused_takes_slot
-                    self._replace_if_silent(seen)
-                elif self._wanted(seen):
-                    waiting.append(seen)
-                elif seen.status and seen.status.state == "queued":
-                    # Nobody waits for it any more; no worker is there to say so.
-                    self._say(seen, replace(seen.status, state="stopped", seq=_heard(seen)))
-        lonely = any(seen.alone and seen.job for seen in self.watched.values())
-        for seen in sorted(waiting, key=lambda seen: (seen.created, seen.run.id)):
-            busy = True
-            # A run that had too little memory gets all there is, once.
-            room = playing == 0 if seen.exit_code == OUT_OF_MEMORY else playing < self.engine.slots and not lonely
-            with self.retried.at(f"{seen.run.id} waits"):
-                lack = self.engine.lacks(seen.run) if room else ""
-                if room and not lack:
-                    playing += self._start(seen)
-                elif seen.status is None or (seen.status.state, seen.status.error) != ("queued", lack):
-                    self._say(seen, replace(seen.status or Status("queued"), state="queued", error=lack))
+            self.watch.find()
+        looks = [(run, seen) for run in self.watch.due() if (seen := self._look(run)) is not None]
+        load = self._load(looks)
+        # What waits for a slot comes last, in the order in which it was made.
+        for run, seen in sorted(looks, key=lambda look: (waits(look[1]), look[0].created, look[0].run.id)):
+            with self.retried.at(f"{run.run.id}: its worker"):
+                load = self._act(run, seen, load)
+        busy = any(waits(seen) for _, seen in looks)
         with self.retried.at("The workers"):
             self.engine.tick(waiting=busy)
-        return busy or playing > 0
+        return busy or load.playing > 0
 
     # -- looking ---------------------------------------------------------------------------------------
 
-    def _find_runs(self) -> None:
-        for run in list_runs(self.runs):
-            if run.id not in self.watched:
-                self.watched[run.id] = Watched(run, _mark(run.path / "config.json"))
-        for id_ in [id_ for id_, seen in self.watched.items() if not seen.run.path.exists()]:
-            gone = self.watched.pop(id_)
-            if gone.job:
-                gone.job.kill()
+    def _look(self, run: Watched) -> Seen | None:
+        """None where the disk does not let it be seen."""
+        with self.retried.at(run.run.id):
+            seen = run.look()
+            if not seen.ours and concerns(seen):
+                seen = replace(seen, alive=self.engine.alive(run.run))
+            run.active = is_active(seen)
+            return seen
+        return None
 
-    def _look(self, seen: Watched) -> None:
-        """Read control and status again if they changed; let go of the worker if it ended."""
-        code = seen.job.poll() if seen.job else None
-        if code is not None:
-            seen.exit_code, seen.job = code, None
-        marks = (_mark(seen.run.path / "control.json"), _mark(seen.run.path / "status.json"))
-        if marks != seen.marks:
-            seen.marks = marks
-            seen.control, seen.status = read_control(seen.run.path), read_status(seen.run.path)
-            if seen.status and seen.status.beat != seen.beat[0]:
-                seen.beat = (seen.status.beat, time.monotonic())
-
-    def _concerns(self, seen: Watched) -> bool:
-        """A run nobody asked to play, or that is over, needs no look at its lock."""
-        if seen.job:
-            return True
-        return seen.control is not None and (seen.status is None or seen.status.state != "finished")
-
-    def _wanted(self, seen: Watched) -> bool:
-        control, status = seen.control, seen.status
-        if control is None or control.mode != "play":
-            return False
-        if status is None:
-            return True
-        if status.state in {"failed", "stopped"}:
-            return control.seq > status.seq
-        until, completed = as_position(control.until), as_position(status.completed)
-        return not (until is not None and completed is not None and completed >= until)
-
-    def _alive(self, seen: Watched) -> bool:
-        return seen.job is not None or self.engine.alive(seen.run)
-
-    def _replace_if_silent(self, seen: Watched) -> None:
-        """Kill a worker that has not said anything for longer than its phase may take; a later tick restarts it."""
-        status = seen.status
-        if status is None or not (seen.job or status.pid):
-            return
-        deaf = status.state == "paused" and _heard(seen) > status.seq
-        if status.state not in {"starting", "playing"} and not deaf:
-            return
-        known = (status.state,) if deaf else (status.state, status.phase)
-        patience = next((PATIENCE_S[name] for name in known if name in PATIENCE_S), DEFAULT_PATIENCE_S)
-        if time.monotonic() - seen.beat[1] > patience:
-            self.engine.kill(seen.job, status)
+    def _load(self, looks: list[tuple[Watched, Seen]]) -> Load:
+        playing = sum(takes_slot(seen, self.engine.paused_takes_slot) for _, seen in looks)
+        lonely = any(run.attempts.alone and run.job for run in self.watched.values())
+        return Load(playing, self.engine.slots, lonely)
 
     # -- acting ----------------------------------------------------------------------------------------
 
-    def _start(self, seen: Watched) -> bool:
-        """Give the run a worker, unless it has used up its tries where it stands. True if one was started."""
-        status = seen.status
-        crashed = status is not None and status.state in {"starting", "playing", "paused"}
-        # A run that had too little memory waits in the queue until it can be alone.
-        crashed |= status is not None and status.state == "queued" and seen.exit_code == OUT_OF_MEMORY
-        if not crashed:
-            seen.tries, seen.exit_code, seen.alone = 0, None, False
-        elif status is not None:
-            if seen.tried_at != status.completed:
-                seen.tries, seen.tried_at = 0, status.completed
-            spent = seen.exit_code == OUT_OF_MEMORY and seen.alone
-            if seen.exit_code == 2 or spent or seen.tries >= MAX_TRIES:
-                self._give_up(seen, status)
-                return False
-            seen.tries += 1
-        seen.alone = seen.exit_code == OUT_OF_MEMORY
+    def _act(self, run: Watched, seen: Seen, load: Load) -> Load:
+        """Do what is decided; the load after it."""
+        asks = waits(seen) and has_room(seen, load)
+        action = decide(seen, replace(load, lack=self.engine.lacks(run.run)) if asks else load)
+        match action:
+            case Start(attempts):
+                run.attempts = attempts
+                return replace(load, playing=load.playing + self._start(run))
+            case Queue(lack):
+                self._say(run, replace(run.status or Status("queued"), state="queued", error=lack))
+            case Unqueue(status):
+                self._say(run, replace(status, state="stopped", seq=seen.heard))
+            case GiveUp(attempts, status):
+                run.attempts = attempts
+                self._give_up(run, status, seen.heard)
+            case Kill(status):
+                self.engine.kill(run.job, status)
+            case Leave():
+                pass
+        return load
+
+    def _start(self, run: Watched) -> bool:
+        """Whether a worker was to be had."""
         try:
-            seen.job = self.engine.start(seen.run)
+            run.job = self.engine.start(run.run)
         except OSError as error:
-            self._say(seen, Status("failed", seq=_heard(seen), error=f"No worker could be started: {error}."))
+            heard = run.control.seq if run.control else 0
+            self._say(run, Status("failed", seq=heard, error=f"No worker could be started: {error}."))
             return False
-        seen.beat = (seen.beat[0], time.monotonic())
-        self._say(seen, replace(status or Status("starting"), state="starting", error="", pid=0))
+        run.beat = (run.beat[0], time.monotonic())
+        self._say(run, replace(run.status or Status("starting"), state="starting", error="", pid=0))
         return True
 
-    def _give_up(self, seen: Watched, status: Status) -> None:
-        last_words = _last_line(seen.run.path / "worker.log")
+    def _give_up(self, run: Watched, status: Status, heard: int) -> None:
+        attempts, last_words = run.attempts, _last_line(run.run.path / "worker.log")
         reason = (
             last_words
-            if seen.exit_code in {2, OUT_OF_MEMORY} and last_words
+            if attempts.exit_code in {MENDABLE, OUT_OF_MEMORY} and last_words
             else (
-                f"The worker ended {seen.tries + 1} times at the same place (exit code {seen.exit_code}): "
+                f"The worker ended {attempts.n + 1} times at the same place (exit code {attempts.exit_code}): "
                 f"{last_words or 'it left no word'}. Press Play to try again."
             )
         )
-        self._say(seen, replace(status, state="failed", error=reason, seq=_heard(seen)))
+        self._say(run, replace(status, state="failed", error=reason, seq=heard))
 
-    def _say(self, seen: Watched, status: Status) -> None:
-        with self.retried.at(f"{seen.run.id}: its status"):
-            write_status(seen.run.path, replace(status, beat=status.beat + 1))
+    def _say(self, run: Watched, status: Status) -> None:
+        with self.retried.at(f"{run.run.id}: its status"):
+            write_status(run.run.path, replace(status, beat=status.beat + 1))
 
     def _end_paused(self) -> None:
         """Workers of this machine that hold still; those that play go on alone."""
-        for seen in self.watched.values():
-            with self.retried.at(seen.run.id):
-                self._look(seen)
-            if seen.status and seen.status.state == "paused":
-                kill_group(seen.status.pid, seen.status.born, signal.SIGTERM)
-
-
-def _heard(seen: Watched) -> int:
-    return seen.control.seq if seen.control else 0
-
-
-def _mark(path: Path) -> int:
-    try:
-        return path.stat().st_mtime_ns
-    except OSError:
-        return 0
+        for run in self.watched.values():
+            with self.retried.at(run.run.id):
+                run.look()
+            if run.status and run.status.state == "paused":
+                kill_group(run.status.pid, run.status.born, signal.SIGTERM)
 
 
 def _last_line(path: Path) -> str:

@@ -53,6 +53,7 @@ class RunConfig(Settings):
 
     @property
     def decided_precision(self) -> Literal["float64", "float32", "tf32", "bfloat16"]:
+        """What "auto" comes to: float64 for the small network, whose bits are the same everywhere, else float32."""
         if self.precision == "auto":
             return "float64" if self.model == "mlp" else "float32"
         return self.precision
@@ -68,6 +69,7 @@ class RunConfig(Settings):
         return 0 if self.strategy == FULL else -(-(self.n_end - self.n_start) // self.n_query)
 
     def to_json(self) -> str:
+        """Every setting by the name that users write; `from_json` reads it."""
         return json.dumps(self.model_dump(by_alias=True), indent=1)
 
     @classmethod

@@ -9,6 +9,7 @@ from acl.config.settings import LARGEST
 
 
 def plain_number(value: Any) -> Any:
+    """The number without a sign on its zero. ValueError for a whole number above LARGEST."""
     if isinstance(value, int) and value > LARGEST:
         raise ValueError(f"must be at most {LARGEST:,}")
     return value + 0.0 if isinstance(value, float) else value  # −0 is 0
@@ -38,4 +39,5 @@ def sizes(value: Any) -> Any:
 
 
 def comma_separated(value: Any) -> Any:
+    """A tuple of the words in "a,b c"."""
     return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value

@@ -51,6 +51,7 @@ def evaluation(state: State, logits: Float[Tensor, "test n_classes"]) -> Evaluat
 
 
 def finish(state: State) -> Finished:
+    """The end of a run: its summary, out of what was measured after each task."""
     finals = [event for event in state.evaluated if event.final]
     return Finished(
         summarise([e.accuracy for e in finals], [e.accuracy_aware for e in finals], [e.likelihood for e in finals])

@@ -33,6 +33,7 @@ def train_again(state: State) -> bool:
 
 
 def begin(state: State) -> Training:
+    """A training of all labels of the task so far, from the weights that the task began with."""
     state.model.load_state_dict(state.base)
     state.train_seconds = 0.0
     return Training(state.ordered, state.steps, state.labelled, state.base_memory, state.where, state.final)

@@ -45,6 +45,7 @@ class Loop(State):
 
     @property
     def done(self) -> bool:
+        """Whether the run is at its end."""
         return self.stage == "done"
 
     @property

@@ -12,6 +12,7 @@ from acl.network.inference import Inference
 
 
 def remember(state: State) -> Remembered | None:
+    """The next piece of the memory update; the fact that ends it, None before."""
     if not update(state):
         return None
     return Remembered(state.task, state.memory.ids.tolist(), state.memory.labels.tolist())

@@ -47,12 +47,14 @@ class Row:
 
 
 def start(state: State) -> Started:
+    """What the run is made of: its tasks, classes and device."""
     stream, device = state.stream, state.config.device
     tasks = [{"classes": list(t.classes), "pool": len(t.train_ids), "test": len(t.test_ids)} for t in stream.tasks]
     return Started(stream.name, list(stream.class_names), tasks, device, described(device))
 
 
 def begin_task(state: State) -> TaskStarted:
+    """Keep the weights and the memory that every training of the task begins with."""
     state.base, state.base_memory = state.weights(), state.memory
     return TaskStarted(state.task, list(state.current.classes), len(state.current.train_ids), len(state.memory))
 

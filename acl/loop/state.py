@@ -89,6 +89,7 @@ class State:
 
     @property
     def current(self) -> Task:
+        """The task that the run is in."""
         return self.stream.tasks[self.task - 1]
 
     @property

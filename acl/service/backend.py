@@ -52,6 +52,7 @@ IDLE_S = 600.0
 
 
 def home(runs: Path) -> Path:
+    """Where the backend of a runs folder keeps what is its own."""
     return runs / ".backend"
 
 
@@ -301,4 +302,5 @@ def active_runs(runs: Path) -> list[str]:
 
 
 def main(runs: Path, engine: Engine | None = None) -> None:
+    """Serve `runs` until stopped. UserError where another backend does, or the folder cannot be used."""
     Backend(runs, engine or LocalEngine()).serve()

@@ -103,6 +103,7 @@ Action = Leave | Kill | Start | Queue | Unqueue | GiveUp
 
 
 def decide(seen: Seen, load: Load) -> Action:
+    """What is to be done about one run, out of what was seen of it and of all others; nothing is looked at here."""
     status = seen.status
     if seen.alive:
         return Kill(status) if status and _hangs(seen, status) else Leave()
@@ -140,6 +141,7 @@ def takes_slot(seen: Seen, paused_too: bool) -> bool:
 
 
 def has_room(seen: Seen, load: Load) -> bool:
+    """Whether a slot is free for it."""
     # A run that had too little memory gets all there is, once.
     if seen.attempts.exit_code == OUT_OF_MEMORY:
         return load.playing == 0

@@ -35,6 +35,7 @@ class Recorder:
         self.writer = self._when_there_is_room(lambda: EventWriter(self.run.events))
 
     def close(self) -> None:
+        """Nothing more is written."""
         self.writer.close()
 
     def append(self, event: Event) -> Row:

@@ -71,6 +71,7 @@ class Reporter:
         self.loop, self._gauge = loop, gauge
 
     def heartbeat(self) -> None:
+        """Say that the worker is at work, where nothing was said for BEAT_S seconds."""
         if self.silent_s >= BEAT_S:
             self.say("playing")
 
@@ -172,6 +173,7 @@ class Reporter:
         return self.run.path / ".reserve"
 
     def keep_reserve(self) -> None:
+        """Take RESERVE_BYTES of the disk, which a last status can have when it is full."""
         try:
             self._reserve.write_bytes(os.urandom(RESERVE_BYTES))
         except OSError as error:
@@ -179,6 +181,7 @@ class Reporter:
             to_log(f"No room is kept for the status: {error}")
 
     def drop_reserve(self) -> None:
+        """Give them back."""
         # Where the disk lets go of nothing, more than this file is amiss, and is said.
         with suppress(OSError):
             self._reserve.unlink()

@@ -34,6 +34,7 @@ class Wishes:
         self._phase_began = time.monotonic()
 
     def look(self) -> None:
+        """Read control.json again, if it was written since."""
         self._looked_at = time.monotonic()
         try:
             stat = os.stat(self.run.path / "control.json")

@@ -74,6 +74,7 @@ class Worker:
         self._lock.flush()
 
     def close(self) -> None:
+        """Give the reserve and the lock of the run folder back."""
         self.report.drop_reserve()
         if self._lock:
             self._lock.close()
@@ -177,6 +178,7 @@ def execute(run: Run, on_event: OnEvent | None = None, epoch: int = 0, on_wait: 
 
 
 def main(path: str, epoch: int = 0) -> int:
+    """Work on a run folder; the exit code: 0 at its end, 2 for what a user can mend, OUT_OF_MEMORY, or 1."""
     try:
         execute(Run(Path(path)), epoch=epoch)
     except (lease.Superseded, Taken) as error:

@@ -31,7 +31,8 @@ from acl.plugins.registry import prepare
 from acl.presets import preset_config
 from acl.runs.control import Target, read_control, read_status, request, write_status
 from acl.runs.damage import damage
-from acl.runs.folder import EventWriter, Run, create, resolved
+from acl.runs.event_file import EventWriter
+from acl.runs.folder import Run, create, resolved
 from acl.service import backend, recorder, reporting, worker
 from acl.service.backend import Backend
 from acl.service.engines.local import LocalEngine, LocalJob, Process

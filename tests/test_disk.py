@@ -27,7 +27,8 @@ from acl.runs import tags
 from acl.runs.archive import as_bytes, import_run
 from acl.runs.control import request
 from acl.runs.damage import damage
-from acl.runs.folder import EventReader, EventWriter, Run, create, moved_data
+from acl.runs.event_file import EventReader, EventWriter
+from acl.runs.folder import Run, create, moved_data
 from acl.runs.fork import fork
 from acl.runs.recording import save_thumbs
 from acl.runs.verdict import Verdict, keep

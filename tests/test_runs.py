@@ -14,7 +14,8 @@ from acl.config import UserError
 from acl.events import Bought, Epoch, History, Resumed, Row, Scored, TaskStarted, to_line
 from acl.plugins.registry import build
 from acl.runs.control import Control, Status, read_control, read_status, request, write_status
-from acl.runs.folder import ID, EventReader, EventWriter, Run, check_folder, create, delete, find_run, list_runs
+from acl.runs.event_file import EventReader, EventWriter
+from acl.runs.folder import ID, Run, check_folder, create, delete, find_run, list_runs
 from acl.service.worker import execute
 from acl.snapshots.snapshot import load_snapshot
 from acl.stream.types import TaskStream

@@ -12,7 +12,8 @@ import pytest
 
 from acl.cli import main
 from acl.plugins.registry import choices
-from acl.results.frames import FULL_LABEL, as_csv
+from acl.results.cohorts import FULL_LABEL
+from acl.results.frames import as_csv
 from acl.results.table import escaped
 from acl.runs.folder import create
 from acl.system.files import write_json

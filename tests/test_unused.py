@@ -12,7 +12,8 @@ from acl.plugins.registry import choices, prepare
 from acl.plugins.unused import KINDS, SHOWN_USERS, refuse, unused, without_unused
 from acl.presets import preset_config
 from acl.results import sweep
-from acl.results.frames import load_runs, with_cohorts
+from acl.results.cohorts import with_cohorts
+from acl.results.frames import load_runs
 from acl.runs.folder import create, list_runs, resolved
 from acl.runs.sameness import NO_EFFECT, key, telling
 from acl.service.worker import execute

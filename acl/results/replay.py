@@ -20,8 +20,8 @@ from PIL import Image
 from acl.config import UserError
 from acl.events import Bought, Evaluated, History, Remembered, Scored
 from acl.plugins.registry import prepare
+from acl.results.cohorts import plugin_label
 from acl.results.colours import task_colours
-from acl.results.frames import plugin_label
 from acl.results.table import PARTS
 from acl.runs.archive import small
 from acl.runs.folder import Run

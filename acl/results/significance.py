@@ -102,9 +102,9 @@ def holm(p: Sequence[float]) -> list[float]:
 
 
 def against(runs: pd.DataFrame, baseline: str, metrics: Sequence[str] = tuple(METRICS)) -> list[Paired]:
-    """Every other cohort of `runs` (acl.results.frames.with_cohorts) against the cohort `baseline`, metric by metric.
+    """Every other cohort of `runs` (acl.results.cohorts.with_cohorts) against the cohort `baseline`, metric by metric.
 
-    The caller sees to it that the cohorts may be paired (acl.results.frames.not_paired).
+    The caller sees to it that the cohorts may be paired (acl.results.cohorts.not_paired).
     """
     figures = {
         (str(name), metric): {int(seed): float(value) for seed, value in zip(group["seed"], group[metric], strict=True)}

@@ -20,7 +20,8 @@ from acl.config import UserError
 from acl.names import in_markdown, legible
 from acl.plugins.registry import Kind, in_order
 from acl.plugins.unused import own
-from acl.results.frames import FULL_LABEL, as_csv, differing, named_runs, plugin_label
+from acl.results.cohorts import FULL_LABEL, differing, plugin_label
+from acl.results.frames import as_csv, named_runs
 from acl.runs.folder import Run
 from acl.runs.fork import led_by_hand
 from acl.runs.sameness import NAMED, key, telling

@@ -18,7 +18,8 @@ from acl.config import RunConfig, UserError, check_method
 from acl.events import Bought, Evaluated, Event, History, Resumed, Row, Scored, Steered, TaskStarted, to_line
 from acl.plugins.registry import prepare
 from acl.plugins.unused import refuse
-from acl.runs.folder import EventReader, Parent, Run, create
+from acl.runs.event_file import EventReader
+from acl.runs.folder import Parent, Run, create
 from acl.steering import differences, steered
 
 Place = tuple[int, int]

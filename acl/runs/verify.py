@@ -38,7 +38,8 @@ from acl.events import (
 from acl.loop import Loop
 from acl.network.predictions import Predictions
 from acl.plugins.registry import prepare
-from acl.runs.folder import EventReader, Run
+from acl.runs.event_file import EventReader
+from acl.runs.folder import Run
 from acl.runs.fork import led_by_hand
 from acl.runs.recording import is_kept, score_table
 from acl.runs.verdict import Verdict

@@ -11,7 +11,8 @@ from safetensors.torch import save_file
 
 from acl.events import Bought, Evaluated, Event, Finished, Row, Scored, TaskStarted
 from acl.loop import Loop
-from acl.runs.folder import EventWriter, Run
+from acl.runs.event_file import EventWriter
+from acl.runs.folder import Run
 from acl.runs.recording import save_labels, save_predictions, save_query
 from acl.service import lease, reporting
 from acl.service.reporting import RESERVE_BYTES, Reporter

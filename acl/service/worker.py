@@ -24,7 +24,8 @@ from acl.loop import Loop
 from acl.plugins.blame import is_out_of_memory
 from acl.plugins.registry import prepare
 from acl.runs.control import Status
-from acl.runs.folder import EventReader, Run
+from acl.runs.event_file import EventReader
+from acl.runs.folder import Run
 from acl.service import lease
 from acl.service.recorder import OnWait, Recorder
 from acl.service.reporting import Reporter, to_log

@@ -12,7 +12,8 @@ import streamlit as st
 
 from acl.plugins.registry import in_order
 from acl.results import sweep
-from acl.results.frames import Digest, Frames, counted, frames, readable, with_cohorts
+from acl.results.cohorts import counted, with_cohorts
+from acl.results.frames import Digest, Frames, frames, readable
 from acl.runs.control import ACTIVE
 from acl.runs.folder import Run, find_run, list_runs
 from acl.runs.tags import tags_of

@@ -11,7 +11,8 @@ import streamlit as st
 
 from acl.config import FULL, RunConfig
 from acl.plugins.registry import Kind
-from acl.results.frames import among_own, differing, with_cohorts
+from acl.results.cohorts import differing, with_cohorts
+from acl.results.frames import among_own
 from acl.results.spread import over_seeds
 from acl.results.sweep import PLUGINS
 from app import words

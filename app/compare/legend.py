@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from acl.results.frames import not_paired
+from acl.results.cohorts import not_paired
 from app import words
 from app.charts.palette import Look
 from app.compare.cohorts import Chosen

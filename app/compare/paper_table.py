@@ -12,7 +12,7 @@ import streamlit as st
 from acl.metrics import mean as mean_of
 from acl.plugins.unused import own
 from acl.results import table
-from acl.results.frames import plugin_label
+from acl.results.cohorts import plugin_label
 from acl.runs.folder import Run
 from app import words
 from app.charts.written import MINUS, percent, signed

@@ -15,7 +15,7 @@ import pandas as pd
 
 from acl.config import RunConfig, UserError
 from acl.presets import PRESETS, preset_config
-from acl.results.frames import plugin_label
+from acl.results.cohorts import plugin_label
 from acl.runs.sameness import telling
 from app.store.session import ROOT
 

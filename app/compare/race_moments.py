@@ -11,7 +11,8 @@ import pandas as pd
 from acl.config import RunConfig
 from acl.events import Bought, Evaluated, History, Remembered
 from acl.results import sweep
-from acl.results.frames import digest, frames, with_cohorts
+from acl.results.cohorts import with_cohorts
+from acl.results.frames import digest, frames
 from acl.runs.folder import Run
 from acl.runs.fork import led_by_hand
 from app.charts.palette import Look

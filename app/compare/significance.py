@@ -8,7 +8,7 @@ import math
 import pandas as pd
 import streamlit as st
 
-from acl.results.frames import not_paired
+from acl.results.cohorts import not_paired
 from acl.results.significance import LEAST_FOR_BOOTSTRAP, LEAST_FOR_P, METRICS, Paired, against, conclusion, sentence
 from acl.results.spread import over_seeds
 from app import words

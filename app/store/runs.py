@@ -23,7 +23,8 @@ from acl.names import distinct
 from acl.plugins.registry import Kind, choices, prepare
 from acl.runs.control import Control, Status, read_control, read_status
 from acl.runs.damage import damage
-from acl.runs.folder import EventReader, Parent, Run, list_runs
+from acl.runs.event_file import EventReader
+from acl.runs.folder import Parent, Run, list_runs
 from acl.runs.fork import settings_after
 from acl.stream.types import TaskStream
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from acl.config import FULL, UserError
 from acl.presets import PRESETS
-from acl.results.frames import plugin_label
+from acl.results.cohorts import plugin_label
 from acl.results.significance import METRICS as MORE_IS_BETTER
 from acl.results.significance import Paired, paired, span
 from benchmarks.figures.grids import Grid, identity

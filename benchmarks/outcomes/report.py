@@ -13,7 +13,7 @@ import pandas as pd
 
 from acl.analysis.outcomes.predictors import PREDICTORS, predictors
 from acl.analysis.outcomes.summary import PARTS
-from acl.results.frames import plugin_label
+from acl.results.cohorts import plugin_label
 from benchmarks.figures.lines import read
 from benchmarks.outcomes import tables
 from benchmarks.outcomes.cells import FAR_AT, FAR_SETS, PHOTO_SETS, Cell

@@ -18,7 +18,8 @@ from acl.events import Bought, Evaluated, History, Started, Steered
 from acl.loop import Loop
 from acl.network.inference import Inference, Seen
 from acl.plugins.registry import prepare
-from acl.runs.folder import EventReader, Run
+from acl.runs.event_file import EventReader
+from acl.runs.folder import Run
 from acl.runs.fork import Place, past_of
 from acl.selection.query import QueryContext
 from acl.snapshots.snapshot import load_snapshot

@@ -12,7 +12,8 @@ from acl.events import Bought, Epoch, Evaluated, History, Scored
 from acl.metrics import Matrix, average_accuracy, backward_transfer, forgetting, learning_accuracy
 from acl.names import legible
 from acl.results.frames import named_runs
-from acl.runs.folder import EventReader, Run
+from acl.runs.event_file import EventReader
+from acl.runs.folder import Run
 
 AFTER_TASK: dict[str, Callable[[Matrix, int], float]] = {
     "A": average_accuracy,

@@ -1,7 +1,7 @@
 """The terms of the field: each in a plain sentence, as a formula, and where it comes from.
 
 The sentences stand on hover wherever a term is shown (app.words.HELP); all of it stands in the glossary
-(app.widgets.glossary). Strategies and CL methods say themselves what they do (acl.plugins.registry): here are
+(app.widgets.glossary). Strategies and CL methods say themselves what they do (acl.plugins.description): here are
 their formulas and papers alone. Letters are those of acl.selection.fisher and acl.metrics.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from acl.plugins.registry import Kind
+from acl.plugins.description import Kind
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,8 @@ from acl.events import (
     Trained,
 )
 from acl.names import printable
-from acl.plugins.registry import Kind, choices
+from acl.plugins.description import Kind
+from acl.plugins.registry import choices
 from acl.plugins.unused import KINDS
 from acl.runs.control import ACTIVE, Control, Status
 from acl.runs.folder import Parent, Run

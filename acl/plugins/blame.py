@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from acl.config import UserError
 
 if TYPE_CHECKING:
-    from acl.plugins.registry import Plugin
+    from acl.plugins.description import Plugin
 
 ALLOCATOR = ("not enough memory", "can't allocate memory", "out of memory")
 LOADER = ("failed to map segment", "annot allocate memory")

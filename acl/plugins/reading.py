@@ -16,7 +16,7 @@ from acl.plugins.blame import blamed, fault, is_masked, kind_of
 from acl.stream.types import UNREADABLE, ImageSet
 
 if TYPE_CHECKING:
-    from acl.plugins.registry import Plugin
+    from acl.plugins.description import Plugin
 
 CHANNELS = (1, 3)
 SHOWN = 10

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from acl.config import FULL, RunConfig, UserError, field_names
-from acl.plugins.registry import Kind, choices, owned
+from acl.plugins.description import Kind
+from acl.plugins.registry import choices, owned
 
 KINDS: dict[str, Kind] = {"dataset": "datasets", "learner": "learners", "strategy": "strategies"}
 SHOWN_USERS = 5

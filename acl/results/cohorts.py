@@ -9,7 +9,8 @@ from typing import Any
 import pandas as pd
 
 from acl.config import FULL
-from acl.plugins.registry import LAST, Kind, choices
+from acl.plugins.description import LAST, Kind
+from acl.plugins.registry import choices
 from acl.plugins.unused import own
 
 FULL_LABEL = "Full"

@@ -18,7 +18,8 @@ from typing import Any, Literal
 
 from acl.config import AS_WRITTEN, FORMAT, NO_CHOICE, RunConfig, UserError, check_method, field_names, make_config, near
 from acl.names import from_json_file, moment, reason
-from acl.plugins.registry import Kind, choices, prepare
+from acl.plugins.description import Kind
+from acl.plugins.registry import choices, prepare
 from acl.plugins.unused import refuse
 from acl.runs.control import ACTIVE, Wanted, read_control, read_status, request
 from acl.runs.folder import ID as RUN_ID

@@ -18,7 +18,8 @@ import pandas as pd
 
 from acl.config import UserError
 from acl.names import in_markdown, legible
-from acl.plugins.registry import Kind, in_order
+from acl.plugins.description import Kind
+from acl.plugins.registry import in_order
 from acl.plugins.unused import own
 from acl.results.cohorts import FULL_LABEL, differing, plugin_label
 from acl.results.frames import as_csv, named_runs

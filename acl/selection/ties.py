@@ -19,7 +19,7 @@ THE_LARGEST = "the largest"
 def remarks(picks: str, scores: Mapping[str, Float64[ndarray, " pool"]], n: int, oversample: float) -> list[str]:
     """What has to be said of the scores that decided a query of `n` samples; nothing where they tell samples apart.
 
-    picks: what the strategy says of itself, its PICKS (acl.plugins.registry). scores: those of the strategy itself;
+    picks: what the strategy says of itself, its PICKS (acl.plugins.description). scores: those of the strategy itself;
     for AccuACL magnitude and distribution. oversample: AccuACL's.
     """
     if all(n >= len(values) for values in scores.values()):

@@ -44,7 +44,7 @@ WORTH = {f"worth_{part}": Axis(f"worth for the {part}", "", False) for part in (
 
 
 def axis(score: str) -> Axis:
-    """As the strategy that a score is of says (acl.plugins.registry); where none does, by its name."""
+    """As the strategy that a score is of says (acl.plugins.description); where none does, by its name."""
     if score in WORTH:
         return WORTH[score]
     said = next((plugin.scores[score] for plugin in choices("strategies").values() if score in plugin.scores), {})

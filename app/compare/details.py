@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from acl.config import FULL, RunConfig
-from acl.plugins.registry import Kind
+from acl.plugins.description import Kind
 from acl.results.cohorts import differing, with_cohorts
 from acl.results.frames import among_own
 from acl.results.spread import over_seeds

@@ -20,7 +20,8 @@ from acl.config import RunConfig, UserError
 from acl.events import Bought, Evaluated, History, Remembered, Scored, Started, Steered
 from acl.metrics import average_accuracy, backward_transfer, balance, forgetting, learning_accuracy
 from acl.names import distinct
-from acl.plugins.registry import Kind, choices, prepare
+from acl.plugins.description import Kind
+from acl.plugins.registry import choices, prepare
 from acl.runs.control import Control, Status, read_control, read_status
 from acl.runs.damage import damage
 from acl.runs.event_file import EventReader

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 
 import streamlit as st
 
-from acl.plugins.registry import Kind, in_order
+from acl.plugins.description import Kind
+from acl.plugins.registry import in_order
 from app import citing, words
 from app.glossary import GROUPS, PLUGINS, Paper
 from app.store.runs import label_of

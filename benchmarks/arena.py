@@ -21,9 +21,10 @@ def finished(runs: Path, strategies: Sequence[str], seeds: int, first: int, keep
     """Seconds from the wish to the last finished run of digits-demo, and the sweep."""
     from acl.presets import preset_config
     from acl.results import sweep
+    from acl.results.grid import grid
 
     base = preset_config("digits-demo", **({} if keep else {"snapshots": "off"}))
-    configs = sweep.grid(base, {"strategy": strategies, "seed": range(first, first + seeds)})
+    configs = grid(base, {"strategy": strategies, "seed": range(first, first + seeds)})
     start = time.perf_counter()
     started = sweep.start(configs, runs, f"{len(configs)} runs")
     while any(each.state != "finished" for each in sweep.progress(started, runs)):

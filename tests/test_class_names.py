@@ -17,6 +17,7 @@ from acl.config import make_config
 from acl.names import distinct, in_order, printable
 from acl.plugins.registry import prepare
 from acl.results import sweep
+from acl.results.grid import grid
 from acl.runs.folder import create, list_runs
 from acl.service.worker import execute
 from app import words
@@ -104,7 +105,7 @@ def worked(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ACL_DATA", str(folder / "sets"))
         config = hostile_config(folder, snapshots="all")
-        sweep.start(sweep.grid(config, {"strategy": ["uniform", "accuacl"], "seed": [0]}), folder / "runs", "h", "race")
+        sweep.start(grid(config, {"strategy": ["uniform", "accuacl"], "seed": [0]}), folder / "runs", "h", "race")
         for run in list_runs(folder / "runs"):
             execute(run)
         yield folder

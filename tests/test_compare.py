@@ -22,6 +22,7 @@ from acl.plugins.unused import KINDS
 from acl.presets import preset_config
 from acl.results import sweep
 from acl.results.frames import among_own
+from acl.results.grid import grid
 from acl.results.table import Cell
 from acl.runs.control import Status, read_control, request, write_status
 from acl.runs.folder import Run, create, list_runs
@@ -48,7 +49,7 @@ def worked(tmp_path_factory):
     """A finished sweep: Uniform, AccuACL and full labels, three seeds each."""
     runs = tmp_path_factory.mktemp("sweep") / "runs"
     axes = {"strategy": ["uniform", "accuacl", "full"], "seed": [0, 1, 2]}
-    sweep.start(sweep.grid(small_config(snapshots="off"), axes), runs, "Three strategies", "race")
+    sweep.start(grid(small_config(snapshots="off"), axes), runs, "Three strategies", "race")
     for run in list_runs(runs):
         execute(run)
     return runs
@@ -465,7 +466,7 @@ def test_a_race_goes_on_without_a_run_that_was_deleted(full):
 
 def test_a_steered_run_of_a_race_enters_no_mean(here):
     axes = {"strategy": ["uniform", "accuacl"], "seed": [0, 1]}
-    chosen = sweep.start(sweep.grid(small_config(snapshots="off"), axes), here, "two", "race")
+    chosen = sweep.start(grid(small_config(snapshots="off"), axes), here, "two", "race")
     request(here / chosen.members[0].run, changes={"n_query": 2})
     for member in chosen.members:
         execute(Run(here / member.run))
@@ -483,7 +484,7 @@ def test_a_steered_run_of_a_race_enters_no_mean(here):
 
 
 def test_a_race_whose_runs_failed_says_why(here):
-    chosen = sweep.start(sweep.grid(small_config(), {"strategy": ["uniform", "accuacl"]}), here, "two", "race")
+    chosen = sweep.start(grid(small_config(), {"strategy": ["uniform", "accuacl"]}), here, "two", "race")
     for member in chosen.members:
         write_status(here / member.run, Status("failed", error="The *disk* is on fire."))
     test = page(view="race")
@@ -493,7 +494,7 @@ def test_a_race_whose_runs_failed_says_why(here):
 
 def test_before_the_first_common_moment_a_bar_a_column_and_what_is_there(here):
     axes = {"strategy": ["uniform", "accuacl"]}
-    chosen = sweep.start(sweep.grid(small_config(snapshots="off"), axes), here, "two", "race")
+    chosen = sweep.start(grid(small_config(snapshots="off"), axes), here, "two", "race")
     first = Run(here / chosen.members[0].run)
     write_status(first.path, Status("playing", progress=0.25, worked_s=5.0))
     test = page(view="race")
@@ -511,8 +512,8 @@ def test_before_the_first_common_moment_a_bar_a_column_and_what_is_there(here):
 
 def test_seeds_are_added_to_a_race_and_what_was_run_is_not_run_again(here):
     axes = {"strategy": ["uniform", "accuacl"], "seed": [0, 1]}
-    chosen = sweep.start(sweep.grid(small_config(snapshots="off"), axes), here, "Two × 2 seeds", "race", 0.5)
-    there = sweep.start(sweep.grid(small_config(snapshots="off"), {"seed": [2, 7]}), here, "beside")
+    chosen = sweep.start(grid(small_config(snapshots="off"), axes), here, "Two × 2 seeds", "race", 0.5)
+    there = sweep.start(grid(small_config(snapshots="off"), {"seed": [2, 7]}), here, "beside")
     added = sweep.add_seeds(chosen, 3, here)
     assert sweep.load(chosen.id, here) == added and added.title == "Two × 5 seeds"
     assert added.members[:4] == chosen.members
@@ -538,7 +539,7 @@ def add_form() -> None:
 
 
 def test_the_form_for_more_seeds_begins_with_what_a_p_value_lacks(here):
-    chosen = sweep.start(sweep.grid(small_config(), {"strategy": ["uniform", "accuacl"]}), here, "two", "race")
+    chosen = sweep.start(grid(small_config(), {"strategy": ["uniform", "accuacl"]}), here, "two", "race")
     test = AppTest.from_function(add_form, default_timeout=30)
     test.query_params["id"] = chosen.id
     test.run()
@@ -560,7 +561,7 @@ def test_every_view_of_a_race_can_ask_for_more_seeds(full):
 
 def test_play_keeps_the_pace_of_a_race(here):
     axes = {"strategy": ["uniform", "accuacl"]}
-    chosen = sweep.start(sweep.grid(small_config(), axes), here, "slow", "race", pace=1.0)
+    chosen = sweep.start(grid(small_config(), axes), here, "slow", "race", pace=1.0)
     race._wish(chosen, "hold")
     race._wish(chosen, "play")
     assert {read_control(here / m.run).pace for m in chosen.members} == {1.0}
@@ -579,7 +580,7 @@ def test_the_means_of_a_race_are_of_the_same_seeds_everywhere(full):
 
 
 def test_a_race_is_led_as_one(here):
-    chosen = sweep.start(sweep.grid(small_config(), {"strategy": ["uniform", "accuacl"]}), here, "two", "race")
+    chosen = sweep.start(grid(small_config(), {"strategy": ["uniform", "accuacl"]}), here, "two", "race")
     race._wish(chosen, "hold")
     assert {read_control(here / m.run).mode for m in chosen.members} == {"pause"}
     write_status(here / chosen.members[0].run, Status("paused", task=2, round=1, phase="score", rounds=3))
@@ -602,7 +603,7 @@ def test_a_race_is_led_as_one(here):
 
 def test_the_progress_of_a_sweep(here):
     axes = {"strategy": ["uniform", "accuacl"], "seed": [0, 1]}
-    chosen = sweep.start(sweep.grid(small_config(), axes), here, "four_runs")
+    chosen = sweep.start(grid(small_config(), axes), here, "four_runs")
     states = [Status("finished", progress=1.0, worked_s=2.0), Status("playing", progress=0.5, worked_s=1.0),
               Status("failed", error="The disk is on fire."), Status("queued")]  # fmt: skip
     for member, status in zip(chosen.members, states, strict=True):
@@ -800,7 +801,7 @@ def test_the_baseline_to_begin_with_is_of_todays_method(full):
 
 
 def test_however_often_more_seeds_are_pressed_they_are_made_once(here):
-    chosen = sweep.start(sweep.grid(small_config(), {"strategy": ["uniform", "accuacl"]}), here, "two", "race")
+    chosen = sweep.start(grid(small_config(), {"strategy": ["uniform", "accuacl"]}), here, "two", "race")
     made = partial(sweep.add_seeds, sweep.load(chosen.id, here), 1, here)
     test = AppTest.from_function(add_form, default_timeout=30)
     test.query_params["id"] = chosen.id

@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from acl.results import sweep
+from acl.results.grid import grid
 from acl.runs.control import read_control
 from acl.runs.folder import create, list_runs
 from acl.runs.tags import tags_of
@@ -63,7 +64,7 @@ def test_a_race_of_four_from_the_form_to_significance(app):
 
 def test_a_race_of_one_seed_is_stepped_as_one(app):
     made = sweep.start(
-        sweep.grid(small_config(seed=50, epochs=40), {"strategy": ["uniform", "accuacl"]}), app.runs, "steps", "race"
+        grid(small_config(seed=50, epochs=40), {"strategy": ["uniform", "accuacl"]}), app.runs, "steps", "race"
     )
     sweep.hold(made, app.runs)
     with browser_page() as page:

@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from acl.results import sweep
+from acl.results.grid import grid
 from acl.runs.control import request
 from acl.runs.folder import create, list_runs
 from acl.runs.fork import fork
@@ -25,7 +26,7 @@ def app(tmp_path_factory) -> App:
     """With a finished race of four, and a fork that was steered."""
     runs = tmp_path_factory.mktemp("app") / "runs"
     axes = {"strategy": ["uniform", "entropy", "badge", "accuacl"], "seed": [0, 1, 2]}
-    sweep.start(sweep.grid(small_config(), axes), runs, "Four strategies on SplitDigits, three seeds", "race")
+    sweep.start(grid(small_config(), axes), runs, "Four strategies on SplitDigits, three seeds", "race")
     for run in list_runs(runs):
         execute(run)
     parent = create(small_config(seed=9), runs)

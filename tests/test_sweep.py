@@ -9,6 +9,7 @@ import pytest
 from acl.cli import main
 from acl.config import UserError
 from acl.results import sweep
+from acl.results.grid import grid, values_of
 from acl.runs.control import Status, read_control, request, write_status
 from acl.runs.folder import create, delete, find_run, list_runs
 from acl.runs.sameness import key
@@ -21,7 +22,7 @@ from tests.tools import history_facts, wait_for
 
 
 def two(**axes):
-    return sweep.grid(small_config(snapshots="off"), {"strategy": ["uniform", "accuacl"], "seed": [0, 1], **axes})
+    return grid(small_config(snapshots="off"), {"strategy": ["uniform", "accuacl"], "seed": [0, 1], **axes})
 
 
 def test_a_grid_is_every_combination_with_the_seed_slowest():
@@ -34,15 +35,15 @@ def test_a_grid_is_every_combination_with_the_seed_slowest():
 def test_what_cannot_change_a_result_is_no_other_run():
     # λ means nothing to Uniform, and a budget nothing to full labels.
     assert len(two(**{"lambda": [0.2, 0.8]})) == 2 + 4
-    full = sweep.grid(small_config(), {"strategy": ["full", "uniform"], "n_end": [16, 20]})
+    full = grid(small_config(), {"strategy": ["full", "uniform"], "n_end": [16, 20]})
     assert [config.strategy for config in full].count("full") == 1 and len(full) == 3
     assert key(small_config()) == key(small_config(preset="digits-m20", memory=10, snapshots="all"))
     assert key(small_config()) != key(small_config(epochs=4))
 
 
 def test_values_as_they_are_written():
-    assert sweep.values_of("seed", "0-2, 7") == [0, 1, 2, 7] and sweep.values_of("memory", "10, 20") == ["10", "20"]
-    names = set(sweep.values_of("strategy", "all"))
+    assert values_of("seed", "0-2, 7") == [0, 1, 2, 7] and values_of("memory", "10, 20") == ["10", "20"]
+    names = set(values_of("strategy", "all"))
     assert {"full", "uniform", "entropy", "least_confidence", "kcenter", "badge", "bait", "accuacl"} <= names
 
 
@@ -58,9 +59,9 @@ def test_values_as_they_are_written():
 )
 def test_a_bad_grid_is_one_sentence(axes, said):
     with pytest.raises(UserError, match=said):
-        sweep.grid(small_config(), axes)
+        grid(small_config(), axes)
     with pytest.raises(UserError, match="Seeds are written like"):
-        sweep.values_of("seed", "4-0")
+        values_of("seed", "4-0")
 
 
 def test_nothing_is_made_before_every_config_is_known_to_be_right(runs):

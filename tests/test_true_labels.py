@@ -12,6 +12,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from acl.results import sweep
+from acl.results.grid import grid
 from acl.runs.control import request
 from acl.runs.folder import Run, list_runs
 from acl.service.worker import execute
@@ -34,7 +35,7 @@ from tests.tools import every_page_looks_into
 def worked(tmp_path_factory) -> Path:
     """A finished race of two, two seeds each; its first run was steered."""
     runs = tmp_path_factory.mktemp("race") / "runs"
-    sweep.start(sweep.grid(small_config(), {"strategy": ["accuacl", "uniform"], "seed": [0, 1]}), runs, "Two", "race")
+    sweep.start(grid(small_config(), {"strategy": ["accuacl", "uniform"], "seed": [0, 1]}), runs, "Two", "race")
     steered = next(run for run in list_runs(runs) if run.config.strategy == "accuacl")
     request(steered.path, mode="play", changes={"lambda": 0.25})
     for run in list_runs(runs):

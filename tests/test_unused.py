@@ -14,6 +14,7 @@ from acl.presets import preset_config
 from acl.results import sweep
 from acl.results.cohorts import with_cohorts
 from acl.results.frames import load_runs
+from acl.results.grid import grid
 from acl.runs.folder import create, list_runs, resolved
 from acl.runs.sameness import NO_EFFECT, key, telling
 from acl.service.worker import execute
@@ -268,7 +269,7 @@ def test_a_fork_refuses_it_and_so_does_resume(runs, capsys):
 
 def test_in_a_sweep_it_is_enough_that_one_uses_it(runs, capsys):
     axes = {"strategy": ["entropy", "accuacl"], "lambda": [0, 0.5], "seed": [0, 1]}
-    found = [(c.seed, c.strategy) for c in sweep.grid(small_config(), axes)]
+    found = [(c.seed, c.strategy) for c in grid(small_config(), axes)]
     assert sorted(found) == [(s, name) for s in (0, 1) for name in ("accuacl", "accuacl", "entropy")]
     for name, value in (("image_size", "32,64"), ("memory_batches", "1,2")):
         text = said(capsys, "sweep", "--seeds", "0", "--vary", f"{name}={value}", "--runs", runs)
@@ -284,7 +285,7 @@ def test_a_sweep_records_what_nothing_uses_at_its_default_and_takes_old_runs_for
     old = create(config.changed(image_size=64, **{"lambda": 0.5}), runs)
     execute(old)
     axes = {"strategy": ["entropy", "accuacl"], "lambda": [0.2, 0.5]}
-    started = sweep.start(sweep.grid(small_config(snapshots="off"), axes), runs, "three")
+    started = sweep.start(grid(small_config(snapshots="off"), axes), runs, "three")
     members = {member.config.strategy: member for member in started.members}
     assert len(started.members) == 3 and members["entropy"].run == old.id
     assert members["entropy"].config.lambda_ is None

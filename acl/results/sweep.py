@@ -6,7 +6,6 @@ are in, the run folders say. A member whose settings and seed have been run alre
 
 from __future__ import annotations
 
-import itertools
 import json
 import re
 import secrets
@@ -16,11 +15,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from acl.config import AS_WRITTEN, FORMAT, NO_CHOICE, RunConfig, UserError, check_method, field_names, make_config, near
+from acl.config import AS_WRITTEN, FORMAT, RunConfig, UserError, check_method, make_config
 from acl.names import from_json_file, moment, reason
-from acl.plugins.description import Kind
-from acl.plugins.registry import choices, prepare
-from acl.plugins.unused import refuse
+from acl.plugins.registry import prepare
+from acl.results.grid import MOST_RUNS
 from acl.runs.control import ACTIVE, Wanted, read_control, read_status, request
 from acl.runs.folder import ID as RUN_ID
 from acl.runs.folder import Run, check_folder, create, list_runs, resolved
@@ -30,10 +28,7 @@ from acl.system.files import disk_trouble, write_json
 
 SweepKind = Literal["sweep", "race"]
 ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{4}")
-PLUGINS: dict[str, Kind] = {"strategy": "strategies", "learner": "learners", "dataset": "datasets"}
-MOST_RUNS = 2000
 SEEDS_TOLD = re.compile(r"× \d+ seeds?$")
-SEEDS = re.compile(r"(\d{1,10})(?:-(\d{1,10}))?")
 
 
 @dataclass(frozen=True)
@@ -68,48 +63,7 @@ class Progress:
     summary: Mapping[str, Any] | None
 
 
-# -- which runs ----------------------------------------------------------------------------------------
-
-
-def grid(base: RunConfig, axes: Mapping[str, Sequence[Any]]) -> list[RunConfig]:
-    """Every combination of the values of `axes` (settings by name) on top of `base`, each different run once; the
-    seed changes slowest, so that every setting has its first result early. UserError for what makes no sense, and for
-    an axis along which nothing changes."""
-    names = sorted(axes, key=lambda name: name != "seed")
-    n = 1
-    for name in names:
-        if name not in field_names():
-            raise UserError(near(name, field_names(), "setting"))
-        if name == "preset":
-            raise UserError("A preset is where a sweep starts from, and no setting to sweep over: choose one preset.")
-        if name == "method":
-            raise UserError(NO_CHOICE)
-        if not axes[name]:
-            raise UserError(f"{name} has no value to sweep over: name at least one.")
-        n *= len(axes[name])
-    if n > MOST_RUNS:
-        raise UserError(f"These are {n:,} runs, and a sweep takes at most {MOST_RUNS:,}: name fewer values.")
-    values = base.model_dump(by_alias=True)
-    combinations = itertools.product(*(axes[name] for name in names))
-    configs = [make_config({**values, **dict(zip(names, combination, strict=True))}) for combination in combinations]
-    refuse(configs, names)
-    return list({key(config): config for config in configs}.values())
-
-
-def values_of(name: str, text: str) -> list[Any]:
-    """The values a user wrote for a setting: "er,derpp", "0-4,7" for seeds, "all" for plug-ins."""
-    if name in PLUGINS and text.strip() == "all":
-        return list(choices(PLUGINS[name]))
-    parts = [part.strip() for part in text.split(",") if part.strip()]
-    return [seed for part in parts for seed in _seeds(part)] if name == "seed" else parts
-
-
-def _seeds(part: str) -> list[int]:
-    found = SEEDS.fullmatch(part)
-    first, last = (int(found[1]), int(found[2] or found[1])) if found else (1, 0)
-    if last < first or last - first >= MOST_RUNS:
-        raise UserError(f"Seeds are written like 0-4 or 0,1,7, got '{part}'.")
-    return list(range(first, last + 1))
+# -- which runs ------------------------------------------------------------------------------------
 
 
 def start(configs: Iterable[RunConfig], runs: Path, title: str, kind: SweepKind = "sweep", pace: float = 0.0) -> Sweep:

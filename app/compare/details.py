@@ -13,8 +13,8 @@ from acl.config import FULL, RunConfig
 from acl.plugins.description import Kind
 from acl.results.cohorts import differing, with_cohorts
 from acl.results.frames import among_own
+from acl.results.grid import PLUGINS
 from acl.results.spread import over_seeds
-from acl.results.sweep import PLUGINS
 from app import words
 from app.charts import comparison as arena_charts
 from app.charts import comparison_grids as arena_grids

@@ -15,6 +15,7 @@ from acl.plugins.registry import choices, prepare
 from acl.plugins.unused import unused_by_all
 from acl.presets import PRESETS, preset_config
 from acl.results import sweep
+from acl.results.grid import grid, values_of
 from acl.runs.folder import resolved
 from acl.runs.sameness import key
 from app import errors, words
@@ -65,7 +66,7 @@ def race_form() -> None:
     try:
         sizes = {name: value for name, value in {"memory": memory, "n_end": budget}.items() if name not in idle}
         base = preset_config(preset, learner=learner, **sizes)
-        configs = sweep.grid(base, {"strategy": strategies, "seed": [int(first) + i for i in range(n)]})
+        configs = grid(base, {"strategy": strategies, "seed": [int(first) + i for i in range(n)]})
     except UserError as error:
         st.error(words.plain(words.in_titles(str(error))), icon=":material/error:")
         return
@@ -156,9 +157,9 @@ def _grid(
         if name.strip() in written | axes:
             raise UserError(f"{name.strip()} is named twice: it has a field of its own, or another line.")
         written = written | {name.strip(): values}
-    axes |= {name: sweep.values_of(name, text) for name, text in written.items()}
+    axes |= {name: values_of(name, text) for name, text in written.items()}
     # What a sweep keeps of each query would fill the disk before anyone looked at it.
-    return sweep.grid(preset_config(preset, snapshots="off"), axes)
+    return grid(preset_config(preset, snapshots="off"), axes)
 
 
 def _outlook(configs: Sequence[RunConfig]) -> None:

@@ -67,7 +67,7 @@ def _inspect_all(arguments: argparse.Namespace) -> None:
     from acl.config import FULL
     from acl.plugins.registry import plugin
     from acl.results.frames import as_csv
-    from acl.results.sweep import values_of
+    from acl.results.grid import values_of
     from acl.runs.folder import find_run
     from acl.snapshots.snapshot import load_snapshot
 

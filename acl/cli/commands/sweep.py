@@ -44,6 +44,7 @@ def _sweep(arguments: argparse.Namespace) -> None:
     from acl.plugins.unused import refuse
     from acl.presets import preset_config
     from acl.results import sweep
+    from acl.results.grid import grid, values_of
     from acl.system.device import no_gpu_sentence
 
     check_room(arguments)
@@ -59,7 +60,7 @@ def _sweep(arguments: argparse.Namespace) -> None:
     # What a sweep keeps of each query would fill the disk before anyone looked at it.
     changes = changes_of(arguments.changes)
     base = preset_config(arguments.preset, **{"snapshots": "off", **changes})
-    configs = sweep.grid(base, {name: sweep.values_of(name, text) for name, text in axes.items() if text is not None})
+    configs = grid(base, {name: values_of(name, text) for name, text in axes.items() if text is not None})
     refuse(configs, changes)
     if said := no_gpu_sentence("auto" if any(config.device == "auto" for config in configs) else "", "these runs are"):
         print(f"acl: {said}", file=sys.stderr)

@@ -66,6 +66,11 @@ def _named(query: Query, plan: Plan, say: Say) -> Iterator[Subset]:
         yield Subset("true_past", "", stood_in(query).picks)
     for setting, values in plan.paths:
         yield from _path(query, setting, values, say)
+    yield from _alone(query, plan)
+
+
+def _alone(query: Query, plan: Plan) -> Iterator[Subset]:
+    """The samples that are best by one of AccuACL's two scores."""
     for kind in plan.controls:
         if kind in {"distribution", "magnitude"}:
             scores = getattr(_ranking(query), kind)

@@ -99,14 +99,14 @@ def test_an_unfinished_run_goes_on_elsewhere_to_the_same_end(runs, tmp_path):
     run = create(small_config(), tmp_path / "here")
     request(run.path, mode="play", until=(2, 1, "score"))
     worker = Worker(run)
-    obey = worker._obey
+    obey = worker.wishes.obey
 
     def stop_there() -> None:
-        if worker._held:
+        if worker.wishes.held:
             request(run.path, mode="stop")
         obey()
 
-    worker._obey = stop_there
+    worker.wishes.obey = stop_there
     worker.work()
     worker.close()
     with run.events.open("a") as file:

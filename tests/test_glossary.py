@@ -14,6 +14,7 @@ from app.glossary import GROUPS, PLUGINS, TERMS
 from app.widgets.glossary import entries
 from tests.browser import at_rest, browser_page, running_app
 from tests.house import ROOT, modules
+from tests.tools import wait_for
 
 LETTERS = ("R", "A", "LA", "LA − A", "F", "−BWT", "λ", "M", "D", "J", "F*", "f", "K", "n", "±")
 FORMULAS = {term.name: term.formula for term in TERMS.values() if term.formula} | {
@@ -126,6 +127,14 @@ def test_a_word_finds_its_terms():
     assert entries("no such word", full=True) == []
 
 
+def _beside_each_other(page, button) -> bool:
+    """The links, the glossary and the switch, from left to right and within the window."""
+    mine, switch = button.bounding_box(), page.locator(".st-key-projector-switch").bounding_box()
+    links = [one.bounding_box() for one in page.get_by_test_id("stTopNavLinkContainer").all()]
+    ends = [max(box["x"] + box["width"] for box in links), mine["x"] + mine["width"], switch["x"] + switch["width"]]
+    return len(links) >= 6 and ends[0] <= mine["x"] and ends[1] <= switch["x"] and ends[2] <= 1024
+
+
 def test_in_the_head_of_every_page_it_covers_nothing_and_sets_its_formulas(tmp_path):
     with running_app(tmp_path / "runs", tmp_path) as app, browser_page(1024) as page:
         foreign = []
@@ -136,11 +145,8 @@ def test_in_the_head_of_every_page_it_covers_nothing_and_sets_its_formulas(tmp_p
             button = page.get_by_role("button", name="Glossary")
             button.wait_for()
             at_rest(page)
-            mine, switch = button.bounding_box(), page.locator(".st-key-projector-switch").bounding_box()
-            links = page.get_by_test_id("stTopNavLinkContainer").all()
-            assert len(links) >= 6
-            assert max(b["x"] + b["width"] for b in (one.bounding_box() for one in links)) <= mine["x"]
-            assert mine["x"] + mine["width"] <= switch["x"] and switch["x"] + switch["width"] <= 1024
+            # On a busy machine the style that lifts them into the head is there a moment after what it is for.
+            wait_for(lambda at=button: _beside_each_other(page, at), 10)
         page.goto(f"{app.url}/library")
         page.get_by_role("button", name="Glossary").click()
         page.get_by_text("Accuracy kept, A", exact=True).wait_for()

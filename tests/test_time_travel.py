@@ -73,12 +73,12 @@ def paused_at(runs: Path, until: tuple[int, int, str]) -> Run:
     status: list = []
 
     def stop_there() -> None:
-        if worker._held:
-            status.append(replace(worker._say("paused")))
+        if worker.wishes.held:
+            status.append(replace(worker.report.say("paused")))
             request(run.path, mode="stop")
         obey()
 
-    obey, worker._obey = worker._obey, stop_there
+    obey, worker.wishes.obey = worker.wishes.obey, stop_there
     worker.work()
     worker.close()
     write_status(run.path, status[0])

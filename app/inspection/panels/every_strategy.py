@@ -10,10 +10,10 @@ from acl.config import FULL
 from acl.plugins.registry import choices
 from app import words
 from app.charts import palette
-from app.inspection.panels import outcomes
 from app.inspection.panels.draw import draw
 from app.inspection.panels.judged_figures import balance, columns, objective, overlap, table
 from app.inspection.panels.judging import classes, fine, judged_here, names_here, verdicts
+from app.inspection.panels.outcomes import panel as outcomes
 from app.inspection.source import Sight
 from app.widgets.gallery import Card, cards_html
 
@@ -50,12 +50,9 @@ def panel(sight: Sight, settings: Settings) -> None:
             "and in the old ones.", width="content",
         )  # fmt: skip
         st.button(
-            outcomes.TITLE,
-            icon=":material/experiment:",
-            type="tertiary",
-            key="to-outcomes",
+            outcomes.TITLE, icon=":material/experiment:", type="tertiary", key="to-outcomes",
             on_click=outcomes.open_here,
-        )
+        )  # fmt: skip
     _strips(sight, judged)
     said = ", ".join(f"{words.strategy(name)} {here.objective.total:,.0f}" for name, here in judged.items())
     draw(objective(judged, band, greedy), "objective", alt=f"J, lower is better: {said}; greedy {greedy:,.0f}.")

@@ -44,15 +44,7 @@ def panel(sight: Sight, settings: Settings) -> None:
     judged = fine(found)
     for sentence in verdicts(judged, band):
         st.markdown(sentence)
-    with st.container(horizontal=True, vertical_alignment="center", key="beyond-j"):
-        st.caption(
-            "J sees what the picks cover before they are learned; not what training on them changes, in the new task "
-            "and in the old ones.", width="content",
-        )  # fmt: skip
-        st.button(
-            outcomes.TITLE, icon=":material/experiment:", type="tertiary", key="to-outcomes",
-            on_click=outcomes.open_here,
-        )  # fmt: skip
+    _beyond_j()
     _strips(sight, judged)
     said = ", ".join(f"{words.strategy(name)} {here.objective.total:,.0f}" for name, here in judged.items())
     draw(objective(judged, band, greedy), "objective", alt=f"J, lower is better: {said}; greedy {greedy:,.0f}.")
@@ -66,6 +58,19 @@ def panel(sight: Sight, settings: Settings) -> None:
         st.markdown("**Classes of the picks**", help=note)
         draw(figure, "balance-here")
     st.dataframe(table(judged, band), hide_index=True, column_config=columns(), placeholder="–")
+
+
+def _beyond_j() -> None:
+    """What J does not see, and where that is measured."""
+    with st.container(horizontal=True, vertical_alignment="center", key="beyond-j"):
+        st.caption(
+            "J sees what the picks cover before they are learned; not what training on them changes, in the new task "
+            "and in the old ones.", width="content",
+        )  # fmt: skip
+        st.button(
+            outcomes.TITLE, icon=":material/experiment:", type="tertiary", key="to-outcomes",
+            on_click=outcomes.open_here,
+        )  # fmt: skip
 
 
 def _strips(sight: Sight, found: dict[str, comparison.Judged]) -> None:

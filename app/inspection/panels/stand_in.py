@@ -18,8 +18,8 @@ from acl.runs.fork import Place
 from acl.service import measurer
 from acl.service.measurer import Wish
 from app import words
-from app.charts import inspection as figures
 from app.charts import written
+from app.charts.inspection import target as figures
 from app.charts.score_plane import HERO
 from app.charts.written import number, whole_percent
 from app.inspection.panels.draw import draw

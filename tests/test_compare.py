@@ -31,12 +31,13 @@ from acl.service.worker import execute
 from app import words
 from app.charts import comparison as arena_charts
 from app.charts.palette import looks
-from app.compare import cohorts, curves, legend, new_sweep, published, race, report, significance
+from app.compare import cohorts, curves, legend, new_sweep, published, report, significance
 from app.compare import details as arena_details
 from app.compare import export as export_comparison
 from app.compare import paper_table as table
-from app.compare import race_moments as lanes
 from app.compare import sweeps as sweep_page
+from app.compare.race import controls as race
+from app.compare.race import moments as lanes
 from tests.conftest import small_config
 from tests.test_precision import made_earlier
 from tests.tools import every_page_looks_into, run_config
@@ -457,7 +458,7 @@ def test_a_race_goes_on_without_a_run_that_was_deleted(full):
     assert "Its run of seed 0 was deleted." in text(test) and len(specs(test)) == 3
     assert "Seed 0 is drawn, but in no mean: Uniform was deleted." in text(test) and "mean of 2 seeds" in text(test)
     assert "8 of 9 runs finished · 1 deleted: Play runs them again" in text(test)
-    race._wish(chosen, "round")
+    race.wish(chosen, "round")
     test.button(key="race-play").click().run()
     # Made anew, and seen by the page, which goes on with the sweep it was given.
     assert "8 of 9 runs finished" in text(test) and "1 deleted" not in text(test) and not test.exception
@@ -562,8 +563,8 @@ def test_every_view_of_a_race_can_ask_for_more_seeds(full):
 def test_play_keeps_the_pace_of_a_race(here):
     axes = {"strategy": ["uniform", "accuacl"]}
     chosen = sweep.start(grid(small_config(), axes), here, "slow", "race", pace=1.0)
-    race._wish(chosen, "hold")
-    race._wish(chosen, "play")
+    race.wish(chosen, "hold")
+    race.wish(chosen, "play")
     assert {read_control(here / m.run).pace for m in chosen.members} == {1.0}
 
 
@@ -581,11 +582,11 @@ def test_the_means_of_a_race_are_of_the_same_seeds_everywhere(full):
 
 def test_a_race_is_led_as_one(here):
     chosen = sweep.start(grid(small_config(), {"strategy": ["uniform", "accuacl"]}), here, "two", "race")
-    race._wish(chosen, "hold")
+    race.wish(chosen, "hold")
     assert {read_control(here / m.run).mode for m in chosen.members} == {"pause"}
     write_status(here / chosen.members[0].run, Status("paused", task=2, round=1, phase="score", rounds=3))
     write_status(here / chosen.members[1].run, Status("paused", task=1, round=1, phase="train", rounds=3))
-    race._wish(chosen, "round")
+    race.wish(chosen, "round")
     # Both go to where the last of them will be, not each its own step.
     assert {read_control(here / m.run).until for m in chosen.members} == {(1, 1, "evaluate")}
     # After the last phase of all there is no round left: a step ends the race.
@@ -593,11 +594,11 @@ def test_a_race_is_led_as_one(here):
         end = (2, 3, "evaluate")
         write_status(here / member.run, Status("paused", task=2, round=3, phase="evaluate", rounds=3, completed=end))
     for step in ("round", "task"):
-        race._wish(chosen, step)
+        race.wish(chosen, step)
         assert {read_control(here / m.run).until for m in chosen.members} == {None}
-    race._wish(chosen, "play")
+    race.wish(chosen, "play")
     assert {(c.mode, c.until) for m in chosen.members if (c := read_control(here / m.run))} == {("play", None)}
-    race._wish(chosen, "cancel")
+    race.wish(chosen, "cancel")
     assert {read_control(here / m.run).mode for m in chosen.members} == {"stop"}
 
 

@@ -28,7 +28,8 @@ from acl.service.worker import execute
 from acl.snapshots import shelf as snapshot_shelf
 from acl.strategies.accuacl import AccuACL
 from app import words
-from app.charts import inspection as figures
+from app.charts.inspection import lambda_ribbon, strategies
+from app.charts.inspection import target as target_figures
 from app.charts.score_plane import View
 from app.inspection import choose_query, export, sample_card
 from app.inspection import feature_map as maps
@@ -789,9 +790,9 @@ def test_the_target_map_marks_the_kept_entries_and_stays_light():
     rng = np.random.default_rng(0)
     past, new, picks = (rng.random((100, 512)) for _ in range(3))
     kept = rng.random((100, 512)) < 0.01
-    figure = figures.target_map(past, new, kept, [f"class {c}" for c in range(100)], picks)
+    figure = target_figures.target_map(past, new, kept, [f"class {c}" for c in range(100)], picks)
     assert len(figure.to_json()) < 2_000_000
-    order = np.argsort(-(past + new).sum(0), kind="stable")[: figures.MOST_DIMS]
+    order = np.argsort(-(past + new).sum(0), kind="stable")[: target_figures.MOST_DIMS]
     assert len(figure.data[-1].x) == kept[:, order].sum()
 
 
@@ -820,7 +821,7 @@ def test_the_page_says_where_accuacl_is_worse_than_random():
 
 def test_the_ribbon_figure_has_a_row_for_everyone_ever_picked():
     picked = np.array([[1, 0, 1, 0], [0, 0, 1, 1]], dtype=bool)
-    figure = figures.ribbon(np.array([0.0, 1.0]), picked, list("abcd"), 0.5, 0.5)
+    figure = lambda_ribbon.ribbon(np.array([0.0, 1.0]), picked, list("abcd"), 0.5, 0.5)
     assert list(figure.data[0].y) == ["a", "c", "d"]
 
 
@@ -828,20 +829,26 @@ def test_a_hundred_classes_are_not_all_named_in_legends_and_axes():
     legend = [(f"class {c}", f"#{c:06x}") for c in range(100)]
     assert [name for name, _ in pool._some(legend)] == [f"class {c}" for c in (0, 20, 40, 59, 79, 99)]
     assert pool._some(legend[:20]) == legend[:20]
-    figure = figures.sample_against_target(np.ones(200) / 200, np.ones(200) / 200, [f"c{i // 2}" for i in range(200)])
+    figure = target_figures.sample_against_target(
+        np.ones(200) / 200, np.ones(200) / 200, [f"c{i // 2}" for i in range(200)]
+    )
     assert len(figure.layout.xaxis.ticktext) == 20
     names = {c: f"c{c}" for c in range(100)}
     rows = pd.DataFrame({"label": "AccuACL", "class": list(names), "count": 1})
-    assert figures.class_balance(rows, names, {}).layout.showlegend is False
+    assert strategies.class_balance(rows, names, {}).layout.showlegend is False
 
 
 def test_the_ribbon_shows_pictures_where_its_rows_have_room():
-    many = figures.MOST_NAMED_ROWS + 1
+    many = lambda_ribbon.MOST_NAMED_ROWS + 1
     picked, names = np.eye(2, many, dtype=bool), [str(i) for i in range(many)]
-    figure = figures.ribbon(np.array([0.0, 1.0]), picked, names, 0.5, 0.5, lambda places: [f"p{i}" for i in places])
+    figure = lambda_ribbon.ribbon(
+        np.array([0.0, 1.0]), picked, names, 0.5, 0.5, lambda places: [f"p{i}" for i in places]
+    )
     assert [(image.source, image.y) for image in figure.layout.images] == [("p0", "0"), ("p1", "1")]
     full = np.ones((2, many), dtype=bool)
-    assert not figures.ribbon(np.array([0.0, 1.0]), full, names, 0.5, 0.5, lambda places: ["p"] * many).layout.images
+    assert not lambda_ribbon.ribbon(
+        np.array([0.0, 1.0]), full, names, 0.5, 0.5, lambda places: ["p"] * many
+    ).layout.images
 
 
 def test_nearest_query():

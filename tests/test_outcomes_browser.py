@@ -10,8 +10,7 @@ from acl.analysis.outcomes.asked import About
 from acl.analysis.outcomes.summary import table
 from acl.runs.folder import Run
 from app.charts import outcomes_plane as charts
-from app.inspection.panels import outcome_dots as dots
-from app.inspection.panels import outcomes as panel
+from app.inspection.panels.outcomes import dots, panel
 from app.store.session import RECORDED
 from tests.browser import at_rest, browser_page, running_app
 from tests.test_inspect_browser import NAME, READ

@@ -26,10 +26,11 @@ from acl.service import measurer
 from acl.service.measurer import Measurer
 from acl.snapshots import shelf as snapshot_shelf
 from app.charts import outcomes_plane as charts
-from app.inspection.panels import outcome_dots as dots
-from app.inspection.panels import outcomes as panel
-from app.inspection.panels import sensitivity
-from app.inspection.panels.outcome_words import Measured, sentence
+from app.inspection.panels.outcomes import dots, panel, sensitivity, switches
+from app.inspection.panels.outcomes.asked import PLANS, REFERENCE
+from app.inspection.panels.outcomes.controls import CONTROLS, NO_PAST
+from app.inspection.panels.outcomes.phrases import Measured, sentence
+from app.inspection.panels.outcomes.picture import ids_of
 from app.store.runs import live_run
 from tests.contexts import make_context
 from tests.test_outcomes import played
@@ -226,10 +227,10 @@ def test_a_click_names_the_samples_of_its_dot_and_nothing_else_does(run):
             assert len(each["data"]) == len(names[id_])
             for place, ids in enumerate(names[id_]):
                 chosen = {"selection": {"selected": [{"series_id": id_, "data_indices": [place]}]}}
-                assert panel.ids_of(chosen, names) == ids and set(ids) <= set(range(2000))
+                assert ids_of(chosen, names) == ids and set(ids) <= set(range(2000))
     for wrong in (None, {}, {"selection": {"selected": [{"series_id": "no", "data_indices": [0]}]}},
                   {"selection": {"selected": [{"series_id": "random", "data_indices": [-1, 999, "0"]}]}}):  # fmt: skip
-        assert panel.ids_of(wrong, names) == ()
+        assert ids_of(wrong, names) == ()
 
 
 def test_names_from_elsewhere_stay_text_in_the_picture(run):
@@ -319,7 +320,7 @@ def test_nothing_measured_says_what_to_do(run):
     assert "is being measured" in said(test) and "press Measure" not in said(test)
 
 
-@pytest.mark.parametrize("measure", panel.MEASURES)
+@pytest.mark.parametrize("measure", switches.MEASURES)
 @pytest.mark.parametrize("scale", ["differences", "absolute"])
 def test_every_switch_draws_the_same_dots(run, measure, scale):
     test = opened(run, **{"outcome-measure": measure, "outcome-scale": scale})
@@ -334,7 +335,7 @@ def test_the_first_task_is_a_line_and_says_so(run):
     assert len(ids) == len(set(ids))
     assert "no past in the first task" in said(test) and "more kept" not in said(test)
     true_past, others = test.button(key="outcome-true_past"), test.button(key="outcome-lambdas")
-    assert true_past.disabled and true_past.help == panel.NO_PAST and not others.disabled
+    assert true_past.disabled and true_past.help == NO_PAST and not others.disabled
 
 
 def test_too_few_random_sets_are_said_to_be_too_few(run):
@@ -346,13 +347,13 @@ def test_too_few_random_sets_are_said_to_be_too_few(run):
 
 
 def test_every_button_asks_for_its_plan_and_the_measurer_fulfils_it(run, runs, monkeypatch):
-    for name, plan in panel.PLANS.items():
+    for name, plan in PLANS.items():
         small = {"subsets": 4, "repeats": 1, "strategies": ("entropy",) if plan.strategies else ()}
-        monkeypatch.setitem(panel.PLANS, name, replace(plan, **small))
+        monkeypatch.setitem(PLANS, name, replace(plan, **small))
     record.beside(run, AT).unlink()
     test = opened(run)
     settings = [name for name in sensitivity.SETTINGS if not test.button(key=f"outcome-{name}").disabled]
-    wanted = ["go", *panel.CONTROLS, *settings]
+    wanted = ["go", *CONTROLS, *settings]
     for name in wanted:
         test.button(key=f"outcome-{name}").click().run()
         assert not test.exception
@@ -376,7 +377,7 @@ def test_what_is_lassoed_becomes_a_star(run, runs, monkeypatch):
     test = opened(run, **lasso)
     own = test.button(key="outcome-own")
     assert own.label == "Measure these 3 samples" and not own.disabled
-    monkeypatch.setattr(panel, "REFERENCE", replace(panel.REFERENCE, subsets=4, repeats=2))
+    monkeypatch.setattr(switches, "REFERENCE", replace(REFERENCE, subsets=4, repeats=2))
     own.click().run()
     work = Measurer(runs)
     while work.step():
@@ -419,7 +420,7 @@ def _config(run: Run, **values: object) -> None:
 def test_another_horizon_is_measured_and_shown_beside_the_first(run, runs, monkeypatch, horizon):
     at = (1, 1)
     small = Plan(subsets=3, sizes=(1.0,), strategies=("entropy",), repeats=1)
-    monkeypatch.setitem(panel.PLANS, "measure", small)
+    monkeypatch.setitem(PLANS, "measure", small)
     test = opened(run, at, **{"outcome-horizon": horizon})
     assert "not measured yet" in said(test)
     test.button(key="outcome-go").click().run()

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from app.charts import inspection as to_take_away
 from app.charts import run as live
 from app.charts import score_plane
+from app.charts.inspection import to_take_away
 from app.charts.score_plane import ROLES, Cuts
 from app.inspection import page as inspect_page
 from app.inspection import samples

@@ -15,8 +15,8 @@ from acl.runs.folder import Run
 from acl.service import measurer
 from acl.service.measurer import Measurer
 from acl.snapshots import shelf as snapshot_shelf
-from app.inspection.panels import outcomes
 from app.inspection.panels import stand_in as panel
+from app.inspection.panels.outcomes import panel as outcomes
 from app.store.runs import live_run
 from tests.contexts import make_context
 from tests.test_inspect import RECORDED, page

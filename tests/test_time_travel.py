@@ -32,6 +32,7 @@ from app.run import steering as steer
 from app.run import verification as checking
 from app.store import runs as data
 from app.store import session as state
+from app.words import of_events
 from tests.conftest import small_config
 from tests.test_precision import made_earlier
 from tests.test_steering import new_loop, play
@@ -399,7 +400,7 @@ def test_the_story_tells_who_changed_and_who_chose():
     assert "Task 1, round 2: changed from here on: strategy BADGE, labels per round 2." in told
     assert "Task 1, round 3: the budget is spent: no label was bought." in told
     event = Bought(1, 1, [4, 5], [0, 1], "human", 8, [9], [5])
-    said = words._sentence(event, [], {0: "cat", 1: "dog"})
+    said = of_events._sentence(event, [], {0: "cat", 1: "dog"})
     expected = "chosen by a human, 1 picks replaced; 2 samples were labelled, 1 by hand: 1 of cat, 1 of dog."
     assert said == f"Task 1, round 1: {expected}"
 

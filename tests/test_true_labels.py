@@ -21,7 +21,7 @@ from app.charts import comparison, inspection
 from app.charts.palette import looks
 from app.compare import cohorts
 from app.compare import page as compare_page
-from app.compare import race_moments as lanes
+from app.compare.race import moments as lanes
 from app.inspection import choose_query
 from app.library import page as shelf
 from app.store import runs as data

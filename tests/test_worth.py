@@ -22,7 +22,7 @@ from acl.runs.folder import Run
 from acl.service import measurer
 from acl.service.measurer import Measurer
 from app.inspection import worth as shown
-from app.inspection.panels import outcomes as panel
+from app.inspection.panels.outcomes import asked
 from tests.test_outcomes_page import AT, made, opened, run, said  # noqa: F401  fixtures
 
 POOL, N = 60, 6
@@ -197,8 +197,8 @@ def test_fewer_sets_than_it_takes_show_nothing(run):  # noqa: F811
 
 def test_the_second_press_is_offered_after_the_first_and_measures_what_is_missing(run, runs, monkeypatch):  # noqa: F811
     assert "outcome-worth" not in {button.key for button in opened(run).button}
-    monkeypatch.setitem(panel.PLANS, "measure", replace(panel.PLANS["measure"], subsets=24))
-    monkeypatch.setattr(panel, "sets_wanted", lambda pool: 30)
+    monkeypatch.setitem(asked.PLANS, "measure", replace(asked.PLANS["measure"], subsets=24))
+    monkeypatch.setattr(asked, "sets_wanted", lambda pool: 30)
     monkeypatch.setattr(shown, "sets_wanted", lambda pool: 30)
     test = opened(run)
     test.button(key="outcome-worth").click().run()
@@ -216,7 +216,7 @@ def test_the_second_press_is_offered_after_the_first_and_measures_what_is_missin
 
 
 def test_a_pool_that_is_too_large_says_so_and_other_horizons_have_none(run, monkeypatch):  # noqa: F811
-    monkeypatch.setitem(panel.PLANS, "measure", replace(panel.PLANS["measure"], subsets=24))
+    monkeypatch.setitem(asked.PLANS, "measure", replace(asked.PLANS["measure"], subsets=24))
     monkeypatch.setattr(divided, "MOST_POOL", 3)
     button = opened(run).button(key="outcome-worth")
     assert button.disabled and "up to 3 samples" in button.help.replace("\\", "") and MOST_POOL == 1_000

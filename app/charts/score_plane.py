@@ -3,7 +3,7 @@
 There are three because none can do what the others do. While a run plays, charts/run.py (Apache ECharts) draws the
 newest query anew at every look, without a flicker. In Inspect, inspection/linked_scatters (a canvas of our own) answers
 a lasso or the mouse in ten thousand points within the browser, in this picture and the one beside it at once.
-charts/inspection.py (Plotly) makes a file to take away that can be hovered and zoomed without a network or an app.
+charts/inspection/to_take_away.py (Plotly) makes a file that can be hovered and zoomed without a network or an app.
 
 Shown is each sample that has both scores: pool and picks, since nobody scores what is labelled or in memory. What else
 is said in here of roles and marks holds for the feature map beside the plane too.

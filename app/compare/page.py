@@ -9,13 +9,14 @@ import streamlit as st
 from acl.config import UserError
 from acl.presets import PRESETS
 from app import errors, words
-from app.compare import cohorts, race, sweeps
+from app.compare import cohorts, sweeps
 from app.compare.cohorts import ANY, NAMED, Chosen
 from app.compare.curves import PLAY_S
 from app.compare.curves import view as curves
 from app.compare.export import offer
 from app.compare.legend import left_out
 from app.compare.paper_table import view as paper_table
+from app.compare.race.page import page as race
 from app.compare.significance import view as significance
 from app.store import runs as data
 from app.widgets import dialogs
@@ -37,7 +38,7 @@ def page() -> None:
         view = segments("View", "view", list(VIEWS), _first_view(), VIEWS.__getitem__, "")
         chosen_from = st.container(horizontal=True, vertical_alignment="center", width="stretch")
     if view == "race":
-        race.page(chosen_from)
+        race(chosen_from)
     elif view == "sweeps":
         sweeps.page(chosen_from)
     else:

@@ -16,7 +16,7 @@ from plotly.offline import get_plotlyjs
 
 from acl.results.significance import Paired, sentence
 from acl.results.spread import over_seeds
-from app.charts.inspection import as_text
+from app.charts.inspection.figure import as_text
 from app.charts.palette import Look
 
 DASH = {"solid": "solid", "dashed": "dash", "dotted": "dot"}

@@ -29,10 +29,8 @@ OVERSAMPLES = (1.0, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0)
 
 def what_if(sight: Sight) -> tuple[Settings, str]:
     """One row of controls: the settings the strategy is asked again with, at first the recorded ones."""
-    recorded, context = sight.recorded, sight.context
-    own = sight.strategy or HERO
-    # The run's own may be a plug-in that is not installed here: its recorded picks can be shown all the same.
-    names = list(dict.fromkeys([*(name for name in choices("strategies") if name != FULL), own]))
+    recorded, context, own = sight.recorded, sight.context, sight.strategy or HERO
+    names = _offered(own)
     key = f"{sight.name}-{st.session_state.get('what-if-again', 0)}"
     url = st.query_params if url_is_here(sight) and not st.session_state.get("what-if-again") else {}
     with st.container(horizontal=True, vertical_alignment="bottom", key="what-if"):
@@ -67,11 +65,15 @@ def what_if(sight: Sight) -> tuple[Settings, str]:
             "Oversample", options, first_over, key=f"over-{key}-{n}", disabled=fixed, width=150,
             format_func=lambda o: _oversample_name(o, most), help=words.HELP["oversample"] + reason,
         )  # fmt: skip
-    if abs(weight - recorded.lambda_) < SAME_LAMBDA:
-        weight = recorded.lambda_
+    weight = recorded.lambda_ if abs(weight - recorded.lambda_) < SAME_LAMBDA else weight
     # Beyond the whole pool every oversampling is the same.
     oversample = recorded.oversample if over == most <= recorded.oversample else over
     return Settings(weight, int(n), int(dims), oversample), strategy
+
+
+def _offered(own: str) -> list[str]:
+    """The run's own may be a plug-in that is not installed here: its recorded picks can be shown all the same."""
+    return list(dict.fromkeys([*(name for name in choices("strategies") if name != FULL), own]))
 
 
 def _oversample_name(value: float, most: float) -> str:

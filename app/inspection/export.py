@@ -15,7 +15,8 @@ from plotly.graph_objects import Figure
 from acl.analysis.what_if import Ranges, Settings, ranges, sentence, why
 from acl.names import distinct
 from acl.results.frames import as_csv
-from app.charts import inspection as figures
+from app.charts.inspection import to_take_away
+from app.charts.inspection.figure import for_paper
 from app.charts.score_plane import HERO, View
 from app.inspection import sample_card
 from app.inspection.panels import judged_figures, ribbon, target
@@ -64,12 +65,12 @@ def offer(
 
 def _html(draw: Callable[[], Figure]) -> Callable[[], str]:
     """Made only when it is asked for: it holds the whole of plotly."""
-    return lambda: str(figures.for_paper(draw()).to_html(include_plotlyjs=True))
+    return lambda: str(for_paper(draw()).to_html(include_plotlyjs=True))
 
 
 def _picture(shown: pd.DataFrame, view: View) -> Figure:
     """One of the two linked pictures."""
-    return figures.scatter(shown, view, shown["colour"].tolist())
+    return to_take_away.scatter(shown, view, shown["colour"].tolist())
 
 
 def scores(

@@ -14,8 +14,8 @@ from plotly.graph_objects import Figure
 
 from acl.analysis.what_if import Ranking
 from app import words
-from app.charts import inspection as figures
 from app.charts import palette
+from app.charts.inspection import target as figures
 from app.charts.score_plane import HERO, PLANE
 from app.charts.written import percent
 from app.inspection import deciding, worth

@@ -16,8 +16,8 @@ from acl.config import FULL, RunConfig
 from acl.events import History, Scored
 from acl.plugins.registry import choices
 from app import words
-from app.charts import inspection as figures
 from app.charts import written
+from app.charts.inspection import strategies as figures
 from app.inspection.panels.draw import draw
 from app.inspection.source import Sight, microscope
 from app.store import runs as data

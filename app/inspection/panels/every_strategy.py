@@ -10,10 +10,10 @@ from acl.config import FULL
 from acl.plugins.registry import choices
 from app import words
 from app.charts import palette
-from app.inspection.panels import outcomes
 from app.inspection.panels.draw import draw
 from app.inspection.panels.judged_figures import balance, columns, objective, overlap, table
 from app.inspection.panels.judging import classes, fine, judged_here, names_here, verdicts
+from app.inspection.panels.outcomes import panel as outcomes
 from app.inspection.source import Sight
 from app.widgets.gallery import Card, cards_html
 
@@ -44,18 +44,7 @@ def panel(sight: Sight, settings: Settings) -> None:
     judged = fine(found)
     for sentence in verdicts(judged, band):
         st.markdown(sentence)
-    with st.container(horizontal=True, vertical_alignment="center", key="beyond-j"):
-        st.caption(
-            "J sees what the picks cover before they are learned; not what training on them changes, in the new task "
-            "and in the old ones.", width="content",
-        )  # fmt: skip
-        st.button(
-            outcomes.TITLE,
-            icon=":material/experiment:",
-            type="tertiary",
-            key="to-outcomes",
-            on_click=outcomes.open_here,
-        )
+    _beyond_j()
     _strips(sight, judged)
     said = ", ".join(f"{words.strategy(name)} {here.objective.total:,.0f}" for name, here in judged.items())
     draw(objective(judged, band, greedy), "objective", alt=f"J, lower is better: {said}; greedy {greedy:,.0f}.")
@@ -69,6 +58,19 @@ def panel(sight: Sight, settings: Settings) -> None:
         st.markdown("**Classes of the picks**", help=note)
         draw(figure, "balance-here")
     st.dataframe(table(judged, band), hide_index=True, column_config=columns(), placeholder="–")
+
+
+def _beyond_j() -> None:
+    """What J does not see, and where that is measured."""
+    with st.container(horizontal=True, vertical_alignment="center", key="beyond-j"):
+        st.caption(
+            "J sees what the picks cover before they are learned; not what training on them changes, in the new task "
+            "and in the old ones.", width="content",
+        )  # fmt: skip
+        st.button(
+            outcomes.TITLE, icon=":material/experiment:", type="tertiary", key="to-outcomes",
+            on_click=outcomes.open_here,
+        )  # fmt: skip
 
 
 def _strips(sight: Sight, found: dict[str, comparison.Judged]) -> None:

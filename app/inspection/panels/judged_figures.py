@@ -13,8 +13,8 @@ import streamlit as st
 from acl.analysis import comparison
 from acl.analysis.what_if import Settings
 from app import words
-from app.charts import inspection as figures
 from app.charts import palette
+from app.charts.inspection import strategies as figures
 from app.inspection.panels.judging import classes, fine, judged_by, names_here
 from app.inspection.source import Sight
 

@@ -10,7 +10,7 @@ import streamlit as st
 
 from acl.analysis.what_if import Ranges, Settings, ranges
 from app import words
-from app.charts import inspection as figures
+from app.charts.inspection import lambda_ribbon as figures
 from app.inspection.panels.draw import draw
 from app.inspection.source import Sight, microscope
 from app.widgets.gallery import picture_url

@@ -18,13 +18,15 @@ from acl.runs.fork import Place
 from acl.service import measurer
 from acl.service.measurer import Wish
 from app import words
-from app.charts import inspection as figures
 from app.charts import written
+from app.charts.inspection import target as figures
 from app.charts.score_plane import HERO
 from app.charts.written import number, whole_percent
-from app.inspection.panels import outcomes
 from app.inspection.panels.draw import draw
-from app.inspection.panels.outcome_words import measured, sentence
+from app.inspection.panels.outcomes.asked import PLANS, Shown
+from app.inspection.panels.outcomes.known import rows_of as rows_at
+from app.inspection.panels.outcomes.panel import open_here
+from app.inspection.panels.outcomes.phrases import measured, sentence
 from app.inspection.source import Sight
 from app.store import runs as data
 from app.store.session import POLL_S, RUNS, ensure_backend
@@ -38,7 +40,7 @@ NO_PAST = "There is no past in the first task: the memory stands in for nothing.
 NO_MEMORY = "The memory of this query is empty: nothing stands in for the past."
 HELP = {"The": words.HELP["stand_in"], "With": words.HELP["true_past"]}
 """By the word that a sentence begins with."""
-PLAN = outcomes.PLANS["true_past"]
+PLAN = PLANS["true_past"]
 TROUBLE = "stand-in-trouble"
 
 
@@ -78,7 +80,7 @@ def _live(sight: Sight, about: About, wish: Wish, polls: bool) -> None:
         if done:
             st.button(
                 "Its dot beside the others'", icon=":material/experiment:", type="tertiary", key="stand-in-to-outcomes",
-                on_click=outcomes.open_here,
+                on_click=open_here,
             )  # fmt: skip
     if waits:
         _progress(wish)
@@ -127,7 +129,7 @@ def _known(path: str, at: Place, runs: str, mark: tuple[int, int]) -> StandIn | 
 def rows_of(sight: Sight, about: About) -> pd.DataFrame:
     """All that was measured of this query, after this round."""
     assert sight.run
-    return outcomes.rows_of(outcomes.Shown(sight, sight.run, about, "", "likelihood", False, "round"))
+    return rows_at(Shown(sight, sight.run, about, "", "likelihood", False, "round"))
 
 
 def landed(sight: Sight, about: About) -> pd.DataFrame:

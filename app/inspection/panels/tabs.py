@@ -8,8 +8,9 @@ import streamlit as st
 
 from acl.analysis.what_if import Settings
 from acl.events import History
-from app.inspection.panels import bought, every_query, every_strategy, outcomes, ribbon, stand_in, target
+from app.inspection.panels import bought, every_query, every_strategy, ribbon, stand_in, target
 from app.inspection.panels.draw import SAVES
+from app.inspection.panels.outcomes import panel as outcomes
 from app.inspection.samples import Choice
 from app.inspection.source import Sight
 from app.widgets.browser.fading import fading

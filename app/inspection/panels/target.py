@@ -10,7 +10,7 @@ import torch
 from acl.analysis.what_if import Settings
 from acl.selection.fisher import mean_embedding
 from app import words
-from app.charts import inspection as figures
+from app.charts.inspection import target as figures
 from app.charts.written import whole_percent
 from app.inspection.panels.draw import draw
 from app.inspection.samples import Choice

@@ -10,7 +10,7 @@ from acl.analysis.outcomes.scores import SCORES, Scorer, scored
 from app import words
 from app.charts.predictors import PARTS, chart
 from app.charts.written import signed
-from app.inspection.panels.outcome_dots import by_measure
+from app.inspection.panels.outcomes.dots import by_measure
 from app.inspection.source import Sight
 from app.widgets import projector
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from acl.analysis.outcomes.summary import Difference, fewer
-from app.inspection.panels.outcome_dots import by_measure, clouds_of, of_percent
+from app.inspection.panels.outcomes.dots import by_measure, clouds_of, of_percent
 
 ENOUGH = 20
 """Random sets, before anything is said of a difference from them."""

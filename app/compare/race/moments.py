@@ -33,6 +33,19 @@ class Lane:
     history: History
 
 
+@dataclass(frozen=True)
+class Shown:
+    """What is drawn: the runs, a look for each strategy, the moment that each seed has reached, and until when;
+    own: accuracies are those among each task's own classes."""
+
+    lanes: list[Lane]
+    looks: list[Look]
+    reached: Mapping[int, Moment | None]
+    n_tasks: int
+    until: Moment | None
+    own: bool
+
+
 def lanes_of(chosen: sweep.Sweep, runs: Path) -> list[Lane]:
     """The runs that are still there; cohorts in the order of the literature."""
     members = [(m.config, Run(runs / m.run)) for m in chosen.members if (runs / m.run).is_dir()]

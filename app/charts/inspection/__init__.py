@@ -1,0 +1,1 @@
+"""Figures that change rarely: functions from arrays to a Plotly figure. No streamlit, no run folder in here."""

@@ -78,6 +78,7 @@ def test_no_press_ends_on_an_empty_page(app: App, door: str) -> None:
     with browser_page() as page:
         for _ in range(TIMES):
             page.goto(f"{app.url}/{start}")
+            at_rest(page)
             press(page)
             expect(page).to_have_url(re.compile(re.escape(address)))
             expect(page.get_by_test_id("stMain").get_by_text(shown).first).to_be_visible()

@@ -23,7 +23,7 @@ from acl.selection.fisher import trace_objective
 from acl.selection.query import QueryContext, Samples
 from acl.service.worker import execute
 from app.charts import predictors as chart
-from app.inspection.panels import predicted
+from app.inspection.panels.outcomes import predicted
 from tests.conftest import small_config
 
 

@@ -17,7 +17,8 @@ from acl.runs.control import request
 from acl.runs.folder import Run, list_runs
 from acl.service.worker import execute
 from app import words
-from app.charts import comparison, inspection
+from app.charts import comparison
+from app.charts.inspection import lambda_ribbon, strategies
 from app.charts.palette import looks
 from app.compare import cohorts
 from app.compare import page as compare_page
@@ -137,7 +138,7 @@ def test_a_gallery_shows_whole_rows():
 
 def test_the_two_parts_of_j_differ_in_the_legend_and_each_has_its_bars():
     rows = pd.DataFrame({"name": ["accuacl", "uniform"], "label": ["A", "U"], "past": [1.0, 2], "new": [2.0, 1]})
-    figure = inspection.objective_bars(rows, np.array([1.0, 2.0, 3.0]), 0.5)
+    figure = strategies.objective_bars(rows, np.array([1.0, 2.0, 3.0]), 0.5)
     bars = [trace for trace in figure.data if trace.type == "bar"]
     shown = [(t.marker.color, t.marker.opacity, t.marker.pattern.shape) for t in bars if t.showlegend is not False]
     assert len(shown) == len(set(shown)) == 2 and all(isinstance(colour, str) for colour, *_ in shown)
@@ -148,14 +149,14 @@ def test_the_two_parts_of_j_differ_in_the_legend_and_each_has_its_bars():
 def test_j_over_the_queries_stands_on_a_logarithmic_axis_and_shares_do_not():
     lines = {"AccuACL, recorded": [("1.1", 3.0), ("1.2", 20_000.0)]}
     for log, kind in ((True, "log"), (False, None)):
-        figure = inspection.over_queries(lines, {"AccuACL": "accuacl"}, "AccuACL, recorded", "J", False, log)
+        figure = strategies.over_queries(lines, {"AccuACL": "accuacl"}, "AccuACL, recorded", "J", False, log)
         assert figure.layout.yaxis.type == kind and ("logarithmic" in figure.layout.yaxis.title.text) == log
 
 
 def test_a_long_ribbon_has_numbers_at_both_ends():
-    for n, both in ((5, False), (inspection.TALL_ROWS + 1, True)):
+    for n, both in ((5, False), (lambda_ribbon.TALL_ROWS + 1, True)):
         names = [str(i) for i in range(n)]
-        figure = inspection.ribbon(np.array([0.0, 1.0]), np.ones((2, n), dtype=bool), names, 0.5, 0.2)
+        figure = lambda_ribbon.ribbon(np.array([0.0, 1.0]), np.ones((2, n), dtype=bool), names, 0.5, 0.2)
         above = figure.layout.to_plotly_json().get("xaxis2")
         assert (above is not None and above["side"] == "top") == both
         if both:

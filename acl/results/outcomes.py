@@ -73,13 +73,7 @@ def measure_queries(
 
 def _query(run: Run, at: Place, plan: Plan, runs: Path, show: Show, say: Say, scores: bool) -> pd.DataFrame:
     query = Query.of(run, at)
-    with disk_trouble("The record of outcomes", run.path):
-        work = Work(query, plan, runs, say)
-        show(at, work.progress())
-        for piece in work.missing():
-            work.step(piece)
-            show(at, work.progress())
-    rows = table(query.about, work.outcomes())
+    rows = table(query.about, worked_off(query, plan, runs, show, say).outcomes())
     if apart := apart_from_the_run(query.about, rows):
         say(apart)
     if not scores:
@@ -88,6 +82,17 @@ def _query(run: Run, at: Place, plan: Plan, runs: Path, show: Show, say: Say, sc
     for name, why in scorer.left_out.items():
         say(f"Query {at[0]}.{at[1]} has no {SCORES[name].label}: {why}")
     return scored(rows, scorer)
+
+
+def worked_off(query: Query, plan: Plan, runs: Path, show: Show, say: Say) -> Work:
+    """The plan with nothing missing any more. UserError where no disk takes the record."""
+    with disk_trouble("The record of outcomes", query.run.path):
+        work = Work(query, plan, runs, say)
+        show(query.place, work.progress())
+        for piece in work.missing():
+            work.step(piece)
+            show(query.place, work.progress())
+    return work
 
 
 def predictors_table(rows: pd.DataFrame) -> str:

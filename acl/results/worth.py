@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from acl.analysis.outcomes.asked import Plan, Progress
+from acl.analysis.outcomes.asked import Plan
 from acl.analysis.outcomes.divided import blind, divided, why_not
 from acl.analysis.outcomes.query import Query
 from acl.analysis.outcomes.sets import Say
-from acl.analysis.outcomes.work import Work
 from acl.analysis.outcomes.worth import Worth, sentence, sets_wanted
 from acl.config import UserError
+from acl.results.outcomes import Show, worked_off
 from acl.runs.folder import Run, find_run
 from acl.runs.fork import Place, parse_place
-from acl.system.files import disk_trouble
 
 
 @dataclass(frozen=True)
@@ -54,7 +52,7 @@ def measure_worth(
     run: Run,
     at: Place,
     runs: Path,
-    show: Callable[[Place, Progress], None] = lambda place, progress: None,
+    show: Show = lambda place, progress: None,
     say: Say = lambda text: None,
 ) -> LabelWorth:
     """The same, with the run and the folder it is looked up in. show: told how far it is."""
@@ -63,12 +61,7 @@ def measure_worth(
     if why := why_not(len(pool), query.n):
         raise UserError(why)
     plan = Plan(subsets=sets_wanted(len(pool)), sizes=(1.0,), strategies=(), recorded=False)
-    with disk_trouble("The record of outcomes", run.path):
-        work = Work(query, plan, runs, say)
-        show(at, work.progress())
-        for piece in work.missing():
-            work.step(piece)
-            show(at, work.progress())
+    work = worked_off(query, plan, runs, show, say)
     classes = {i: int(query.loop.stream.labels[i]) for i in pool}
     parts = divided(blind(work.outcomes(), at[0], pool), query.context, classes)
     table = pd.DataFrame({"id": pool, "true": [classes[i] for i in pool]})
